@@ -1,0 +1,128 @@
+"""Everything that can go wrong, by whose fault it is and whether trying again may help.
+
+    NormalcyError
+    ├── ConfigurationError      the configuration or the command line is wrong        exit 2
+    ├── InputError              the data or the statement given is wrong              exit 1
+    │   ├── ImportFileError     rows of a file cannot be read
+    │   ├── LabelError          a label is empty, contradictory or in the future
+    │   ├── NotEnoughNormalData too little marked normal to train on
+    │   ├── MissingChannel      a channel of the detector is not in the data
+    │   └── NoData              nothing there where something should be
+    ├── NotFound                no such detector, series, label, version, run
+    ├── Conflict                the thing exists already, or is read-only here
+    ├── StoreError              a store did not do what was asked
+    │   ├── StoreUnavailable    down, slow or busy                                    retry
+    │   ├── StoreRefused        rights, missing database, query or value refused
+    │   └── PartialWrite        some points were stored, others dropped for ever
+    ├── ArtifactError           a model file is damaged, foreign or of another version
+    └── TaskError               work in a worker failed
+        ├── TaskTimeout         it was ended at its time limit                        retry
+        └── WorkerDied          its process ended                                     retry
+
+Every message is one sentence (or more) for an operator: what happened, what was expected,
+what to do. `retry` is read by the retry loops and by nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class NormalcyError(Exception):
+    """Base of all errors whose text is meant for a person."""
+
+    retry = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a configuration: where it stands and what was expected."""
+
+    where: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}, {self.where}" if self.line else self.where
+        return f"{place}: {self.message}"
+
+
+class ConfigurationError(NormalcyError):
+    """The configuration is wrong; carries every mistake found, not only the first."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join([message, *(f"  {problem}" for problem in self.problems)]))
+
+
+class InputError(NormalcyError):
+    """The data or the statement given by a person is wrong."""
+
+
+class ImportFileError(InputError):
+    """Rows of a file cannot be read."""
+
+
+class LabelError(InputError):
+    """A label is empty, contradictory or in the future."""
+
+
+class NotEnoughNormalData(InputError):
+    """Too little marked normal to train on."""
+
+
+class MissingChannel(InputError):
+    """A channel of the detector is not in the data."""
+
+
+class NoData(InputError):
+    """Nothing there where something should be."""
+
+
+class NotFound(NormalcyError):
+    """No such detector, series, label, version or run."""
+
+
+class Conflict(NormalcyError):
+    """The thing exists already, or is read-only here."""
+
+
+class StoreError(NormalcyError):
+    """A store did not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is down, slow or busy; the same call may succeed later."""
+
+    retry = True
+
+
+class StoreRefused(StoreError):
+    """The store answered and said no: rights, a missing database, a query or value it refuses."""
+
+
+class PartialWrite(StoreError):
+    """Some points were stored and others dropped for ever; never retried unchanged."""
+
+    def __init__(self, message: str, dropped: int) -> None:
+        self.dropped = dropped
+        super().__init__(message)
+
+
+class ArtifactError(NormalcyError):
+    """A model file is damaged, foreign, or was made by a version this one cannot read."""
+
+
+class TaskError(NormalcyError):
+    """Work in a worker failed."""
+
+
+class TaskTimeout(TaskError):
+    """Work was ended at its time limit."""
+
+    retry = True
+
+
+class WorkerDied(TaskError):
+    """A worker's process ended before its work was done."""
+
+    retry = True

@@ -1,0 +1,409 @@
+"""What the rooms above need of the outside world, as Protocols, and the arrays they exchange.
+
+Shapes: S series, T grid points, N windows, W rows a window, F channels. Times are UTC nanoseconds
+(int64); a missing number is NaN inside the program and absent outside it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.records import (
+    Label,
+    Promotion,
+    Request,
+    Run,
+    SeriesKey,
+    SetAside,
+    State,
+    StoredDetector,
+    Verdict,
+    Version,
+)
+from backend.specs import ModelSpec
+
+Times = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Strings = NDArray[np.object_]
+FieldKind = Literal["float", "string", "integer", "boolean"]
+
+
+# -- series ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Points:
+    """Rows of one tag combination as columns.
+
+    Attributes:
+        tags: tag to value; empty values are not allowed.
+        times: (T,) int64 nanoseconds.
+        fields: name to (T,) float64 with NaN where absent, or (T,) object of `str` or None.
+    """
+
+    tags: Mapping[str, str]
+    times: Times
+    fields: Mapping[str, Floats | Strings]
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows to read: `start <= time < stop` of a measurement, one result a group.
+
+    Attributes:
+        measurement: name of the measurement.
+        fields: fields to read, in the order wanted.
+        start: first nanosecond read.
+        stop: first nanosecond no longer read.
+        where: tags that must have these values.
+        group_by: tags that part the rows into series; rows that differ in other tags merge.
+        newest: only the last so many rows of each series.
+    """
+
+    measurement: str
+    fields: tuple[str, ...]
+    start: int
+    stop: int
+    where: Mapping[str, str] = field(default_factory=dict)
+    group_by: tuple[str, ...] = ()
+    newest: int | None = None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a store wants to know of its caller; secrets never show in a repr."""
+
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+class SeriesStore(Protocol):
+    """A time-series database: InfluxDB, or the embedded one.
+
+    Every method raises `StoreUnavailable` when the store cannot be reached and `StoreRefused` when
+    it says no. Names and values are data: any string that the store can hold at all is safe.
+    """
+
+    def ping(self) -> str:
+        """Say what answers, in a few words such as `InfluxDB 1.6.7`."""
+        ...
+
+    def read(self, query: Query) -> list[Points]:
+        """Read rows, one `Points` a series that has any, sorted by series key.
+
+        Times ascend; equal times stay separate rows where merged tag sets bring them. Every field
+        asked for is there, NaN (None for strings) where a row lacks it; rows lacking all of them
+        are left out. `tags` holds exactly `group_by`, "" where a series lacks the tag. Integers and
+        booleans arrive as floats. An unknown measurement or field is simply empty.
+        """
+        ...
+
+    def write(self, measurement: str, batches: Sequence[Points]) -> None:
+        """Store rows; when it returns they are durable.
+
+        A row at a time already present overwrites the fields it carries and leaves the others.
+        NaN and None are not written; rows with nothing to write are left out.
+
+        Raises:
+            PartialWrite: some rows were dropped by the store, the rest is stored.
+            InputError: infinity, an empty measurement, tag or field name, a line break in a name.
+        """
+        ...
+
+    def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
+        """Delete rows whose tags match; only ever called for normalcy's own results."""
+        ...
+
+    def measurements(self) -> list[str]:
+        """All measurements, sorted."""
+        ...
+
+    def fields(self, measurement: str) -> dict[str, FieldKind]:
+        """Fields of a measurement with their kinds, sorted by name; empty when unknown."""
+        ...
+
+    def tag_values(self, measurement: str, tag: str) -> list[str]:
+        """Values of a tag, sorted; empty when unknown."""
+        ...
+
+    def tag_keys(self, measurement: str) -> list[str]:
+        """Tags of a measurement, sorted; empty when unknown."""
+        ...
+
+    def close(self) -> None:
+        """Release connections and files."""
+        ...
+
+
+# -- records and artifacts -------------------------------------------------------------------------
+
+
+class RecordStore(Protocol):
+    """Labels, versions, runs, requests and watermarks; safe for several processes at once.
+
+    What a method returned is durable. Raises `StoreUnavailable` when the database cannot be
+    reached or stays locked, `NotFound` for unknown ids.
+    """
+
+    def ping(self) -> str:
+        """Say what answers, in a few words such as `SQLite 3.46`."""
+        ...
+
+    # labels: added and removed, never changed
+    def add_labels(self, labels: Sequence[Label]) -> list[Label]:
+        """Store labels, all or none; their `id` is assigned here."""
+        ...
+
+    def labels(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
+        """Labels sorted by start and id; with `removed`, those taken back too."""
+        ...
+
+    def remove_labels(self, ids: Sequence[int], *, by: str, at: int) -> list[Label]:
+        """Take labels back, all or none; `NotFound` if one is unknown or removed already."""
+        ...
+
+    # detectors made by the API or the pages
+    def save_detector(self, detector: StoredDetector) -> None:
+        """Store or replace a detector."""
+        ...
+
+    def delete_detector(self, name: str) -> None:
+        """Remove a detector's definition; its labels, versions and results stay."""
+        ...
+
+    def detectors(self) -> list[StoredDetector]:
+        """Stored detectors by name."""
+        ...
+
+    # model versions
+    def add_version(self, version: Version) -> Version:
+        """Store a version. Its number is assigned by `next_number` before; refuses a duplicate."""
+        ...
+
+    def next_number(self, detector: str) -> int:
+        """Reserve the next version number of a detector; numbers are never given twice."""
+        ...
+
+    def versions(self, detector: str) -> list[Version]:
+        """Versions, newest first."""
+        ...
+
+    def version(self, detector: str, number: int) -> Version:
+        """One version."""
+        ...
+
+    def set_verdict(self, detector: str, number: int, verdict: Verdict) -> None:
+        """Change what became of a version."""
+        ...
+
+    def promote(self, promotion: Promotion) -> None:
+        """Let a version serve: records the promotion, makes it champion, retires the former."""
+        ...
+
+    def promotions(self, detector: str) -> list[Promotion]:
+        """Promotions in the order they were made."""
+        ...
+
+    # progress of scoring
+    def watermarks(self, detector: str) -> dict[SeriesKey, int]:
+        """For each series the first nanosecond not yet scored."""
+        ...
+
+    def set_watermarks(self, detector: str, marks: Mapping[SeriesKey, int]) -> None:
+        """Move watermarks forward; a mark behind the stored one is ignored."""
+        ...
+
+    def set_aside(self, series: SetAside) -> None:
+        """Put a series aside, or renew its reason."""
+        ...
+
+    def series_set_aside(self, detector: str) -> list[SetAside]:
+        """Series set aside, by key."""
+        ...
+
+    def readmit(self, detector: str, series: SeriesKey) -> None:
+        """Take a series back; nothing happens if it was not set aside."""
+        ...
+
+    # runs of jobs
+    def start_run(self, kind: str, detector: str, *, worker: str, at: int) -> Run:
+        """Record that a job began."""
+        ...
+
+    def finish_run(
+        self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
+    ) -> None:
+        """Record how a job ended."""
+        ...
+
+    def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs, newest first."""
+        ...
+
+    def interrupt_runs(self, *, worker: str, at: int) -> int:
+        """Mark running runs of workers whose name starts with `worker` as interrupted; count."""
+        ...
+
+    # requests: the web asks, a worker answers
+    def add_request(
+        self, kind: str, detector: str, payload: Mapping[str, Any], *, by: str, at: int
+    ) -> Request:
+        """Ask for work. An equal request still waiting is returned instead of a second one."""
+        ...
+
+    def claim_request(self, *, worker: str, at: int, deadline: int) -> Request | None:
+        """Take the oldest waiting request, or one whose deadline passed; no two get the same."""
+        ...
+
+    def update_request(self, request: int, *, progress: float, deadline: int) -> None:
+        """Report progress and extend the claim."""
+        ...
+
+    def finish_request(
+        self, request: int, state: State, *, at: int, result: Mapping[str, Any], message: str = ""
+    ) -> None:
+        """Record how a request ended."""
+        ...
+
+    def request(self, request: int) -> Request:
+        """One request."""
+        ...
+
+    def requests(self, *, limit: int = 100) -> list[Request]:
+        """Requests, newest first."""
+        ...
+
+    def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class ArtifactStore(Protocol):
+    """Model files: written once, whole, read back only if every byte is as written."""
+
+    def save(self, name: str, files: Mapping[str, bytes]) -> None:
+        """Store files under a name, durable and all or none; replaces an unreadable earlier try.
+
+        Raises:
+            Conflict: the name holds a complete artifact already.
+        """
+        ...
+
+    def load(self, name: str) -> dict[str, bytes]:
+        """Read an artifact back.
+
+        Raises:
+            NotFound: no artifact of that name.
+            ArtifactError: a file is missing, damaged or foreign (its SHA-256 differs).
+        """
+        ...
+
+    def names(self) -> list[str]:
+        """Complete artifacts, sorted."""
+        ...
+
+
+# -- models ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What one member of a fleet learns from; members never see each other's rows.
+
+    Attributes:
+        rows: (T, F) scaled rows, NaN = absent.
+        train: (N,) index of the last row of each training window.
+        stop: (N,) the same for the windows that early stopping looks at; may be empty.
+        seed: of this member's initial weights and shuffling.
+    """
+
+    rows: Floats
+    train: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    seed: int
+
+
+@dataclass(frozen=True)
+class LossCurve:
+    """Losses an epoch of one member; `best` is the epoch (from 0) whose weights were kept."""
+
+    loss: tuple[float, ...]
+    val_loss: tuple[float, ...]
+    best: int
+
+
+Progress = Callable[[float, str], None]
+"""Called with the share done (0 to 1) and a few words."""
+
+
+class Model(Protocol):
+    """A fleet of S networks or estimators of one kind; every array has a leading series axis."""
+
+    window: int
+
+    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+        """Train all S members as one program; same lessons and seeds give the same weights.
+
+        Raises:
+            NormalcyError: the losses are not finite (the message says which member).
+        """
+        ...
+
+    def reconstruct(self, windows: Floats) -> Floats:
+        """(S, N, W, F) scaled windows to their reconstruction, same shape, computed in float64.
+
+        The result of a window does not depend on the other windows in the call.
+        """
+        ...
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """All weights by name, each with a leading axis of S."""
+        ...
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Take weights as `weights` gave them.
+
+        Raises:
+            ArtifactError: names or shapes are not those of this model.
+        """
+        ...
+
+
+ModelFactory = Callable[[ModelSpec, int, int], Model]
+"""(spec, series, channels) to an untrained model."""
+
+
+# -- running work ----------------------------------------------------------------------------------
+
+
+class Executor(Protocol):
+    """Runs a named task somewhere: in this process, in a local one, on a cluster."""
+
+    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Run a task to its end and return its JSON-ready result.
+
+        Raises:
+            TaskTimeout: it was ended at its limit.
+            WorkerDied: the process that ran it ended.
+            NormalcyError: what the task itself raised.
+        """
+        ...
+
+    def close(self) -> None:
+        """End workers."""
+        ...
+
+
+class Clock(Protocol):
+    """The time; read once, at the edge, and passed on."""
+
+    def now(self) -> int:
+        """UTC nanoseconds since 1970."""
+        ...

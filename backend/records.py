@@ -1,0 +1,216 @@
+"""What normalcy remembers: labels, model versions, promotions, runs, requests, watermarks.
+
+Times are UTC nanoseconds since 1970 as integers; ranges are half-open `[start, stop)`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+SeriesKey = str
+"""A series' name: its tags as `tag=value,…`, sorted by tag; empty where a detector has no tags."""
+
+
+def series_key(tags: Mapping[str, str]) -> SeriesKey:
+    r"""Name a series by its tags; `,`, `=` and `\` inside a tag or value are escaped by `\`."""
+    return ",".join(f"{_escape(tag)}={_escape(tags[tag])}" for tag in sorted(tags))
+
+
+def parse_series_key(key: SeriesKey) -> dict[str, str]:
+    """Undo `series_key`.
+
+    Raises:
+        ValueError: `key` is not of the form `tag=value,…`.
+    """
+    tags: dict[str, str] = {}
+    for part in _split(key, ",") if key else []:
+        pair = _split(part, "=")
+        if len(pair) != 2:
+            raise ValueError(f"{key!r} is not a series: expected tag=value,…")
+        tags[_unescape(pair[0])] = _unescape(pair[1])
+    return tags
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(",", "\\,").replace("=", "\\=")
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts, current, escaped = [], "", False
+    for letter in text:
+        if letter == separator and not escaped:
+            parts.append(current)
+            current = ""
+            continue
+        current += letter
+        escaped = letter == "\\" and not escaped
+    return [*parts, current]
+
+
+def _unescape(text: str) -> str:
+    result, escaped = "", False
+    for letter in text:
+        if letter == "\\" and not escaped:
+            escaped = True
+            continue
+        result += letter
+        escaped = False
+    return result
+
+
+class LabelKind(StrEnum):
+    """What an operator says of a range; `exclude` wins over `anomaly`, `anomaly` over `normal`."""
+
+    NORMAL = "normal"
+    ANOMALY = "anomaly"
+    EXCLUDE = "exclude"
+
+
+@dataclass(frozen=True)
+class Label:
+    """An operator's statement on `[start, stop)`, for every series whose tags match `tags`.
+
+    An empty `tags` speaks for the whole detector. A removed label stays on record with who removed
+    it and when, so that old model versions can still be explained.
+    """
+
+    id: int
+    detector: str
+    kind: LabelKind
+    start: int
+    stop: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+    source: str = "command"
+    """`command`, `yaml`, `api`, `page`, `grafana` or `file`."""
+    created_by: str = ""
+    created_at: int = 0
+    removed_by: str | None = None
+    removed_at: int | None = None
+
+    def matches(self, tags: Mapping[str, str]) -> bool:
+        """Whether the label speaks for a series with these tags."""
+        return all(tags.get(tag) == value for tag, value in self.tags.items())
+
+
+@dataclass(frozen=True)
+class LabelDraft:
+    """A label as stated, before it is stored."""
+
+    detector: str
+    kind: LabelKind
+    start: int
+    stop: int
+    tags: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+class Verdict(StrEnum):
+    """What became of a model version."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    REJECTED = "rejected"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True)
+class Version:
+    """The record of one model version; its files lie in the artifact store under `artifact`."""
+
+    detector: str
+    number: int
+    created_at: int
+    artifact: str
+    spec: Mapping[str, Any]
+    label_hash: str
+    data_hash: str
+    provisional: bool
+    verdict: Verdict
+    training: Mapping[str, Any]
+    """The training record: rows, folds, losses, thresholds, trimmed ranges, warnings, seconds,
+    series set aside with the reason."""
+
+    @property
+    def name(self) -> str:
+        """What is written with every point: `detector/number`."""
+        return f"{self.detector}/{self.number}"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """From the grid point `serves_from` on, points are scored by version `number`."""
+
+    detector: str
+    number: int
+    serves_from: int
+    at: int
+    by: str
+
+
+class State(StrEnum):
+    """How far a run or a request is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a job: what, when, how it ended."""
+
+    id: int
+    kind: str
+    detector: str
+    state: State
+    started_at: int
+    worker: str
+    finished_at: int | None = None
+    message: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Work that the web or a command asks of the jobs: the processes meet in the store."""
+
+    id: int
+    kind: str
+    """`retrain` or `backfill`."""
+    detector: str
+    payload: Mapping[str, Any]
+    created_by: str
+    created_at: int
+    state: State = State.WAITING
+    worker: str | None = None
+    claimed_at: int | None = None
+    deadline: int | None = None
+    finished_at: int | None = None
+    progress: float = 0.0
+    result: Mapping[str, Any] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A series that cannot be trained or scored for now; the rest goes on without it."""
+
+    detector: str
+    series: SeriesKey
+    reason: str
+    since: int
+    retry_at: int
+
+
+@dataclass(frozen=True)
+class StoredDetector:
+    """A detector made by the API or in the pages, as its YAML-equivalent mapping."""
+
+    name: str
+    spec: Mapping[str, Any]
+    changed_by: str
+    changed_at: int
