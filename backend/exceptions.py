@@ -15,6 +15,7 @@
     │   ├── StoreRefused        rights, missing database, query or value refused
     │   └── PartialWrite        some points were stored, others dropped for ever
     ├── ArtifactError           a model file is damaged, foreign or of another version
+    ├── TrainingFailed          members of a fleet did not learn, the others did
     └── TaskError               work in a worker failed
         ├── TaskTimeout         it was ended at its time limit                        retry
         └── WorkerDied          its process ended                                     retry
@@ -110,6 +111,14 @@ class PartialWrite(StoreError):
 
 class ArtifactError(NormalcyError):
     """A model file is damaged, foreign, or was made by a version this one cannot read."""
+
+
+class TrainingFailed(NormalcyError):
+    """The losses of some members of a fleet are not finite; without them the rest can be fitted."""
+
+    def __init__(self, message: str, members: Sequence[int]) -> None:
+        self.members = tuple(members)
+        super().__init__(message)
 
 
 class TaskError(NormalcyError):

@@ -4,7 +4,7 @@ Shapes: S series, T grid points, N windows, W rows a window, F channels. Times a
 (int64); a missing number is NaN inside the program and absent outside it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -258,8 +258,12 @@ class RecordStore(Protocol):
         """Ask for work. An equal request still waiting is returned instead of a second one."""
         ...
 
-    def claim_request(self, *, worker: str, at: int, deadline: int) -> Request | None:
-        """Take the oldest waiting request, or one whose deadline passed; no two get the same."""
+    def claim_request(
+        self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
+    ) -> Request | None:
+        """Take the oldest waiting request of these kinds (of any kind if not given), or one whose
+        deadline passed; no two workers get the same.
+        """
         ...
 
     def update_request(self, request: int, *, progress: float, deadline: int) -> None:

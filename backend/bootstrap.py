@@ -1,0 +1,139 @@
+"""Settings to use cases: the only file that names concrete classes."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from backend.models.registry import build
+from backend.ports import ArtifactStore, Clock, ModelFactory, RecordStore, SeriesStore
+from backend.services.checking import Checking, Places
+from backend.services.detectors import Detectors
+from backend.services.labelling import Labelling
+from backend.services.promotion import Promoting
+from backend.services.queries import Queries
+from backend.services.requests import Requests
+from backend.services.retraining import Retraining
+from backend.services.scoring import Scoring
+from backend.services.serving import Served
+from backend.services.stores import Stores
+from backend.settings import Settings, load
+from backend.stores.artifacts import FileArtifactStore
+from backend.stores.opening import open_series_store
+from backend.stores.records import SqlRecordStore
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> int:
+        """UTC nanoseconds since 1970."""
+        return time.time_ns()
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything the command, the web and the jobs call."""
+
+    settings: Settings
+    clock: Clock
+    source: SeriesStore
+    results: SeriesStore
+    records: RecordStore
+    artifacts: ArtifactStore
+    detectors: Detectors
+    labelling: Labelling
+    retraining: Retraining
+    scoring: Scoring
+    promotion: Promoting
+    requests: Requests
+    queries: Queries
+    checking: Checking
+
+    def close(self) -> None:
+        """Release connections and files."""
+        for store in (self.source, self.results, self.records):
+            store.close()
+
+
+def bootstrap(
+    settings: Settings, *, clock: Clock | None = None, make_model: ModelFactory = build
+) -> Application:
+    """Wire the product; nothing outside is reached before it is first used."""
+    clock = clock or SystemClock()
+    stores = Stores(
+        source=open_series_store(settings.store, settings.store_credentials, create=False),
+        results=open_series_store(settings.results, settings.results_credentials, create=True),
+        records=SqlRecordStore(settings.records),
+        artifacts=FileArtifactStore(settings.artifacts),
+    )
+    records = stores.records
+    detectors = Detectors(settings.detectors, records, clock)
+    promoting = Promoting(records, detectors, clock)
+    served = Served(records, stores.artifacts, make_model)
+    labelling = Labelling(records, detectors, clock, settings.labels)
+    retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)
+    scoring = Scoring(stores, detectors, labelling, served, clock)
+    queries = Queries(records, stores.source, stores.results, detectors, clock)
+    places = Places(stores.source, stores.results, stores.artifacts, settings.artifacts)
+    return Application(
+        settings=settings,
+        clock=clock,
+        source=stores.source,
+        results=stores.results,
+        records=records,
+        artifacts=stores.artifacts,
+        detectors=detectors,
+        labelling=labelling,
+        retraining=retraining,
+        scoring=scoring,
+        promotion=promoting,
+        requests=Requests(records, detectors, retraining, scoring, clock),
+        queries=queries,
+        checking=Checking(places, records, detectors, queries, clock),
+    )
+
+
+def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a named task in this process: what workers are started with.
+
+    The application is built from the environment once and kept, so that a warm worker has its
+    models in memory.
+    """
+    return _TASKS[task](_application(), arguments)
+
+
+@cache
+def _application() -> Application:
+    return bootstrap(load(os.environ))
+
+
+def _retrain(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    version = application.retraining.run(arguments["detector"])
+    return {"version": version.number, "verdict": str(version.verdict)}
+
+
+def _score(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return application.scoring.tick(arguments["detector"]).plain()
+
+
+def _backfill(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    detector, start, stop = arguments["detector"], arguments["start"], arguments["stop"]
+    return application.scoring.backfill(detector, start, stop).plain()
+
+
+def _serve_request(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    request = application.requests.serve_one(arguments.get("worker"), arguments["kinds"])
+    if request is None:
+        return {"served": False}
+    return {"served": True, "request": request.id, "state": str(request.state)}
+
+
+_TASKS: dict[str, Callable[[Application, Mapping[str, Any]], dict[str, Any]]] = {
+    "retrain": _retrain,
+    "score": _score,
+    "backfill": _backfill,
+    "serve_request": _serve_request,
+}

@@ -1,0 +1,218 @@
+"""How good scores and flags are, given labels.
+
+Two questions are kept apart. Ranking (`auroc`, `aupr`, `vus_pr`): do anomalous rows score higher,
+whatever the limit? Decision (`f1`, `precision`, `recall`, `far`, `mar`, `fc1`, `false_alarms`): how
+good are the flags at the limit that was chosen without the labels? `best_f1` is the F1 of the best
+limit with hindsight: for orientation, never a result.
+
+Labels are 0 normal, 1 anomalous, 2 not judged (such rows are left out first, so that their
+neighbors become adjacent). No figure is point-adjusted: flagging one row of a range never counts
+as having flagged all of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from backend.detection.range_auc import vus_pr
+from backend.detection.runs import Mask, spans
+from backend.exceptions import InputError
+from backend.ports import Floats
+
+NOT_JUDGED = 2
+UNDEFINED = float("nan")
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How well scores order rows; NaN where the labels are all of one kind.
+
+    Attributes:
+        auroc: area under the receiver operating characteristic.
+        aupr: average precision.
+        vus_pr: volume under the range precision-recall surface.
+        best_f1: the best F1 any limit reaches, with hindsight.
+        best_threshold: that limit; rows with a score of at least this are flagged.
+    """
+
+    auroc: float
+    aupr: float
+    vus_pr: float
+    best_f1: float
+    best_threshold: float
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How good flags are.
+
+    Shares without a denominator are 0 where nothing was flagged (`precision`, `f1`, `fc1`) and NaN
+    where no row or event of the kind asked for exists (`recall`, `mar`, `event_recall`, `far`).
+
+    Attributes:
+        f1: harmonic mean of `precision` and `recall` of rows.
+        precision: share of flagged rows that are anomalous.
+        recall: share of anomalous rows that are flagged.
+        far: false alarm rate, the share of normal rows that are flagged.
+        mar: missed alarm rate, the share of anomalous rows that are not flagged.
+        event_recall: share of anomalous runs with at least one flagged row.
+        fc1: harmonic mean of `precision` of rows and `event_recall`; flagging all cannot win it.
+        false_alarms: flagged runs that touch no anomalous row.
+        events: anomalous runs.
+    """
+
+    f1: float
+    precision: float
+    recall: float
+    far: float
+    mar: float
+    event_recall: float
+    fc1: float
+    false_alarms: int
+    events: int
+
+
+def judged_rows(labels: ArrayLike, values: ArrayLike) -> tuple[Mask, Floats]:
+    """Leave out rows with label 2, from the labels and from the values beside them.
+
+    Args:
+        labels: (T,) of 0, 1 and 2.
+        values: (T,) numbers.
+
+    Returns:
+        (J,) booleans, true = anomalous, and (J,) values.
+
+    Raises:
+        InputError: a label is none of 0, 1, 2, or the lengths differ.
+    """
+    marks, numbers = np.asarray(labels), np.asarray(values, dtype=np.float64)
+    if len(marks) != len(numbers):
+        raise InputError(
+            f"There are {len(marks)} labels for {len(numbers)} rows; give one label a row."
+        )
+    known = np.isin(marks, (0, 1, NOT_JUDGED))
+    if not known.all():
+        raise InputError(
+            f"A label is {marks[~known][0]}; expected 0 (normal), 1 (anomalous) or 2 (not judged)."
+        )
+    kept = marks != NOT_JUDGED
+    return marks[kept] == 1, numbers[kept]
+
+
+def rank(labels: ArrayLike, scores: ArrayLike, buffer: int) -> Ranking:
+    """Judge how well scores order rows.
+
+    Args:
+        labels: (T,) of 0, 1 and 2.
+        scores: (T,) finite; high = anomalous.
+        buffer: largest buffer of `vus_pr`, in rows.
+
+    Returns:
+        The figures, all NaN where the judged labels are all of one kind.
+
+    Raises:
+        InputError: labels are wrong, or a score is not finite.
+    """
+    anomalous, values = judged_rows(labels, scores)
+    if not np.isfinite(values).all():
+        raise InputError("A score is not a finite number; every judged row needs one.")
+    if anomalous.all() or not anomalous.any():
+        return Ranking(UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED, UNDEFINED)
+    best_f1, best_threshold = _best(anomalous, values)
+    return Ranking(
+        auroc=float(roc_auc_score(anomalous, values)),
+        aupr=float(average_precision_score(anomalous, values)),
+        vus_pr=vus_pr(anomalous, values, buffer),
+        best_f1=best_f1,
+        best_threshold=best_threshold,
+    )
+
+
+def _best(anomalous: Mask, scores: Floats) -> tuple[float, float]:
+    curve = threshold_curve(anomalous, scores)
+    at = int(np.argmax(curve["f1"]))
+    return float(curve["f1"][at]), float(curve["threshold"][at])
+
+
+def threshold_curve(labels: ArrayLike, scores: ArrayLike) -> Mapping[str, Floats]:
+    """Precision, recall and F1 of rows against the limit.
+
+    Args:
+        labels: (T,) of 0, 1 and 2, with at least one 1.
+        scores: (T,) finite; high = anomalous.
+
+    Returns:
+        `threshold` `precision` `recall` `f1`, each (K,), limits ascending; a row is flagged where
+        its score is at least the limit.
+
+    Raises:
+        InputError: labels are wrong.
+    """
+    anomalous, values = judged_rows(labels, scores)
+    precision, recall, limits = precision_recall_curve(anomalous, values)
+    precision, recall = precision[:-1], recall[:-1]  # the last pair stands for no limit at all
+    f1 = _harmonic(precision, recall)
+    return {"threshold": limits, "precision": precision, "recall": recall, "f1": f1}
+
+
+def _harmonic(a: ArrayLike, b: ArrayLike) -> Floats:
+    """Harmonic mean, 0 where both are 0."""
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    total = a + b
+    mean: Floats = np.divide(2 * a * b, total, out=np.zeros_like(total), where=total > 0)
+    return mean
+
+
+def decide(labels: ArrayLike, flags: ArrayLike) -> Decision:
+    """Judge flags.
+
+    Args:
+        labels: (T,) of 0, 1 and 2.
+        flags: (T,) of 0 and 1, or booleans.
+
+    Returns:
+        The figures at the limit behind the flags.
+
+    Raises:
+        InputError: labels are wrong.
+    """
+    anomalous, marks = judged_rows(labels, flags)
+    flagged = marks > 0
+    hits = int((anomalous & flagged).sum())
+    precision = hits / int(flagged.sum()) if flagged.any() else 0.0
+    recall = _share(hits, int(anomalous.sum()))
+    event_recall, events = _events_found(anomalous, flagged)
+    return Decision(
+        f1=float(_harmonic(precision, recall)),
+        precision=precision,
+        recall=recall,
+        far=_share(int((flagged & ~anomalous).sum()), int((~anomalous).sum())),
+        mar=1 - recall,
+        event_recall=event_recall,
+        fc1=float(_harmonic(precision, event_recall)),
+        false_alarms=false_alarms(anomalous, flagged),
+        events=events,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else UNDEFINED
+
+
+def _events_found(anomalous: Mask, flagged: Mask) -> tuple[float, int]:
+    events = spans(anomalous)
+    found = sum(bool(flagged[start:stop].any()) for start, stop in events)
+    return _share(found, len(events)), len(events)
+
+
+def false_alarms(anomalous: Mask, flagged: Mask) -> int:
+    """Count flagged runs that touch no anomalous row.
+
+    Args:
+        anomalous: (T,) booleans.
+        flagged: (T,) booleans.
+    """
+    return sum(not anomalous[start:stop].any() for start, stop in spans(flagged))

@@ -1,0 +1,78 @@
+"""Which rows can be fed to a model at all, and why the others cannot."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.detection.expressions import parse
+from backend.detection.grid import Rows, bridge
+from backend.detection.runs import run_lengths
+from backend.ports import Floats
+from backend.schema import (
+    REASON_EXCLUDED,
+    REASON_GAP,
+    REASON_MISSING_CHANNEL,
+    REASON_NONE,
+    REASON_OFF,
+    REASON_SETTLING,
+)
+from backend.specs import DetectorSpec, nanoseconds
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Rows ready for a model.
+
+    Attributes:
+        values: (S, T, F) with short gaps bridged.
+        bridged: (S, T, F) the values that were filled in.
+        usable: (S, T) rows that may stand in a window.
+        why: (S, T) reason of the others, from the schema.
+    """
+
+    values: Floats
+    bridged: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
+    why: NDArray[np.object_]
+
+
+def settle_points(spec: DetectorSpec) -> int:
+    """How many grid points after turning on are not judged."""
+    return -(-nanoseconds(spec.settle) // spec.step)
+
+
+def prepare(
+    spec: DetectorSpec,
+    rows: Rows,
+    needed: NDArray[np.bool_],
+    excluded: NDArray[np.bool_] | None = None,
+) -> Prepared:
+    """Bridge short gaps and say which rows are usable.
+
+    Args:
+        spec: the detector.
+        rows: a fleet whose channels are `spec.inputs`.
+        needed: (S, F) channels that must be there.
+        excluded: (S, T) rows under an `exclude` label.
+    """
+    values, bridged = bridge(rows.values, spec.max_gap)
+    present = np.isfinite(values)
+    complete = (present | ~needed[:, None, :]).all(axis=2)
+    running = _running(spec, values)
+    settled = ~running | (run_lengths(running) > settle_points(spec))
+    why = np.full(complete.shape, REASON_NONE, dtype=np.object_)
+    why[~complete] = REASON_MISSING_CHANNEL
+    why[~settled] = REASON_SETTLING
+    why[~running] = REASON_OFF
+    why[~present.any(axis=2)] = REASON_GAP
+    if excluded is not None:
+        why[excluded] = REASON_EXCLUDED
+    return Prepared(values, bridged, why == REASON_NONE, why)
+
+
+def _running(spec: DetectorSpec, values: Floats) -> NDArray[np.bool_]:
+    if spec.judge_when is None:
+        return np.ones(values.shape[:2], dtype=bool)
+    condition = parse(spec.judge_when, spec.inputs)
+    return condition.holds({name: values[:, :, f] for f, name in enumerate(spec.inputs)})

@@ -1,0 +1,197 @@
+"""The walk of a point: grid, scale, windows, reconstruction, error, smoothing, threshold, flag."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.detection.alarms import AlarmState, raise_alarms
+from backend.detection.checks import REASONS, CheckLimits, check
+from backend.detection.contributions import shares
+from backend.detection.errors import normalise, reduce_channels, window_error
+from backend.detection.grid import Rows
+from backend.detection.judging import Prepared, prepare, settle_points
+from backend.detection.scaling import Scaler
+from backend.detection.smoothing import ewma_kernel, smooth
+from backend.detection.windows import full_windows, windows_ending_at
+from backend.ports import Floats, Model
+from backend.records import SeriesKey
+from backend.schema import REASON_MODEL, REASON_NONE, REASON_WARM_UP
+from backend.specs import DetectorSpec
+
+_CHUNK = 4_000_000
+"""Numbers in one call of the model: bounds memory whatever the range."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model version in memory: model, scaler, spread, smoothing and threshold, fitted together.
+
+    Attributes:
+        spec: the detector it was fitted for.
+        keys: the S series it knows.
+        scaler: (S, F) center and scale.
+        active: (S, F) channels that vary; the others are kept aside and only checked.
+        spread: (S, F) of held-out normal residuals, in sensor units.
+        threshold: (S,) limit in the unit of the smoothed error.
+        checks: limits of the plain checks.
+        model: S members.
+    """
+
+    spec: DetectorSpec
+    keys: tuple[SeriesKey, ...]
+    scaler: Scaler
+    active: NDArray[np.bool_]
+    spread: Floats
+    threshold: Floats
+    checks: CheckLimits
+    model: Model
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """(S, F) channels whose error counts: no context, no constant ones."""
+        return counted_channels(self.spec, self.active)
+
+    @property
+    def lookback(self) -> int:
+        """Rows before a range that its scores depend on."""
+        kernel = len(ewma_kernel(self.spec.smoothing.span))
+        model = kernel + self.model.window + self.spec.max_gap + settle_points(self.spec)
+        return max(model, self.checks.lookback)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What is known of each point, S series by T points; nothing is NaN.
+
+    Attributes:
+        keys: the S series.
+        times: (T,) nanoseconds.
+        error, smoothed, threshold, score: (S, T); 0 where not judged (the threshold never is).
+        flag, alarm, judged: (S, T).
+        reason: (S, T) why flagged, or why not judged.
+        channels_used: (S, T) how many channels counted.
+        contributions: (S, T, F) shares of the smoothed error by `spec.inputs`.
+        expected: (S, T, F) the reconstruction in sensor units; the input's own value, or the
+            channel's center, where there is no reconstruction.
+    """
+
+    keys: tuple[SeriesKey, ...]
+    times: NDArray[np.int64]
+    error: Floats
+    smoothed: Floats
+    threshold: Floats
+    score: Floats
+    flag: NDArray[np.bool_]
+    alarm: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+    reason: NDArray[np.object_]
+    channels_used: Floats
+    contributions: Floats
+    expected: Floats
+
+
+def counted_channels(spec: DetectorSpec, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(S, F) active channels that are judged: the first of `spec.inputs`, before context."""
+    return active & (np.arange(active.shape[1]) < len(spec.channels))
+
+
+def channel_errors(fitted: Fitted, prepared: Prepared, first: int) -> tuple[Floats, Floats]:
+    """Errors of the rows from `first` on, in sensor units, and the last row's reconstruction.
+
+    Returns:
+        (S, T, F) errors reduced over the window and (S, T, F) reconstructions in sensor units;
+        NaN before `first` and where a row does not end a full window.
+    """
+    spec, window = fitted.spec, fitted.model.window
+    values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
+    scaled = fitted.scaler.transform(values)
+    error, expected = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
+    scale, center = fitted.scaler.scale[:, None, None, :], fitted.scaler.center[:, None, :]
+    chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
+    for start in range(max(first, window - 1), values.shape[1], chunk):
+        stop = min(start + chunk, values.shape[1])
+        windows = windows_ending_at(scaled, start, stop, window)
+        output = fitted.model.reconstruct(windows)
+        error[:, start:stop] = window_error((windows - output) * scale, spec.error)
+        expected[:, start:stop] = output[:, :, -1, :] * scale[:, 0] + center
+    full = full_windows(prepared.usable, window)[:, :, None]
+    return np.where(full, error, np.nan), np.where(full, expected, np.nan)
+
+
+def score(
+    fitted: Fitted,
+    rows: Rows,
+    *,
+    first: int = 0,
+    excluded: NDArray[np.bool_] | None = None,
+    alarm: AlarmState | None = None,
+) -> Scored:
+    """Score the rows from index `first` on; rows before it are only looked back at.
+
+    Args:
+        fitted: the model version; its series are those of `rows`, in order.
+        rows: (S, T, F) with at least `fitted.lookback` rows before `first`, where there are any.
+        first: index of the first row wanted.
+        excluded: (S, T) rows under an `exclude` label.
+        alarm: state of the alarm before `first`; off if not given.
+    """
+    spec = fitted.spec
+    kernel = ewma_kernel(spec.smoothing.span)
+    prepared = prepare(spec, rows, fitted.active, excluded)
+    raw, expected = channel_errors(fitted, prepared, max(0, first - len(kernel) + 1))
+    by_channel = normalise(raw, fitted.spread, spec.error)
+    error = reduce_channels(by_channel, fitted.counted, spec.error)
+    smoothed = smooth(error, kernel)
+    judged = prepared.usable & np.isfinite(smoothed)
+    threshold = np.broadcast_to(fitted.threshold[:, None], error.shape)
+
+    ratio = np.where(judged, smoothed / threshold, 0.0)
+    share = shares(smooth(by_channel, kernel), fitted.counted)
+    ratio, share, reason = _with_checks(fitted, rows, judged, ratio, share)
+    reason[~judged] = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[~judged]
+    wanted = slice(first, None)
+    state = alarm or AlarmState.off(len(rows.keys))
+    return Scored(
+        keys=rows.keys,
+        times=rows.times[wanted],
+        error=np.nan_to_num(error[:, wanted]),
+        smoothed=(ratio * threshold)[:, wanted],
+        threshold=np.array(threshold[:, wanted]),
+        score=ratio[:, wanted],
+        flag=(ratio > 1.0)[:, wanted],
+        alarm=raise_alarms(ratio[:, wanted], judged[:, wanted], spec.alarm, state),
+        judged=judged[:, wanted],
+        reason=reason[:, wanted],
+        channels_used=_channels_used(fitted, prepared)[:, wanted],
+        contributions=np.where(judged[:, :, None], share, 0.0)[:, wanted],
+        expected=_fill(fitted, expected, prepared.values)[:, wanted],
+    )
+
+
+def _with_checks(
+    fitted: Fitted, rows: Rows, judged: NDArray[np.bool_], ratio: Floats, share: Floats
+) -> tuple[Floats, Floats, NDArray[np.object_]]:
+    """Let a plain check that fires explain the point, and raise the score at least to its ratio."""
+    watched = np.arange(rows.values.shape[2]) < len(fitted.spec.channels)
+    ratios = check(rows.values, fitted.checks) * watched[None, None, :, None]
+    strongest = ratios.max(axis=(2, 3))
+    fires = judged & (strongest > 1.0)
+    reason = np.full(ratio.shape, REASON_NONE, dtype=np.object_)
+    reason[judged & (ratio > 1.0)] = REASON_MODEL
+    reason[fires] = np.array(REASONS, dtype=np.object_)[ratios.max(axis=2).argmax(axis=2)[fires]]
+    fired = np.where(ratios > 1.0, ratios, 0.0).max(axis=3)
+    total = np.maximum(fired.sum(axis=2, keepdims=True), 1.0)
+    share = np.where(fires[:, :, None], fired / total, share)
+    return np.where(fires, np.maximum(strongest, ratio), ratio), share, reason
+
+
+def _channels_used(fitted: Fitted, prepared: Prepared) -> Floats:
+    present = np.isfinite(prepared.values) & fitted.counted[:, None, :]
+    return present.sum(axis=2).astype(np.float64)
+
+
+def _fill(fitted: Fitted, expected: Floats, values: Floats) -> Floats:
+    fallback = np.where(np.isfinite(values), values, fitted.scaler.center[:, None, :])
+    known = np.isfinite(expected) & fitted.active[:, None, :]
+    return np.where(known, expected, fallback)

@@ -1,0 +1,193 @@
+"""What works and what does not: one line each, ok or what to do."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from backend.exceptions import NormalcyError
+from backend.ports import ArtifactStore, Clock, Query, RecordStore, SeriesStore
+from backend.services.detectors import Detectors
+from backend.services.overview import Condition, Overview
+from backend.services.queries import Queries
+from backend.specs import DetectorSpec, format_duration, nanoseconds
+
+_SECOND = 1_000_000_000
+_AHEAD = 366 * 86_400 * _SECOND
+_TOLERANCE = 60 * _SECOND
+_REMEDY = {
+    Condition.BLIND: "start the jobs (normalcy up), and see that its sensors are writing",
+    Condition.NO_MODEL: "train it with: normalcy retrain {detector}",
+}
+
+
+@dataclass(frozen=True)
+class CheckLine:
+    """One thing looked at: whether it is well, and how it is or what to do."""
+
+    what: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Places:
+    """What is looked at beside the records.
+
+    Attributes:
+        source: where the sensors' values are.
+        results: where scores go.
+        artifacts: the model files.
+        directory: where those lie.
+    """
+
+    source: SeriesStore
+    results: SeriesStore
+    artifacts: ArtifactStore
+    directory: Path
+
+
+class Checking:
+    """Looks at everything outside the program, and never stops at the first trouble."""
+
+    def __init__(
+        self,
+        places: Places,
+        records: RecordStore,
+        detectors: Detectors,
+        queries: Queries,
+        clock: Clock,
+    ) -> None:
+        self._places = places
+        self._records = records
+        self._detectors = detectors
+        self._queries = queries
+        self._clock = clock
+
+    def lines(self) -> list[CheckLine]:
+        """Everything, in the order in which one depends on the other."""
+        source = _answers("source", self._places.source)
+        records = _answers("records", self._records)
+        lines = [source, self._results(), records, self._artifacts()]
+        if records.ok:
+            lines += self._detector_lines(read_source=source.ok)
+        return lines
+
+    def _results(self) -> CheckLine:
+        line = _answers("results", self._places.results)
+        if not line.ok:
+            return line
+        return replace(line, detail=f"{line.detail}; the right to write shows with the first score")
+
+    def _detector_lines(self, *, read_source: bool) -> Iterator[CheckLine]:
+        try:
+            specs, overviews = self._detectors.all(), self._queries.overviews()
+        except NormalcyError as error:
+            yield CheckLine("detectors", False, str(error))
+            return
+        if not specs:
+            detail = "there are none: define one in normalcy.yaml, or try: normalcy demo"
+            yield CheckLine("detectors", False, detail)
+        for spec in specs if read_source else ():
+            yield self._data(spec)
+        for overview in overviews:
+            yield _state(overview)
+
+    def _artifacts(self) -> CheckLine:
+        directory = self._places.directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                count = len(self._places.artifacts.names())
+        except OSError as error:
+            detail = f"{directory} cannot be written to ({error.strerror}): see to its owner"
+            return CheckLine("model files", False, detail)
+        except NormalcyError as error:
+            return CheckLine("model files", False, str(error))
+        return CheckLine("model files", True, f"{directory}, versions kept: {count}")
+
+    def _data(self, spec: DetectorSpec) -> CheckLine:
+        """Whether the source holds what a detector watches, and lately."""
+        what = f"data of {spec.name}"
+        try:
+            if missing := _missing(self._places.source, spec):
+                return CheckLine(what, False, missing)
+            return self._freshness(what, spec)
+        except NormalcyError as error:
+            return CheckLine(what, False, str(error))
+
+    def _freshness(self, what: str, spec: DetectorSpec) -> CheckLine:
+        now, back = self._clock.now(), spec.schedule.catch_up
+        newest = self._newest(spec, now - nanoseconds(back), now + _AHEAD)
+        if newest is None:
+            detail = (
+                f"no point of {spec.measurement} in the last {format_duration(back)}: "
+                "see that its sensors are writing, and that where matches"
+            )
+            return CheckLine(what, False, detail)
+        age = now - newest
+        if age < -_TOLERANCE:
+            detail = (
+                f"the newest point lies {_span(-age)} in the future: set the clock of this machine "
+                "or of the sensors, and see that times are written in UTC"
+            )
+            return CheckLine(what, False, detail)
+        return CheckLine(what, True, f"newest point {_span(max(age, 0))} ago")
+
+    def _newest(self, spec: DetectorSpec, start: int, stop: int) -> int | None:
+        query = Query(
+            spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by, newest=1
+        )
+        found = self._places.source.read(query)
+        return max((int(points.times[-1]) for points in found if len(points)), default=None)
+
+
+def _state(overview: Overview) -> CheckLine:
+    condition, aside = overview.condition, overview.set_aside
+    words = [f"{condition}: {overview.why.rstrip('.')}" if overview.why else str(condition)]
+    if remedy := _REMEDY.get(condition):
+        words.append(remedy.format(detector=overview.detector))
+    words += [f"{one.series or 'its series'} is set aside: {one.reason}" for one in aside]
+    well = condition not in _REMEDY and not aside
+    return CheckLine(f"detector {overview.detector}", well, "; ".join(words))
+
+
+def _answers(what: str, store: SeriesStore | RecordStore) -> CheckLine:
+    try:
+        return CheckLine(what, True, store.ping())
+    except NormalcyError as error:
+        return CheckLine(what, False, str(error))
+
+
+def _missing(source: SeriesStore, spec: DetectorSpec) -> str:
+    """What a detector names and the source lacks, in a sentence; empty when all is there."""
+    fields = source.fields(spec.measurement)
+    if not fields:
+        return _unknown("measurement", spec.measurement, source.measurements())
+    for channel in spec.inputs:
+        if channel not in fields:
+            return _unknown("channel", channel, list(fields))
+        if fields[channel] == "string":
+            return f"the channel {channel!r} holds text: expected numbers"
+    tags = source.tag_keys(spec.measurement)
+    for tag in (*spec.group_by, *spec.where):
+        if tag not in tags:
+            return _unknown("tag", tag, tags)
+    return ""
+
+
+def _unknown(kind: str, name: str, known: list[str]) -> str:
+    if near := get_close_matches(name, known, n=1):
+        return f"the store has no {kind} {name!r}; did you mean {near[0]!r}?"
+    shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+    return f"the store has no {kind} {name!r}; it has {shown or 'none'}"
+
+
+def _span(nanos: int) -> str:
+    """A duration in its largest unit, for people."""
+    seconds = nanos // _SECOND
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,80 @@
+"""Which detectors there are: those of the configuration, read-only here, and those in the store."""
+
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from backend.exceptions import Conflict, InputError, NotFound
+from backend.ports import Clock, RecordStore
+from backend.records import StoredDetector
+from backend.specs import DetectorSpec
+
+
+class Detectors:
+    """A detector's name lives in one place: the configuration wins over the store."""
+
+    def __init__(
+        self, configured: Mapping[str, DetectorSpec], records: RecordStore, clock: Clock
+    ) -> None:
+        self._configured = dict(configured)
+        self._records = records
+        self._clock = clock
+
+    def all(self) -> list[DetectorSpec]:
+        """Every detector, by name."""
+        stored = {d.name: _read(d) for d in self._records.detectors()}
+        return [spec for _, spec in sorted({**stored, **self._configured}.items())]
+
+    def get(self, name: str) -> DetectorSpec:
+        """One detector.
+
+        Raises:
+            NotFound: there is none of that name; the message says which there are.
+        """
+        if name in self._configured:
+            return self._configured[name]
+        known = {spec.name: spec for spec in self.all()}
+        if name not in known:
+            names = ", ".join(known) or "none yet; define one in normalcy.yaml"
+            raise NotFound(f"There is no detector {name!r}. Known: {names}.")
+        return known[name]
+
+    def is_configured(self, name: str) -> bool:
+        """Whether the detector stands in normalcy.yaml, and so cannot be changed elsewhere."""
+        return name in self._configured
+
+    def save(self, spec: DetectorSpec, *, by: str) -> None:
+        """Store a detector or replace one.
+
+        Raises:
+            Conflict: the name belongs to normalcy.yaml.
+        """
+        self._refuse_configured(spec.name)
+        self._records.save_detector(StoredDetector(spec.name, spec.plain(), by, self._clock.now()))
+
+    def delete(self, name: str) -> None:
+        """Remove a stored detector; its labels, versions and results stay.
+
+        Raises:
+            Conflict: the name belongs to normalcy.yaml.
+            NotFound: there is no such detector.
+        """
+        self._refuse_configured(name)
+        self.get(name)
+        self._records.delete_detector(name)
+
+    def _refuse_configured(self, name: str) -> None:
+        if self.is_configured(name):
+            raise Conflict(f"The detector {name!r} stands in normalcy.yaml: change it there.")
+
+
+def _read(stored: StoredDetector) -> DetectorSpec:
+    try:
+        return DetectorSpec.model_validate({**stored.spec, "name": stored.name})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"The stored detector {stored.name!r} cannot be read: {where}: {first['msg']}. "
+            "It was made by another version of normalcy; save it again."
+        ) from error

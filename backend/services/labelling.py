@@ -1,0 +1,139 @@
+"""An operator says what a range was: normal, an anomaly, or not to be looked at."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from backend.exceptions import LabelError, NotFound
+from backend.ports import Clock, RecordStore
+from backend.records import Label, LabelDraft
+from backend.services.detectors import Detectors
+from backend.specs import DetectorSpec
+
+_HOUR = 3_600_000_000_000
+_OPPOSITES = {"normal": "anomaly", "anomaly": "normal"}
+
+
+class Labelling:
+    """Labels are added and taken back, never changed: history stays as it was."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        detectors: Detectors,
+        clock: Clock,
+        configured: Sequence[LabelDraft] = (),
+    ) -> None:
+        """Take the labels of normalcy.yaml too; they are brought into the store on first use."""
+        self._records = records
+        self._detectors = detectors
+        self._clock = clock
+        self._configured: Sequence[LabelDraft] | None = configured
+
+    def add(self, draft: LabelDraft, *, source: str, by: str) -> Label:
+        """Add one label.
+
+        Raises:
+            LabelError: it is empty, lies in the future, names a tag the detector does not group by,
+                or contradicts a label on the very same range.
+            NotFound: there is no such detector.
+        """
+        return self.add_all([draft], source=source, by=by)[0]
+
+    def add_all(self, drafts: Sequence[LabelDraft], *, source: str, by: str) -> list[Label]:
+        """Add labels, all or none."""
+        self._bring_in_configured()
+        now = self._clock.now()
+        known = self._records.labels()
+        labels: list[Label] = []
+        for draft in drafts:
+            _check(draft, self._detectors.get(draft.detector), now)
+            label = Label(0, **vars(draft), source=source, created_by=by, created_at=now)
+            _refuse_contradiction(label, [*known, *labels])
+            labels.append(label)
+        return self._records.add_labels(labels)
+
+    def remove(self, ids: Sequence[int], *, by: str) -> list[Label]:
+        """Take labels back, all or none.
+
+        Raises:
+            NotFound: one is unknown or was taken back already.
+        """
+        return self._records.remove_labels(ids, by=by, at=self._clock.now())
+
+    def list(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
+        """Labels of one detector or of all, by start; with `removed`, those taken back too."""
+        self._bring_in_configured()
+        if detector is not None and not self._records.labels(detector, removed=True):
+            self._detectors.get(detector)
+        return self._records.labels(detector, removed=removed)
+
+    def _bring_in_configured(self) -> None:
+        if self._configured is not None:
+            configured, self._configured = self._configured, None
+            self.sync_configured(configured)
+
+    def sync_configured(self, drafts: Sequence[LabelDraft]) -> None:
+        """Make the labels of source `yaml` be exactly those of the configuration."""
+        wanted = {_identity(draft): draft for draft in drafts}
+        present = {_identity(x): x for x in self._records.labels() if x.source == "yaml"}
+        self._forget([label.id for key, label in present.items() if key not in wanted])
+        if fresh := [draft for key, draft in wanted.items() if key not in present]:
+            self.add_all(fresh, source="yaml", by="normalcy.yaml")
+
+    def _forget(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        try:
+            self.remove(ids, by="normalcy.yaml")
+        except NotFound:
+            # Another process read the same configuration a moment earlier: some are gone already.
+            left = {label.id for label in self._records.labels()} & set(ids)
+            self.remove(sorted(left), by="normalcy.yaml") if left else None
+
+
+def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
+    if draft.stop <= draft.start:
+        raise LabelError(
+            f"The label on {draft.detector!r} is empty: it ends at {_text(draft.stop)}, "
+            f"not after its start {_text(draft.start)}."
+        )
+    # An `exclude` may lie ahead: planned maintenance is known before it happens.
+    if draft.kind != "exclude" and draft.stop > now + _HOUR:
+        raise LabelError(
+            f"The label on {draft.detector!r} ends in the future ({_text(draft.stop)}): "
+            "only what has happened can be called normal or an anomaly."
+        )
+    if unknown := set(draft.tags) - set(spec.group_by):
+        known = ", ".join(spec.group_by) or "it has none"
+        raise LabelError(
+            f"The label names the tag {sorted(unknown)[0]!r}, which does not part the series of "
+            f"{draft.detector!r} (group_by: {known})."
+        )
+
+
+def _refuse_contradiction(label: Label, others: Sequence[Label]) -> None:
+    opposite = _OPPOSITES.get(label.kind)
+    for other in others:
+        if other.kind == opposite and _place(other) == _place(label):
+            raise LabelError(
+                f"{_text(label.start)} to {_text(label.stop)} is labelled {other.kind} already "
+                f"({_which(other)}): remove that label first."
+            )
+
+
+def _which(label: Label) -> str:
+    if not label.id:
+        return "in the same statement"
+    return f"label {label.id} by {label.created_by or 'unknown'}"
+
+
+def _place(label: Label | LabelDraft) -> tuple[object, ...]:
+    return label.detector, label.start, label.stop, tuple(sorted(label.tags.items()))
+
+
+def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
+    return *_place(label), label.kind, label.note
+
+
+def _text(time: int) -> str:
+    return datetime.fromtimestamp(time // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,54 @@
+"""A version begins to serve, or the one before it comes back."""
+
+from backend.detection.grid import last_closed
+from backend.exceptions import Conflict
+from backend.ports import Clock, RecordStore
+from backend.records import Promotion
+from backend.services.detectors import Detectors
+from backend.specs import DetectorSpec, nanoseconds
+
+
+class Promoting:
+    """Points written before a promotion keep their threshold: it says from when it counts."""
+
+    def __init__(self, records: RecordStore, detectors: Detectors, clock: Clock) -> None:
+        self._records = records
+        self._detectors = detectors
+        self._clock = clock
+
+    def promote(self, detector: str, number: int, *, by: str) -> Promotion:
+        """Let a version serve from the next point on.
+
+        Raises:
+            NotFound: no such detector or version.
+            Conflict: it serves already.
+        """
+        spec = self._detectors.get(detector)
+        self._records.version(detector, number)
+        made = self._records.promotions(detector)
+        if made and made[-1].number == number:
+            raise Conflict(f"Version {number} of {detector!r} serves already.")
+        now = self._clock.now()
+        promotion = Promotion(detector, number, self._from(spec, now, first=not made), now, by)
+        self._records.promote(promotion)
+        return promotion
+
+    def rollback(self, detector: str, *, by: str) -> Promotion:
+        """Let the version that served before the present one serve again.
+
+        Raises:
+            Conflict: there is none before it.
+        """
+        self._detectors.get(detector)
+        numbers = [promotion.number for promotion in self._records.promotions(detector)]
+        before = [number for number in numbers[:-1] if number != numbers[-1]]
+        if not before:
+            raise Conflict(f"There is no earlier version of {detector!r} to roll back to.")
+        return self.promote(detector, before[-1], by=by)
+
+    def _from(self, spec: DetectorSpec, now: int, *, first: bool) -> int:
+        closed = last_closed(now, spec.step, nanoseconds(spec.delay))
+        if first:
+            back = closed - nanoseconds(spec.schedule.catch_up)
+            return back - back % spec.step
+        return max(self._records.watermarks(spec.name).values(), default=closed)

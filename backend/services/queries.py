@@ -1,0 +1,223 @@
+"""Questions that change nothing, asked by the pages, the API, Grafana and the command.
+
+Measurement, tag and field names come from the detector's spec and the schema, never from what was
+asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from backend import schema
+from backend.exceptions import StoreError
+from backend.ports import Clock, Query, RecordStore, SeriesStore
+from backend.records import Label, Request, Run, SeriesKey, Version
+from backend.services.detectors import Detectors
+from backend.services.downsampling import Table
+from backend.services.drawing import Drawing, Span, draw_chosen
+from backend.services.events import Event, read_events
+from backend.services.newest import newest, recent_series
+from backend.services.overview import Overview, Remembered, Results, SeriesState, overview
+from backend.services.selection import check_range, chosen_channels, chosen_series, results_query
+from backend.specs import DetectorSpec
+
+SCORE_SHAPE = ("score", "error", "flag", "alarm")
+"""The columns whose peaks decide which rows of the scores are kept."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Whether one part of the system answers, and what it says."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class Queries:
+    """Read-only questions."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        source: SeriesStore,
+        results: SeriesStore,
+        detectors: Detectors,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._source = source
+        self._results = results
+        self._detectors = detectors
+        self._clock = clock
+
+    # -- how things are ----------------------------------------------------------------------------
+
+    def parts(self) -> list[Part]:
+        """Whether records, source and results answer, by name."""
+        return [
+            _ping("records", self._records),
+            _ping("source", self._source),
+            _ping("results", self._results),
+        ]
+
+    def overviews(self) -> list[Overview]:
+        """Every detector at a glance; a store that is down is told, not raised."""
+        now = self._clock.now()
+        found: list[Overview] = []
+        results = Results()
+        for spec in self._detectors.all():
+            known = self._remembered(spec.name)
+            # A store that is down is not waited for again with every detector.
+            results = results if results.down else newest(self._results, spec, known, now)
+            found.append(overview(spec, known, results, now))
+        return found
+
+    def overview(self, detector: str) -> Overview:
+        """One detector at a glance."""
+        spec = self._detectors.get(detector)
+        known, now = self._remembered(detector), self._clock.now()
+        return overview(spec, known, newest(self._results, spec, known, now), now)
+
+    def series(self, detector: str) -> list[SeriesState]:
+        """The series of a detector, by key."""
+        spec = self._detectors.get(detector)
+        known = self._remembered(detector)
+        scores = newest(self._results, spec, known, self._clock.now()).scores
+        aside = {one.series: one for one in known.set_aside}
+        states = []
+        for key in sorted({*known.watermarks, *aside}):
+            score, alarm = scores.get(key, (None, False))
+            mark = known.watermarks.get(key)
+            states.append(SeriesState(detector, key, mark, score, alarm, aside.get(key)))
+        return states
+
+    def series_keys(self, detector: str) -> list[SeriesKey]:
+        """Keys of the known series; before anything was scored, those with recent data."""
+        spec = self._detectors.get(detector)
+        known = set(self._records.watermarks(detector))
+        known |= {one.series for one in self._records.series_set_aside(detector)}
+        return sorted(known or recent_series(self._source, spec, self._clock.now()))
+
+    # -- what is drawn -----------------------------------------------------------------------------
+
+    def channels(
+        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+    ) -> list[Table]:
+        """Measured values from the source, one table for each series and channel."""
+        spec = self._detectors.get(detector)
+        names = chosen_channels(spec, channels)
+        query = Query(
+            spec.measurement, names, span.start, span.stop, where=spec.where, group_by=spec.group_by
+        )
+        return self._draw(self._source, spec, query, span, series=series)
+
+    def scores(
+        self,
+        detector: str,
+        span: Span,
+        *,
+        fields: Sequence[str] = schema.SCORE_NUMBERS,
+        series: Sequence[str] = (),
+    ) -> list[Table]:
+        """Error, threshold, score, flag and what else is written, one table for each series."""
+        spec = self._detectors.get(detector)
+        read = tuple(dict.fromkeys([*fields, *SCORE_SHAPE]))
+        query = results_query(spec, schema.SCORES, read, span)
+        tables = self._draw(self._results, spec, query, span, look_at=SCORE_SHAPE, series=series)
+        return [one.only(fields) for one in tables]
+
+    def expected(
+        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+    ) -> list[Table]:
+        """The reconstruction in the sensor's unit, one table for each series and channel."""
+        spec = self._detectors.get(detector)
+        query = results_query(spec, schema.EXPECTED, chosen_channels(spec, channels), span)
+        return self._draw(self._results, spec, query, span, series=series)
+
+    def contributions(
+        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+    ) -> list[Table]:
+        """Each channel's share of the error, all on one time axis, one table for each series."""
+        spec = self._detectors.get(detector)
+        names = chosen_channels(spec, channels)
+        query = results_query(spec, schema.CONTRIBUTIONS, names, span)
+        return self._draw(self._results, spec, query, span, look_at=names, series=series)
+
+    def events(
+        self, detector: str, span: Span, *, series: Sequence[str] = (), limit: int = 1000
+    ) -> list[Event]:
+        """Events that overlap a range, by start and series; of more than `limit`, the newest."""
+        spec = self._detectors.get(detector)
+        check_range(span)
+        chosen = chosen_series(spec, series)
+        events = read_events(self._results, spec, span)
+        return [event for event in events if not chosen or event.series in chosen][-limit:]
+
+    # -- what is remembered ------------------------------------------------------------------------
+
+    def labels(self, detector: str | None = None, *, span: Span | None = None) -> list[Label]:
+        """Labels in force, all or those that overlap a range."""
+        if detector is not None:
+            self._detectors.get(detector)
+        found = self._records.labels(detector)
+        if span is None:
+            return found
+        check_range(span)
+        return [one for one in found if one.start < span.stop and one.stop > span.start]
+
+    def versions(self, detector: str) -> list[Version]:
+        """Model versions, newest first."""
+        self._detectors.get(detector)
+        return self._records.versions(detector)
+
+    def version(self, detector: str, number: int) -> Version:
+        """One model version."""
+        self._detectors.get(detector)
+        return self._records.version(detector, number)
+
+    def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs of jobs, newest first."""
+        if detector is not None:
+            self._detectors.get(detector)
+        return self._records.runs(detector, limit=limit)
+
+    def request(self, request: int) -> Request:
+        """One request for work."""
+        return self._records.request(request)
+
+    def requests(self, *, limit: int = 100) -> list[Request]:
+        """Requests for work, newest first."""
+        return self._records.requests(limit=limit)
+
+    # -- the work behind ---------------------------------------------------------------------------
+
+    def _draw(
+        self,
+        store: SeriesStore,
+        spec: DetectorSpec,
+        query: Query,
+        span: Span,
+        *,
+        look_at: tuple[str, ...] = (),
+        series: Sequence[str],
+    ) -> list[Table]:
+        check_range(span)
+        drawing = Drawing(query, span.points, span.rows, spec.step, look_at)
+        return draw_chosen(store, drawing, chosen_series(spec, series), self._clock)
+
+    def _remembered(self, detector: str) -> Remembered:
+        promotions = self._records.promotions(detector)
+        return Remembered(
+            versions=self._records.versions(detector),
+            champion=promotions[-1].number if promotions else None,
+            runs=self._records.runs(detector, limit=50),
+            watermarks=self._records.watermarks(detector),
+            set_aside=self._records.series_set_aside(detector),
+        )
+
+
+def _ping(name: str, store: SeriesStore | RecordStore) -> Part:
+    try:
+        return Part(name, True, store.ping())
+    except StoreError as error:
+        return Part(name, False, str(error))

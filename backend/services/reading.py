@@ -1,0 +1,93 @@
+"""A detector's series from the source, on its grid."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.detection.grid import Rows, inside, to_rows, touching
+from backend.ports import Floats, Points, Query, SeriesStore
+from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
+from backend.specs import DetectorSpec
+
+Mask = NDArray[np.bool_]
+
+
+def read_points(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> list[Points]:
+    """Raw rows of all channels in `[start, stop)`, one entry a series."""
+    return source.read(Query(spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by))
+
+
+def read_rows(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> Rows:
+    """The fleet on its grid; `start` and `stop` are multiples of the grid step."""
+    return to_rows(read_points(source, spec, start, stop), spec.inputs, start, stop, spec.step)
+
+
+def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:
+    """The rows in the order of `keys`; a series without data is absent throughout."""
+    place = {key: s for s, key in enumerate(rows.keys)}
+    values: Floats = np.full((len(keys), *rows.values.shape[1:]), np.nan)
+    for s, key in enumerate(keys):
+        if key in place:
+            values[s] = rows.values[place[key]]
+    return Rows(tuple(keys), rows.times, rows.step, values)
+
+
+def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
+    """(S, T) buckets wholly inside a `normal` label and touched by no `anomaly` or `exclude`."""
+    mask = np.zeros(rows.values.shape[:2], dtype=bool)
+    for s, key in enumerate(rows.keys):
+        spoken = matching(labels, key)
+        mask[s] = inside(rows.times, rows.step, ranges(spoken, LabelKind.NORMAL))
+        mask[s] &= ~_unfit(rows, spoken)
+    return mask
+
+
+def unlabelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
+    """(S, T) all buckets but those touched by an `anomaly` or `exclude` label."""
+    return (
+        np.stack([~_unfit(rows, matching(labels, key)) for key in rows.keys])
+        if rows.keys
+        else np.zeros(rows.values.shape[:2], dtype=bool)
+    )
+
+
+def excluded(rows: Rows, labels: Sequence[Label]) -> Mask:
+    """(S, T) buckets touched by an `exclude` label."""
+    mask = np.zeros(rows.values.shape[:2], dtype=bool)
+    for s, key in enumerate(rows.keys):
+        spoken = ranges(matching(labels, key), LabelKind.EXCLUDE)
+        mask[s] = touching(rows.times, rows.step, spoken)
+    return mask
+
+
+def matching(labels: Sequence[Label], key: SeriesKey) -> list[Label]:
+    """The labels that speak for a series."""
+    tags = parse_series_key(key)
+    return [label for label in labels if label.matches(tags)]
+
+
+def ranges(labels: Sequence[Label], *kinds: LabelKind) -> list[tuple[int, int]]:
+    """The ranges of labels of some kinds."""
+    return [(label.start, label.stop) for label in labels if label.kind in kinds]
+
+
+def merged(parts: Sequence[tuple[int, int]], apart: int = 0) -> list[tuple[int, int]]:
+    """Ranges in order, those that overlap or lie at most `apart` from each other made one."""
+    result: list[tuple[int, int]] = []
+    for start, stop in sorted(parts):
+        if result and start <= result[-1][1] + apart:
+            result[-1] = (result[-1][0], max(result[-1][1], stop))
+        else:
+            result.append((start, stop))
+    return result
+
+
+def keys_of(points: Sequence[Points]) -> list[SeriesKey]:
+    """The series that have rows."""
+    return [series_key(part.tags) for part in points]
+
+
+def _unfit(rows: Rows, labels: Sequence[Label]) -> Mask:
+    spoken = ranges(labels, LabelKind.ANOMALY, LabelKind.EXCLUDE)
+    return touching(rows.times, rows.step, spoken)

@@ -1,0 +1,113 @@
+"""Work that the web or a command asks for: recorded here, claimed by a warm worker."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from backend.exceptions import InputError, NormalcyError
+from backend.ports import Clock, Progress, RecordStore
+from backend.records import Request, State
+from backend.services.detectors import Detectors
+from backend.services.retraining import Retraining
+from backend.services.runs import worker_name
+from backend.services.scoring import Scoring
+
+KINDS = ("retrain", "backfill")
+_CLAIM_NS = 120_000_000_000
+"""A claim not renewed for so long belongs to a dead worker, and is free again."""
+
+
+class Requests:
+    """The processes meet in the store: who asks and who works never call each other."""
+
+    def __init__(
+        self,
+        records: RecordStore,
+        detectors: Detectors,
+        retraining: Retraining,
+        scoring: Scoring,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._detectors = detectors
+        self._retraining = retraining
+        self._scoring = scoring
+        self._clock = clock
+
+    def ask(
+        self, kind: str, detector: str, payload: Mapping[str, Any] | None = None, *, by: str
+    ) -> Request:
+        """Record a request; an equal one still waiting is returned instead of a second.
+
+        Raises:
+            NotFound: there is no such detector.
+            InputError: no such kind of work, or a backfill without a range.
+        """
+        self._detectors.get(detector)
+        if kind not in KINDS:
+            raise InputError(f"There is no work {kind!r}: expected one of {', '.join(KINDS)}.")
+        payload = dict(payload or {})
+        if kind == "backfill":
+            _range(payload)
+        return self._records.add_request(kind, detector, payload, by=by, at=self._clock.now())
+
+    def get(self, request: int) -> Request:
+        """One request, with its state, progress and result."""
+        return self._records.request(request)
+
+    def list(self, limit: int = 100) -> list[Request]:
+        """Requests, newest first."""
+        return self._records.requests(limit=limit)
+
+    def serve_one(
+        self, worker: str | None = None, kinds: Collection[str] = KINDS
+    ) -> Request | None:
+        """Claim the oldest waiting request of these kinds and do its work; None if there is none.
+
+        What goes wrong is recorded with the request, for the one who asked.
+        """
+        now = self._clock.now()
+        request = self._records.claim_request(
+            worker=worker or worker_name(), at=now, deadline=now + _CLAIM_NS, kinds=kinds
+        )
+        if request is None:
+            return None
+        try:
+            result = self._work(request)
+        except NormalcyError as error:
+            self._finish(request, State.FAILED, {}, str(error))
+        except BaseException as error:
+            words = f"unexpected {type(error).__name__}; see the log of the jobs"
+            self._finish(request, State.FAILED, {}, words)
+            raise
+        else:
+            self._finish(request, State.DONE, result, "")
+        return self._records.request(request.id)
+
+    def _work(self, request: Request) -> dict[str, Any]:
+        if request.kind == "retrain":
+            version = self._retraining.run(request.detector, self._progress(request))
+            return {"version": version.number, "verdict": str(version.verdict)}
+        start, stop = _range(request.payload)
+        progress = self._progress(request)
+        return self._scoring.backfill(request.detector, start, stop, progress).plain()
+
+    def _progress(self, request: Request) -> Progress:
+        def tell(share: float, words: str) -> None:
+            deadline = self._clock.now() + _CLAIM_NS
+            self._records.update_request(request.id, progress=share, deadline=deadline)
+
+        return tell
+
+    def _finish(
+        self, request: Request, state: State, result: Mapping[str, Any], message: str
+    ) -> None:
+        self._records.finish_request(
+            request.id, state, at=self._clock.now(), result=result, message=message
+        )
+
+
+def _range(payload: Mapping[str, Any]) -> tuple[int, int]:
+    start, stop = payload.get("start"), payload.get("stop")
+    if not isinstance(start, int) or not isinstance(stop, int) or start >= stop:
+        raise InputError("A backfill needs a start before its stop, both in nanoseconds.")
+    return start, stop

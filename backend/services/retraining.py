@@ -1,0 +1,352 @@
+"""Train a detector on what its operator calls normal, and let the new version serve."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from backend.detection.grid import Rows, ceil_to, floor_to, join, last_closed
+from backend.detection.pipeline import Fitted
+from backend.detection.smoothing import ewma_kernel
+from backend.detection.training import Mask, Training, fit
+from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
+from backend.ports import Clock, ModelFactory, Progress
+from backend.records import Label, LabelKind, SeriesKey, SetAside, Verdict, Version
+from backend.schema import DETECTOR_TAG, TRAINING
+from backend.services.detectors import Detectors
+from backend.services.labelling import Labelling
+from backend.services.promotion import Promoting
+from backend.services.reading import (
+    aligned,
+    labelled_normal,
+    merged,
+    ranges,
+    read_rows,
+    unlabelled_normal,
+)
+from backend.services.results import one_point
+from backend.services.runs import recorded
+from backend.services.stores import Stores
+from backend.services.training_record import training_record
+from backend.services.versions import read_archive, to_files
+from backend.specs import DetectorSpec, nanoseconds
+
+log = logging.getLogger(__name__)
+
+_DAY = 86_400_000_000_000
+_RETRY_NS = 3_600_000_000_000
+# What a version is made from: a change to anything else needs no new one.
+_NOT_LEARNED = {"schedule", "promote", "write_expected", "write_contributions", "delay"}
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """What one training starts from."""
+
+    spec: DetectorSpec
+    labels: tuple[Label, ...]
+    rows: Rows
+    normal: Mask
+    labelled: bool
+
+
+class Retraining:
+    """A new version each time; nothing that serves is ever changed in place."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        detectors: Detectors,
+        labelling: Labelling,
+        promoting: Promoting,
+        make_model: ModelFactory,
+        clock: Clock,
+    ) -> None:
+        self._source = stores.source
+        self._results = stores.results
+        self._records = stores.records
+        self._artifacts = stores.artifacts
+        self._detectors = detectors
+        self._labelling = labelling
+        self._promoting = promoting
+        self._make_model = make_model
+        self._clock = clock
+
+    def run(self, detector: str, progress: Progress = lambda share, words: None) -> Version:
+        """Train a detector anew.
+
+        Without any normal label it learns, robustly, from recent data; such a version is
+        provisional: its flags are written, its alarms are silent.
+
+        Raises:
+            NotFound: there is no such detector.
+            NoData: nothing is stored where it should learn from.
+            NotEnoughNormalData: no series has enough to learn from; the message says which and why.
+        """
+        spec = self._detectors.get(detector)
+        began = time.monotonic()
+        with recorded(self._records, self._clock, "retrain", detector) as details:
+            labels = tuple(self._labelling.list(detector))
+            details["basis"] = basis_hash(spec, labels)
+            progress(0.0, "reading")
+            lessons = self._lessons(spec, labels)
+            outcome = fit(
+                spec,
+                lessons.rows,
+                lessons.normal,
+                self._make_model,
+                labelled=lessons.labelled,
+                progress=progress,
+            )
+            self._set_aside(spec, lessons.rows.keys, outcome.rejected)
+            if outcome.fitted is None or outcome.training is None:
+                raise NotEnoughNormalData(_why_nothing(detector, outcome.rejected))
+            seconds = time.monotonic() - began
+            version = self._store(
+                lessons, outcome.fitted, outcome.training, outcome.rejected, seconds
+            )
+            details.update(version=version.number, seconds=round(seconds, 3))
+        return version
+
+    def due(self, detector: str, now: int) -> str | None:
+        """Why a detector should be trained now, beside its timetable; None if it need not be."""
+        spec = self._detectors.get(detector)
+        labels = self._labelling.list(detector, removed=True)
+        touched = max((max(x.created_at, x.removed_at or 0) for x in labels), default=0)
+        if now - touched < nanoseconds(spec.schedule.retrain_after_labels):
+            return None
+        present = tuple(label for label in labels if label.removed_at is None)
+        reason = self._reason(spec, present, now)
+        return None if reason and self._failed_lately(spec, present, now) else reason
+
+    def _reason(self, spec: DetectorSpec, labels: Sequence[Label], now: int) -> str | None:
+        versions = self._records.versions(spec.name)
+        if not versions:
+            return "there is no model yet"
+        newest = versions[0]
+        if newest.label_hash != label_hash(labels):
+            return "labels changed"
+        if _learned(newest.spec) != _learned(spec.plain()):
+            return "the detector's definition changed"
+        if newest.provisional and now - newest.created_at > _DAY:
+            return "the model is provisional and a day old"
+        return None
+
+    def _failed_lately(self, spec: DetectorSpec, labels: Sequence[Label], now: int) -> bool:
+        """Whether the same training failed within the last hour: new data may make it succeed."""
+        basis = basis_hash(spec, labels)
+        return any(
+            run.kind == "retrain"
+            and run.state == "failed"
+            and run.details.get("basis") == basis
+            and now - run.started_at < _RETRY_NS
+            for run in self._records.runs(spec.name, limit=20)
+        )
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _lessons(self, spec: DetectorSpec, labels: tuple[Label, ...]) -> _Lessons:
+        spoken = ranges(labels, LabelKind.NORMAL)
+        wanted = spoken or [self._recent(spec)]
+        step = spec.step
+        parts = merged([(ceil_to(a, step), floor_to(b, step)) for a, b in wanted if b - a >= step])
+        rows = self._archived(spec, self._read(spec, [part for part in parts if part[0] < part[1]]))
+        if not rows.keys or not np.isfinite(rows.values).any():
+            raise NoData(_nothing_read(spec, labelled=bool(spoken)))
+        normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
+        return _Lessons(spec, labels, rows, normal, bool(spoken))
+
+    def _recent(self, spec: DetectorSpec) -> tuple[int, int]:
+        closed = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
+        return closed - nanoseconds(spec.learn_from), closed
+
+    def _read(self, spec: DetectorSpec, parts: Sequence[tuple[int, int]]) -> Rows:
+        """The ranges one after the other, far enough apart that nothing reaches across."""
+        found = [read_rows(self._source, spec, start, stop) for start, stop in parts]
+        keys = sorted({key for rows in found for key in rows.keys} | self._archived_keys(spec))
+        apart = spec.model.window + len(ewma_kernel(spec.smoothing.span)) + spec.max_gap + 1
+        if not found:
+            empty = np.empty((0, 0, len(spec.inputs)))
+            return Rows((), np.empty(0, dtype=np.int64), spec.step, empty)
+        return join([aligned(rows, keys) for rows in found], apart)
+
+    def _archived_keys(self, spec: DetectorSpec) -> set[SeriesKey]:
+        archive = self._archive(spec)
+        return set(archive[0]) if archive else set()
+
+    def _archive(self, spec: DetectorSpec) -> tuple[list[SeriesKey], Mapping[str, Any]] | None:
+        """The normal rows that the newest comparable version was trained on."""
+        for version in self._records.versions(spec.name):
+            same = ("measurement", "channels", "context", "where", "group_by", "every")
+            if any(version.spec.get(key) != spec.plain()[key] for key in same):
+                continue
+            try:
+                files = self._artifacts.load(version.artifact)
+            except (ArtifactError, NotFound) as error:
+                # A damaged old version must not keep a new one from being made.
+                log.warning("The archive of %s cannot be used: %s", version.name, error)
+                continue
+            return list(version.training["series"]), read_archive(files)
+        return None
+
+    def _archived(self, spec: DetectorSpec, rows: Rows) -> Rows:
+        """Fill in from the archive what the source no longer has: retention takes nothing away."""
+        archive = self._archive(spec)
+        if archive is None or not rows.keys:
+            return rows
+        keys, arrays = archive
+        place = {int(t): i for i, t in enumerate(arrays["times"])}
+        here = np.array([place.get(int(t), -1) for t in rows.times])
+        values = rows.values.copy()
+        for s, key in enumerate(rows.keys):
+            gone = ~np.isfinite(values[s]).any(axis=1) & (here >= 0) & _first_of(rows.times)
+            if key in keys and gone.any():
+                values[s, gone] = arrays["values"][keys.index(key), here[gone]]
+        return replace(rows, values=values)
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _store(
+        self,
+        lessons: _Lessons,
+        fitted: Fitted,
+        training: Training,
+        rejected: Mapping[SeriesKey, str],
+        seconds: float,
+    ) -> Version:
+        """Files first, then the record, then the promotion: a crash in between leaves no trace."""
+        spec, now = lessons.spec, self._clock.now()
+        kept = aligned(lessons.rows, fitted.keys)
+        number = self._records.next_number(spec.name)
+        artifact = f"{spec.name}/{number}"
+        self._artifacts.save(artifact, to_files(fitted, training, kept))
+        version = self._records.add_version(
+            Version(
+                detector=spec.name,
+                number=number,
+                created_at=now,
+                artifact=artifact,
+                spec=spec.plain(),
+                label_hash=label_hash(lessons.labels),
+                data_hash=_data_hash(kept, training.normal),
+                provisional=not lessons.labelled,
+                verdict=Verdict.CHALLENGER,
+                training={
+                    **training_record(fitted, training),
+                    "labels": [_plain(label) for label in lessons.labels],
+                    "set_aside": dict(rejected),
+                    "seconds": round(seconds, 3),
+                },
+            )
+        )
+        verdict = self._decide(spec, version)
+        self._write_training(spec, version, verdict, now)
+        return replace(version, verdict=verdict)
+
+    def _decide(self, spec: DetectorSpec, version: Version) -> Verdict:
+        """Promote by itself where the operator wished so.
+
+        The first version always serves; a champion that learned from labels is not given up for a
+        version that learned without.
+        """
+        made = self._records.promotions(spec.name)
+        if made and (spec.promote == "review" or self._steps_back(made[-1].number, version)):
+            return Verdict.CHALLENGER
+        self._promoting.promote(spec.name, version.number, by="retraining")
+        return Verdict.CHAMPION
+
+    def _steps_back(self, champion: int, version: Version) -> bool:
+        serving = self._records.version(version.detector, champion)
+        return version.provisional and not serving.provisional
+
+    def _write_training(
+        self, spec: DetectorSpec, version: Version, verdict: Verdict, now: int
+    ) -> None:
+        series = version.training["series"].values()
+        losses = [entry["loss"] for entry in series]
+        held_out = [entry["val_loss"] for entry in series if entry["val_loss"] is not None]
+        loss = float(np.mean(losses))
+        values = {
+            "loss": loss,
+            # Where nothing was set apart for early stopping, training loss is all there is.
+            "val_loss": float(np.mean(held_out)) if held_out else loss,
+            "threshold": float(np.mean([entry["threshold"] for entry in series])),
+            "rows": float(version.training["rows"]),
+            "seconds": float(version.training["seconds"]),
+            "model": version.name,
+            "verdict": str(verdict),
+        }
+        self._results.write(TRAINING, [one_point({DETECTOR_TAG: spec.name}, now, values)])
+
+    def _set_aside(
+        self, spec: DetectorSpec, keys: Sequence[SeriesKey], rejected: Mapping[SeriesKey, str]
+    ) -> None:
+        now = self._clock.now()
+        for key in keys:
+            if key in rejected:
+                aside = SetAside(spec.name, key, rejected[key], now, now + _RETRY_NS)
+                self._records.set_aside(aside)
+            else:
+                self._records.readmit(spec.name, key)
+
+
+def label_hash(labels: Sequence[Label]) -> str:
+    """Names a set of labels by what they say, not by when or by whom it was said."""
+    said = sorted(json.dumps(_plain(label), sort_keys=True) for label in labels)
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+def basis_hash(spec: DetectorSpec, labels: Sequence[Label]) -> str:
+    """Names what a training is asked to learn: the definition and the labels."""
+    learned = json.dumps(_learned(spec.plain()), sort_keys=True)
+    return hashlib.sha256((learned + label_hash(labels)).encode()).hexdigest()
+
+
+def _plain(label: Label) -> dict[str, Any]:
+    return {
+        "kind": str(label.kind),
+        "start": label.start,
+        "stop": label.stop,
+        "tags": dict(label.tags),
+    }
+
+
+def _learned(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in _NOT_LEARNED}
+
+
+def _data_hash(rows: Rows, normal: Mask) -> str:
+    digest = hashlib.sha256("\n".join(rows.keys).encode())
+    for array in (rows.times, normal, rows.values):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _first_of(times: np.ndarray[Any, np.dtype[np.int64]]) -> Mask:
+    """Rows that are not mere distance between ranges: those repeat the time before them."""
+    return np.concatenate(([True], np.diff(times) > 0))
+
+
+def _nothing_read(spec: DetectorSpec, *, labelled: bool) -> str:
+    what = f"measurement {spec.measurement!r} with channels {', '.join(spec.inputs)}"
+    if labelled:
+        return (
+            f"The normal ranges of {spec.name!r} hold no data: {what} was expected there. Check "
+            "the names, the labels' times and the source's retention (InfluxDB 3 Core: "
+            "--gen1-lookback-duration)."
+        )
+    return (
+        f"{spec.name!r} has no normal labels, and the source holds no recent data to learn from: "
+        f"{what} was expected. Check the names, or mark a normal range."
+    )
+
+
+def _why_nothing(detector: str, rejected: Mapping[SeriesKey, str]) -> str:
+    first = next(iter(rejected.items()))
+    more = f" ({len(rejected) - 1} more series likewise)" if len(rejected) > 1 else ""
+    return f"{detector!r} could not be trained: {first[0] or 'its series'}: {first[1]}{more}."

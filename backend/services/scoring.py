@@ -1,0 +1,287 @@
+"""Score what is new, or a past range on request, and write what was found."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from backend.detection.grid import ceil_to, floor_to, last_closed
+from backend.detection.pipeline import Fitted, Scored, score
+from backend.exceptions import InputError, NotFound
+from backend.ports import Clock, Progress
+from backend.records import Label, Promotion, SeriesKey, SetAside, Version
+from backend.schema import (
+    CONTRIBUTIONS,
+    COVERAGE,
+    DETECTOR_TAG,
+    EXPECTED,
+    REASON_EXCLUDED,
+    REASON_OFF,
+    REASON_SETTLING,
+    SCORES,
+)
+from backend.services.detectors import Detectors
+from backend.services.event_keeping import Rescored, update_events
+from backend.services.labelling import Labelling
+from backend.services.reading import aligned, excluded, read_rows
+from backend.services.results import alarm_state_before, channel_points, one_point, score_points
+from backend.services.runs import failures_recorded, recorded
+from backend.services.serving import Served, shifts
+from backend.services.stores import Stores
+from backend.specs import DetectorSpec, nanoseconds
+
+_PART = 5_000
+"""Grid points scored and written at once: bounds memory and what a crash has to do again."""
+_RETRY_NS = 3_600_000_000_000
+_NOT_DUE = (REASON_OFF, REASON_SETTLING, REASON_EXCLUDED)
+
+
+@dataclass(frozen=True)
+class ScoringReport:
+    """What one run scored: the range, how much of it, and what stood out.
+
+    `due` and `judged` count points new in this run that should have been, and were judged; time
+    that nobody expects to be judged (off, settling, excluded) is not due.
+    """
+
+    detector: str
+    start: int
+    stop: int
+    series: int = 0
+    points: int = 0
+    due: int = 0
+    judged: int = 0
+    flagged: int = 0
+    events: int = 0
+    note: str = ""
+    set_aside: dict[SeriesKey, str] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One version's turn within a run, and which of its points are new."""
+
+    number: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the parts of one run share: `live` is the end of all scored time."""
+
+    spec: DetectorSpec
+    labels: tuple[Label, ...]
+    provisional: frozenset[str]
+    live: int
+    new_from: int
+
+
+class Scoring:
+    """Idempotent: what is due is derived from what is stored; a repeat writes the same points."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        detectors: Detectors,
+        labelling: Labelling,
+        served: Served,
+        clock: Clock,
+    ) -> None:
+        self._source = stores.source
+        self._results = stores.results
+        self._records = stores.records
+        self._detectors = detectors
+        self._labelling = labelling
+        self._served = served
+        self._clock = clock
+
+    def tick(self, detector: str) -> ScoringReport:
+        """Score every closed bucket that has not been, and again what may have come late.
+
+        Raises:
+            NotFound: there is no such detector.
+            StoreError, ArtifactError: the run failed; the next one takes up where this one began.
+        """
+        spec, now = self._detectors.get(detector), self._clock.now()
+        closed = last_closed(now, spec.step, nanoseconds(spec.delay))
+        promotions = self._records.promotions(detector)
+        if not promotions:
+            return ScoringReport(detector, closed, closed, note="no model serves yet")
+        done = self._scored_until(spec, promotions)
+        oldest = closed - nanoseconds(spec.schedule.catch_up)
+        late = nanoseconds(spec.schedule.lateness)
+        start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
+        turns = [_Part(*turn) for turn in shifts(promotions, start, closed)]
+        with failures_recorded(self._records, self._clock, "score", detector):
+            report = self._run(spec, turns, max(done, start), forward=True)
+            if done < closed:
+                self._cover(spec, report, now)
+        return report
+
+    def backfill(
+        self,
+        detector: str,
+        start: int,
+        stop: int,
+        progress: Progress = lambda share, words: None,
+    ) -> ScoringReport:
+        """Score `[start, stop)` with the version that serves now, also where others did before.
+
+        Raises:
+            InputError: the range is empty or lies in the future.
+            NotFound: no such detector, or no version serves yet.
+        """
+        spec, now = self._detectors.get(detector), self._clock.now()
+        closed = last_closed(now, spec.step, nanoseconds(spec.delay))
+        start, stop = ceil_to(start, spec.step), min(floor_to(stop, spec.step), closed)
+        if start >= stop:
+            raise InputError(
+                f"The range to score holds no closed bucket of {detector!r}: expected a start "
+                "before its end, both in the past."
+            )
+        promotions = self._records.promotions(detector)
+        if not promotions:
+            raise NotFound(f"No model of {detector!r} serves yet: retrain it first.")
+        turn = _Part(promotions[-1].number, start, stop)
+        with recorded(self._records, self._clock, "backfill", detector) as details:
+            report = self._run(spec, [turn], start, progress=progress)
+            details.update(report.plain())
+        return report
+
+    # -- one run -----------------------------------------------------------------------------------
+
+    def _scored_until(self, spec: DetectorSpec, promotions: Sequence[Promotion]) -> int:
+        """How far every series of the serving version is scored."""
+        last = promotions[-1]
+        served = self._records.version(spec.name, last.number).training["series"]
+        marks = self._records.watermarks(spec.name)
+        return min((marks[key] for key in served if key in marks), default=last.serves_from)
+
+    def _run(
+        self,
+        spec: DetectorSpec,
+        turns: Sequence[_Part],
+        new_from: int,
+        *,
+        forward: bool = False,
+        progress: Progress = lambda share, words: None,
+    ) -> ScoringReport:
+        """Score the turns in order; `forward` moves the watermarks along."""
+        parts = [part for turn in turns for part in _cut(turn, _PART * spec.step)]
+        end = parts[-1].stop if parts else new_from
+        total = ScoringReport(spec.name, parts[0].start if parts else end, end)
+        task = self._task(spec, end, new_from)
+        for index, part in enumerate(parts):
+            version, fitted = self._served.load(spec.name, part.number)
+            total = _add(total, self._score_part(task, part, version, fitted))
+            if forward:
+                marks = dict.fromkeys(fitted.keys, part.stop)
+                self._records.set_watermarks(spec.name, marks)
+            progress((index + 1) / len(parts), "scoring")
+        return total
+
+    def _task(self, spec: DetectorSpec, end: int, new_from: int) -> _Task:
+        done = self._scored_until(spec, self._records.promotions(spec.name))
+        versions = self._records.versions(spec.name)
+        return _Task(
+            spec=spec,
+            labels=tuple(self._labelling.list(spec.name)),
+            provisional=frozenset(v.name for v in versions if v.provisional),
+            live=max(end, done),
+            new_from=new_from,
+        )
+
+    def _score_part(
+        self, task: _Task, part: _Part, version: Version, fitted: Fitted
+    ) -> ScoringReport:
+        then = fitted.spec
+        begin = part.start - fitted.lookback * then.step
+        found = read_rows(self._source, then, begin, part.stop)
+        rows = aligned(found, fitted.keys)
+        scored = score(
+            fitted,
+            rows,
+            first=fitted.lookback,
+            excluded=excluded(rows, task.labels),
+            alarm=alarm_state_before(self._results, then, fitted.keys, part.start),
+        )
+        self._write(task.spec, then, scored, version)
+        done = Rescored(part.start, part.stop, task.live, task.provisional)
+        events = update_events(self._results, then, fitted.keys, done)
+        aside = self._without_model(task.spec, found.keys, fitted.keys)
+        return _report(task, part, scored, events, aside)
+
+    def _write(
+        self, spec: DetectorSpec, then: DetectorSpec, scored: Scored, version: Version
+    ) -> None:
+        silent = version.provisional
+        self._results.write(SCORES, score_points(then, scored, version.name, silent=silent))
+        if spec.write_expected:
+            self._results.write(EXPECTED, channel_points(then, scored, "expected"))
+        if spec.write_contributions:
+            self._results.write(CONTRIBUTIONS, channel_points(then, scored, "contributions"))
+
+    def _without_model(
+        self, spec: DetectorSpec, present: Sequence[SeriesKey], known: Sequence[SeriesKey]
+    ) -> dict[SeriesKey, str]:
+        """Series in the data that the version was not trained for: visible, and never an error."""
+        aside = {s.series: s.reason for s in self._records.series_set_aside(spec.name)}
+        now = self._clock.now()
+        for key in set(present) - set(known) - set(aside):
+            aside[key] = "it appeared after the last training: retrain the detector to include it"
+            self._records.set_aside(SetAside(spec.name, key, aside[key], now, now + _RETRY_NS))
+        return aside
+
+    def _cover(self, spec: DetectorSpec, report: ScoringReport, now: int) -> None:
+        """Write how much of what was due has been judged; 1 where nothing was due."""
+        values = {
+            "coverage": report.judged / report.due if report.due else 1.0,
+            "lag_s": max(0.0, (now - report.stop) / 1e9),
+            "series": float(report.series),
+            "set_aside": float(len(report.set_aside)),
+        }
+        tags = {DETECTOR_TAG: spec.name}
+        self._results.write(COVERAGE, [one_point(tags, report.stop - spec.step, values)])
+
+
+def _cut(turn: _Part, length: int) -> list[_Part]:
+    starts = range(turn.start, turn.stop, length)
+    return [_Part(turn.number, a, min(a + length, turn.stop)) for a in starts]
+
+
+def _report(
+    task: _Task, part: _Part, scored: Scored, events: int, aside: dict[SeriesKey, str]
+) -> ScoringReport:
+    new = (scored.times >= task.new_from)[None, :]
+    due = new & ~np.isin(scored.reason.astype(str), _NOT_DUE)
+    return ScoringReport(
+        task.spec.name,
+        part.start,
+        part.stop,
+        series=len(scored.keys),
+        points=scored.score.size,
+        due=int(due.sum()),
+        judged=int((new & scored.judged).sum()),
+        flagged=int(scored.flag.sum()),
+        events=events,
+        set_aside=aside,
+    )
+
+
+def _add(total: ScoringReport, part: ScoringReport) -> ScoringReport:
+    return replace(
+        total,
+        series=max(total.series, part.series),
+        points=total.points + part.points,
+        due=total.due + part.due,
+        judged=total.judged + part.judged,
+        flagged=total.flagged + part.flagged,
+        events=total.events + part.events,
+        set_aside={**total.set_aside, **part.set_aside},
+    )

@@ -1,0 +1,57 @@
+"""Which version scores a point, and versions kept ready in memory."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from backend.detection.pipeline import Fitted
+from backend.ports import ArtifactStore, ModelFactory, RecordStore
+from backend.records import Promotion, Version
+from backend.services.versions import from_files
+
+_KEPT = 8
+
+
+class Served:
+    """Loads versions once and keeps the last few: a version never changes."""
+
+    def __init__(
+        self, records: RecordStore, artifacts: ArtifactStore, make_model: ModelFactory
+    ) -> None:
+        self._records = records
+        self._artifacts = artifacts
+        self._make_model = make_model
+        self._ready: OrderedDict[str, tuple[Version, Fitted]] = OrderedDict()
+
+    def load(self, detector: str, number: int) -> tuple[Version, Fitted]:
+        """A version ready to score.
+
+        Raises:
+            NotFound: there is no such version, or its files are gone.
+            ArtifactError: its files are damaged.
+        """
+        version = self._records.version(detector, number)
+        if version.artifact not in self._ready:
+            files = self._artifacts.load(version.artifact)
+            self._ready[version.artifact] = version, from_files(files, self._make_model)
+            while len(self._ready) > _KEPT:
+                self._ready.popitem(last=False)
+        self._ready.move_to_end(version.artifact)
+        return self._ready[version.artifact]
+
+
+def shifts(promotions: Sequence[Promotion], start: int, stop: int) -> list[tuple[int, int, int]]:
+    """Who serves when: `(version number, from, to)` over `[start, stop)`, in order.
+
+    A promotion counts from `serves_from` on, so that points written before keep the threshold they
+    were written with; time before the first promotion belongs to nobody.
+    """
+    turns: list[tuple[int, int]] = []
+    for promotion in promotions:
+        turns = [turn for turn in turns if turn[0] < promotion.serves_from]
+        turns.append((promotion.serves_from, promotion.number))
+    ends = [turn[0] for turn in turns[1:]] + [stop]
+    parts = [
+        (number, max(begin, start), min(end, stop))
+        for (begin, number), end in zip(turns, ends, strict=True)
+    ]
+    return [part for part in parts if part[1] < part[2]]

@@ -1,0 +1,40 @@
+"""The training record: what a person wants to know of a version, as JSON-ready values."""
+
+from typing import Any
+
+import numpy as np
+
+from backend.detection.pipeline import Fitted
+from backend.detection.training import Training
+from backend.specs import nanoseconds
+
+
+def training_record(fitted: Fitted, training: Training) -> dict[str, Any]:
+    """Rows, hours, limits and losses of each series; what was trimmed; what to know."""
+    hours = nanoseconds(fitted.spec.every) / 3.6e12
+    rows = training.normal.sum(axis=1)
+    held_out = np.isfinite(training.held_out_smoothed).sum(axis=1)
+    return {
+        "rows": int(rows.sum()),
+        "folds": training.folds,
+        "series": {
+            key: {
+                "rows": int(rows[s]),
+                "hours": round(float(rows[s]) * hours, 2),
+                "held_out_rows": int(held_out[s]),
+                "threshold": float(fitted.threshold[s]),
+                "basis": training.limits.basis[s],
+                "loss": training.curves[s].loss[training.curves[s].best],
+                "val_loss": _at(training.curves[s].val_loss, training.curves[s].best),
+                "epochs": len(training.curves[s].loss),
+            }
+            for s, key in enumerate(fitted.keys)
+        },
+        "trimmed": [vars(part) for part in training.trimmed],
+        "warnings": list(training.warnings),
+    }
+
+
+def _at(values: tuple[float, ...], index: int) -> float | None:
+    """The value at an epoch; None where nothing was set apart for early stopping."""
+    return values[index] if index < len(values) and np.isfinite(values[index]) else None

@@ -1,0 +1,137 @@
+"""A model version as files, and back: JSON and plain arrays, nothing that runs on loading."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from backend.detection.checks import CheckLimits
+from backend.detection.grid import Rows
+from backend.detection.pipeline import Fitted, score
+from backend.detection.scaling import Scaler
+from backend.detection.training import Training
+from backend.exceptions import ArtifactError
+from backend.ports import ModelFactory
+from backend.specs import DetectorSpec
+
+FORMAT = 1
+_PROBES = 8
+_TOLERANCE = 1e-6
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]:
+    """Everything a version keeps: itself, its calibration errors, probes and the normal ranges.
+
+    Args:
+        fitted: the version.
+        training: its record.
+        rows: what it was trained on; the normal rows are archived, so that retention in the source
+            cannot take them away.
+    """
+    about = {"format": FORMAT, "spec": fitted.spec.plain(), "series": list(fitted.keys)}
+    archive = {
+        "times": training.times,
+        "normal": training.normal,
+        "held_out_error": training.held_out_error,
+        "held_out_smoothed": training.held_out_smoothed,
+        "values": np.where(training.normal[:, :, None], rows.values, np.nan),
+    }
+    return {
+        "version.json": json.dumps(about, ensure_ascii=False, indent=1).encode(),
+        "version.npz": _pack(_arrays(fitted)),
+        "weights.npz": _pack(fitted.model.weights()),
+        "probe.npz": _pack(_probe(fitted, rows)),
+        "archive.npz": _pack(archive),
+    }
+
+
+def from_files(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
+    """Read a version back and make sure that it still gives the scores it gave when it was made.
+
+    Raises:
+        ArtifactError: the files are not a version this program can read, or score differently.
+    """
+    try:
+        fitted = _read(files, make_model)
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise ArtifactError(
+            "The model file cannot be read: it is not complete, or was made by another version of "
+            f"normalcy ({type(error).__name__}). Train the detector again."
+        ) from error
+    _prove(fitted, _unpack(files["probe.npz"]))
+    return fitted
+
+
+def read_archive(files: Mapping[str, bytes]) -> Arrays:
+    """The archived normal rows and calibration errors of a version."""
+    return _unpack(files["archive.npz"])
+
+
+def _read(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
+    about = json.loads(files["version.json"])
+    if about["format"] != FORMAT:
+        raise ArtifactError(
+            f"The model file has format {about['format']!r}; this version of normalcy reads "
+            f"{FORMAT}. Train the detector again."
+        )
+    spec = DetectorSpec.model_validate(about["spec"])
+    arrays = _unpack(files["version.npz"])
+    keys = tuple(about["series"])
+    model = make_model(spec.model, len(keys), len(spec.inputs))
+    model.load(_unpack(files["weights.npz"]))
+    return Fitted(
+        spec=spec,
+        keys=keys,
+        scaler=Scaler(arrays["center"], arrays["scale"]),
+        active=arrays["active"],
+        spread=arrays["spread"],
+        threshold=arrays["threshold"],
+        checks=CheckLimits(**{f.name: arrays[f"check_{f.name}"] for f in fields(CheckLimits)}),
+        model=model,
+    )
+
+
+def _arrays(fitted: Fitted) -> Arrays:
+    return {
+        "center": fitted.scaler.center,
+        "scale": fitted.scaler.scale,
+        "active": fitted.active,
+        "spread": fitted.spread,
+        "threshold": fitted.threshold,
+        **{f"check_{f.name}": getattr(fitted.checks, f.name) for f in fields(CheckLimits)},
+    }
+
+
+def _probe(fitted: Fitted, rows: Rows) -> Arrays:
+    """The first rows that can be judged, and their scores."""
+    values = rows.values[:, : fitted.lookback + _PROBES]
+    probe = replace(rows, times=rows.times[: values.shape[1]], values=values)
+    return {"times": probe.times, "values": values, "score": score(fitted, probe).score}
+
+
+def _prove(fitted: Fitted, probe: Arrays) -> None:
+    rows = Rows(fitted.keys, probe["times"], fitted.spec.step, probe["values"])
+    now = score(fitted, rows).score
+    if not np.allclose(now, probe["score"], rtol=_TOLERANCE, atol=1e-9):
+        raise ArtifactError(
+            "The model gives other scores than when it was trained: its files, or the numerical "
+            "libraries under it, have changed. Train the detector again."
+        )
+
+
+def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def _unpack(data: bytes) -> Arrays:
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,113 @@
+"""Requests: asked by one process, claimed and answered by another."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, text, update
+
+from backend.exceptions import Conflict, NotFound
+from backend.records import Request, State
+from backend.stores.records import tables
+from backend.stores.records.rows import columns, fingerprint, insert_into, plain
+
+_REQUESTS = tables.requests
+_OPEN = (State.WAITING.value, State.RUNNING.value)
+
+
+def add(connection: Connection, request: Request) -> Request:
+    """Store a request, or find its equal that still waits."""
+    digest = fingerprint(request.payload)
+    values = {**columns(request, without="id"), "fingerprint": digest}
+    statement = insert_into(connection, _REQUESTS).values(values)
+    insertion = statement.on_conflict_do_nothing(
+        index_elements=["kind", "detector", "fingerprint"], index_where=text(tables.WAITING)
+    ).returning(_REQUESTS)
+    equal = select(_REQUESTS).where(
+        _REQUESTS.c.kind == request.kind,
+        _REQUESTS.c.detector == request.detector,
+        _REQUESTS.c.fingerprint == digest,
+        _REQUESTS.c.state == State.WAITING.value,
+    )
+    while True:  # neither happens only when the equal one was claimed between the two statements
+        for attempt in (insertion, equal):
+            row = connection.execute(attempt).one_or_none()
+            if row is not None:
+                return _request(row)
+
+
+def claim(
+    connection: Connection,
+    *,
+    worker: str,
+    at: int,
+    deadline: int,
+    kinds: Collection[str] | None,
+) -> Request | None:
+    """Take the oldest request of these kinds that waits or whose claim ran out."""
+    free = _claimable(at)
+    if kinds is not None:
+        free = and_(free, _REQUESTS.c.kind.in_(kinds))
+    oldest = select(_REQUESTS.c.id).where(free).order_by(_REQUESTS.c.id).limit(1)
+    claimed = update(_REQUESTS).values(
+        state=State.RUNNING.value, worker=worker, claimed_at=at, deadline=deadline, progress=0.0
+    )
+    while (number := connection.scalar(oldest)) is not None:
+        # Whoever changes the row has it; who changes none was late and looks for the next.
+        mine = claimed.where(_REQUESTS.c.id == number, free).returning(_REQUESTS)
+        row = connection.execute(mine).one_or_none()
+        if row is not None:
+            return _request(row)
+    return None
+
+
+def _claimable(at: int) -> ColumnElement[bool]:
+    waiting = _REQUESTS.c.state == State.WAITING.value
+    expired = and_(_REQUESTS.c.state == State.RUNNING.value, _REQUESTS.c.deadline <= at)
+    return or_(waiting, expired)
+
+
+def report(connection: Connection, request: int, *, progress: float, deadline: int) -> None:
+    """Note progress of a claimed request and extend the claim."""
+    statement = update(_REQUESTS).where(
+        _REQUESTS.c.id == request, _REQUESTS.c.state == State.RUNNING.value
+    )
+    changed = statement.values(progress=progress, deadline=deadline).returning(_REQUESTS.c.id)
+    if connection.execute(changed).one_or_none() is None:
+        raise Conflict(f"Request {request} is {one(connection, request).state}, not running.")
+
+
+def finish(
+    connection: Connection,
+    request: int,
+    state: State,
+    *,
+    at: int,
+    result: Mapping[str, Any],
+    message: str,
+) -> None:
+    """Record how a request ended; the first end stands."""
+    statement = update(_REQUESTS).where(_REQUESTS.c.id == request, _REQUESTS.c.state.in_(_OPEN))
+    ended = statement.values(
+        state=state.value, finished_at=at, result=plain(result), message=message
+    )
+    if connection.execute(ended.returning(_REQUESTS.c.id)).one_or_none() is None:
+        raise Conflict(f"Request {request} is {one(connection, request).state} already.")
+
+
+def one(connection: Connection, request: int) -> Request:
+    """One request."""
+    row = connection.execute(select(_REQUESTS).where(_REQUESTS.c.id == request)).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no request {request}.")
+    return _request(row)
+
+
+def listed(connection: Connection, *, limit: int) -> list[Request]:
+    """Requests, newest first."""
+    statement = select(_REQUESTS).order_by(_REQUESTS.c.id.desc()).limit(limit)
+    return [_request(row) for row in connection.execute(statement)]
+
+
+def _request(row: Row[Any]) -> Request:
+    values = {name: value for name, value in row._mapping.items() if name != "fingerprint"}
+    return Request(**{**values, "state": State(row.state)})

@@ -1,0 +1,201 @@
+"""The record store as the rooms above see it: one transaction a call."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from backend.records import (
+    Label,
+    Promotion,
+    Request,
+    Run,
+    SeriesKey,
+    SetAside,
+    State,
+    StoredDetector,
+    Verdict,
+    Version,
+)
+from backend.stores.records import detectors, progress, requests, runs, versions
+from backend.stores.records import labels as label_rows
+from backend.stores.records.database import Database
+
+_VERSION = {
+    "sqlite": ("SQLite", "SELECT sqlite_version()"),
+    "postgresql": ("PostgreSQL", "SHOW server_version"),
+}
+
+
+class SqlRecordStore:
+    """`RecordStore` in SQLite or PostgreSQL."""
+
+    def __init__(self, url: str, *, patience_s: float = 30.0) -> None:
+        """Nothing is opened yet; the first call does that, and migrates.
+
+        Args:
+            url: `sqlite:////path/to/file` or `postgresql://user:password@host:port/database`.
+            patience_s: how long a call waits for others before it raises `StoreUnavailable`.
+
+        Raises:
+            ConfigurationError: the address is not one of a database that normalcy can use.
+        """
+        self._database = Database(url, patience_s)
+
+    def ping(self) -> str:
+        """Say what answers."""
+        with self._database.reading() as connection:
+            name, question = _VERSION[connection.dialect.name]
+            return f"{name} {str(connection.scalar(text(question))).split()[0]}"
+
+    def add_labels(self, labels: Sequence[Label]) -> list[Label]:
+        """Store labels, all or none."""
+        with self._database.writing() as connection:
+            return label_rows.add(connection, labels)
+
+    def labels(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
+        """Labels by start and id."""
+        with self._database.reading() as connection:
+            return label_rows.listed(connection, detector, removed=removed)
+
+    def remove_labels(self, ids: Sequence[int], *, by: str, at: int) -> list[Label]:
+        """Take labels back, all or none."""
+        with self._database.writing() as connection:
+            return label_rows.remove(connection, ids, by=by, at=at)
+
+    def save_detector(self, detector: StoredDetector) -> None:
+        """Store or replace a detector."""
+        with self._database.writing() as connection:
+            detectors.save(connection, detector)
+
+    def delete_detector(self, name: str) -> None:
+        """Remove a detector's definition."""
+        with self._database.writing() as connection:
+            detectors.remove(connection, name)
+
+    def detectors(self) -> list[StoredDetector]:
+        """Stored detectors by name."""
+        with self._database.reading() as connection:
+            return detectors.listed(connection)
+
+    def add_version(self, version: Version) -> Version:
+        """Store a version under a new number."""
+        with self._database.writing() as connection:
+            return versions.add(connection, version)
+
+    def next_number(self, detector: str) -> int:
+        """Reserve the next version number."""
+        with self._database.writing() as connection:
+            return versions.next_number(connection, detector)
+
+    def versions(self, detector: str) -> list[Version]:
+        """Versions, newest first."""
+        with self._database.reading() as connection:
+            return versions.listed(connection, detector)
+
+    def version(self, detector: str, number: int) -> Version:
+        """One version."""
+        with self._database.reading() as connection:
+            return versions.one(connection, detector, number)
+
+    def set_verdict(self, detector: str, number: int, verdict: Verdict) -> None:
+        """Change what became of a version."""
+        with self._database.writing() as connection:
+            versions.set_verdict(connection, detector, number, verdict)
+
+    def promote(self, promotion: Promotion) -> None:
+        """Let a version serve and retire the former champion."""
+        with self._database.writing() as connection:
+            versions.promote(connection, promotion)
+
+    def promotions(self, detector: str) -> list[Promotion]:
+        """Promotions in the order they were made."""
+        with self._database.reading() as connection:
+            return versions.promotions(connection, detector)
+
+    def watermarks(self, detector: str) -> dict[SeriesKey, int]:
+        """For each series the first nanosecond not yet scored."""
+        with self._database.reading() as connection:
+            return progress.watermarks(connection, detector)
+
+    def set_watermarks(self, detector: str, marks: Mapping[SeriesKey, int]) -> None:
+        """Move watermarks forward."""
+        with self._database.writing() as connection:
+            progress.set_watermarks(connection, detector, marks)
+
+    def set_aside(self, series: SetAside) -> None:
+        """Put a series aside, or renew its reason."""
+        with self._database.writing() as connection:
+            progress.put_aside(connection, series)
+
+    def series_set_aside(self, detector: str) -> list[SetAside]:
+        """Series set aside, by key."""
+        with self._database.reading() as connection:
+            return progress.put_aside_now(connection, detector)
+
+    def readmit(self, detector: str, series: SeriesKey) -> None:
+        """Take a series back."""
+        with self._database.writing() as connection:
+            progress.readmit(connection, detector, series)
+
+    def start_run(self, kind: str, detector: str, *, worker: str, at: int) -> Run:
+        """Record that a job began."""
+        with self._database.writing() as connection:
+            return runs.start(connection, Run(0, kind, detector, State.RUNNING, at, worker))
+
+    def finish_run(
+        self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
+    ) -> None:
+        """Record how a job ended."""
+        with self._database.writing() as connection:
+            runs.finish(connection, run, state, at=at, message=message, details=details)
+
+    def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
+        """Runs, newest first."""
+        with self._database.reading() as connection:
+            return runs.listed(connection, detector, limit=limit)
+
+    def interrupt_runs(self, *, worker: str, at: int) -> int:
+        """Mark running runs of workers whose name starts with `worker` as interrupted."""
+        with self._database.writing() as connection:
+            return runs.interrupt(connection, worker=worker, at=at)
+
+    def add_request(
+        self, kind: str, detector: str, payload: Mapping[str, Any], *, by: str, at: int
+    ) -> Request:
+        """Ask for work, once."""
+        with self._database.writing() as connection:
+            return requests.add(connection, Request(0, kind, detector, payload, by, at))
+
+    def claim_request(
+        self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
+    ) -> Request | None:
+        """Take the oldest request that waits or whose claim ran out."""
+        with self._database.writing() as connection:
+            return requests.claim(connection, worker=worker, at=at, deadline=deadline, kinds=kinds)
+
+    def update_request(self, request: int, *, progress: float, deadline: int) -> None:
+        """Report progress and extend the claim."""
+        with self._database.writing() as connection:
+            requests.report(connection, request, progress=progress, deadline=deadline)
+
+    def finish_request(
+        self, request: int, state: State, *, at: int, result: Mapping[str, Any], message: str = ""
+    ) -> None:
+        """Record how a request ended; `Conflict` if it ended before."""
+        with self._database.writing() as connection:
+            requests.finish(connection, request, state, at=at, result=result, message=message)
+
+    def request(self, request: int) -> Request:
+        """One request."""
+        with self._database.reading() as connection:
+            return requests.one(connection, request)
+
+    def requests(self, *, limit: int = 100) -> list[Request]:
+        """Requests, newest first."""
+        with self._database.reading() as connection:
+            return requests.listed(connection, limit=limit)
+
+    def close(self) -> None:
+        """Release connections."""
+        self._database.close()

@@ -1,0 +1,476 @@
+"""What every record store does: the fake in memory, SQLite, and a real PostgreSQL."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from backend.exceptions import Conflict, NotFound, StoreRefused
+from backend.ports import RecordStore
+from backend.records import (
+    Label,
+    LabelKind,
+    Promotion,
+    Run,
+    SetAside,
+    State,
+    StoredDetector,
+    Verdict,
+    Version,
+)
+from backend.stores.records import SqlRecordStore
+from tests.fakes.records import MemoryRecordStore
+from tests.servers.postgres import PostgresServer, binaries_or_skip, running_postgres
+
+T = TypeVar("T")
+NOW = 1_800_000_000_123_456_789
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with running_postgres(binaries_or_skip()) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RecordStore]:
+    opened = _open(request, tmp_path)
+    yield opened
+    opened.close()
+
+
+def _open(request: pytest.FixtureRequest, directory: Path) -> RecordStore:
+    if request.param == "memory":
+        return MemoryRecordStore()
+    if request.param == "sqlite":
+        return SqlRecordStore(f"sqlite:///{directory}/deep/records.sqlite3")
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return SqlRecordStore(server.new_database())
+
+
+def label(start: int = NOW, detector: str = "gas-room", **values: Any) -> Label:
+    kind = values.pop("kind", LabelKind.NORMAL)
+    return Label(0, detector, kind, start, start + 1000, **values)
+
+
+def version(number: int, detector: str = "gas-room", **values: Any) -> Version:
+    made = Version(
+        detector=detector,
+        number=number,
+        created_at=NOW,
+        artifact=f"{detector}/{number}",
+        spec={"model": {"kind": "dense_autoencoder", "units": [32, 4]}},
+        label_hash="a" * 64,
+        data_hash="b" * 64,
+        provisional=False,
+        verdict=Verdict.CHALLENGER,
+        training={"losses": [0.5, 0.25], "warnings": []},
+    )
+    return replace(made, **values)
+
+
+def at_once(times: int, work: Callable[[int], T]) -> list[T]:
+    """Call `work` in as many threads, all let go together."""
+    gate = threading.Barrier(times)
+
+    def run(number: int) -> T:
+        gate.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(run, range(times)))
+
+
+def test_ping_says_what_answers(store: RecordStore) -> None:
+    name, _, number = store.ping().partition(" ")
+    assert name in ("memory", "SQLite", "PostgreSQL")
+    assert name == "memory" or int(number.split(".")[0]) >= 3
+
+
+class TestLabels:
+    def test_what_was_added_is_read_back(self, store: RecordStore) -> None:
+        full = label(
+            kind=LabelKind.ANOMALY,
+            tags={"room": 'a,b="c"', "größe": "日本"},
+            note='it\'s\n"loud"; DROP TABLE labels; %s :x',
+            source="page",
+            created_by="ada",
+            created_at=NOW,
+        )
+        (added,) = store.add_labels([full])
+        assert added == replace(full, id=added.id)
+        (read,) = store.labels()
+        assert read == added
+        assert type(read.kind) is LabelKind
+
+    def test_ids_rise_in_the_order_given(self, store: RecordStore) -> None:
+        first = store.add_labels([label(30), label(10), label(20)])
+        second = store.add_labels([label(5)])
+        assert [one.start for one in first] == [30, 10, 20]
+        ids = [one.id for one in first + second]
+        assert ids == sorted(set(ids))
+        assert min(ids) > 0
+
+    def test_many_at_once(self, store: RecordStore) -> None:
+        added = store.add_labels([label(start) for start in range(3000)])
+        assert [one.start for one in added] == list(range(3000))
+        assert store.labels() == added
+
+    def test_none_is_nothing(self, store: RecordStore) -> None:
+        assert store.add_labels([]) == []
+        assert store.labels() == []
+
+    def test_listed_by_start_and_id_and_detector(self, store: RecordStore) -> None:
+        one, two = store.add_labels([label(20), label(10)])
+        three, other = store.add_labels([label(20), label(15, "boiler")])
+        assert store.labels() == [two, other, one, three]
+        assert store.labels("gas-room") == [two, one, three]
+        assert store.labels("unknown") == []
+
+    def test_a_removed_label_stays_on_record(self, store: RecordStore) -> None:
+        kept, gone = store.add_labels([label(1), label(2)])
+        (removed,) = store.remove_labels([gone.id], by="bob", at=NOW)
+        assert removed == replace(gone, removed_by="bob", removed_at=NOW)
+        assert store.labels() == [kept]
+        assert store.labels("gas-room", removed=True) == [kept, removed]
+
+    def test_removing_is_all_or_none(self, store: RecordStore) -> None:
+        one, two = store.add_labels([label(1), label(2)])
+        with pytest.raises(NotFound, match="999"):
+            store.remove_labels([one.id, 999], by="bob", at=NOW)
+        assert store.labels() == [one, two]
+        store.remove_labels([two.id], by="bob", at=NOW)
+        with pytest.raises(NotFound, match=str(two.id)):
+            store.remove_labels([one.id, two.id], by="eve", at=NOW + 1)
+        assert store.labels(removed=True)[1].removed_by == "bob"
+
+    def test_a_label_named_twice_is_removed_once(self, store: RecordStore) -> None:
+        one, two = store.add_labels([label(2), label(1)])
+        removed = store.remove_labels([one.id, two.id, one.id], by="bob", at=NOW)
+        assert [taken.id for taken in removed] == [two.id, one.id]
+
+    def test_two_people_cannot_remove_the_same(self, store: RecordStore) -> None:
+        (one,) = store.add_labels([label()])
+
+        def remove(number: int) -> bool:
+            try:
+                store.remove_labels([one.id], by=str(number), at=NOW)
+            except NotFound:
+                return False
+            return True
+
+        assert sum(at_once(4, remove)) == 1
+
+    def test_what_is_not_json_is_refused_and_nothing_stored(self, store: RecordStore) -> None:
+        wrong: Any = {"room": {1, 2}}
+        with pytest.raises(StoreRefused, match="JSON"):
+            store.add_labels([label(), label(tags=wrong)])
+        assert store.labels() == []
+
+
+class TestDetectors:
+    def test_saved_replaced_deleted(self, store: RecordStore) -> None:
+        first = StoredDetector("b", {"every": "10m", "channels": ["y", "x"]}, "ada", NOW)
+        other = StoredDetector("Z", {}, "ada", NOW)
+        store.save_detector(first)
+        store.save_detector(other)
+        changed = replace(first, spec={"every": "1m"}, changed_by="bob", changed_at=NOW + 1)
+        store.save_detector(changed)
+        assert store.detectors() == [other, changed]
+        store.delete_detector("b")
+        assert store.detectors() == [other]
+        with pytest.raises(NotFound, match="'b'"):
+            store.delete_detector("b")
+
+    def test_a_spec_keeps_the_order_of_its_keys(self, store: RecordStore) -> None:
+        spec = {"name": 1, "measurement": 2, "channels": 3, "a": {"z": 1, "b": 2}}
+        store.save_detector(StoredDetector("one", spec, "ada", NOW))
+        read = store.detectors()[0].spec
+        assert list(read) == list(spec)
+        assert list(read["a"]) == ["z", "b"]
+
+
+class TestVersions:
+    def test_numbers_are_never_given_twice(self, store: RecordStore) -> None:
+        given = at_once(8, lambda _: [store.next_number("gas-room") for _ in range(5)])
+        assert sorted(number for some in given for number in some) == list(range(1, 41))
+        assert store.next_number("boiler") == 1
+
+    def test_what_was_added_is_read_back(self, store: RecordStore) -> None:
+        one = version(1, provisional=True)
+        assert store.add_version(one) == one
+        read = store.version("gas-room", 1)
+        assert read == one
+        assert type(read.verdict) is Verdict
+        assert read.provisional is True
+
+    def test_a_number_is_not_used_twice(self, store: RecordStore) -> None:
+        store.add_version(version(1))
+        with pytest.raises(Conflict, match="gas-room/1"):
+            store.add_version(version(1, artifact="other"))
+        assert store.version("gas-room", 1).artifact == "gas-room/1"
+
+    def test_newest_first(self, store: RecordStore) -> None:
+        for number in (2, 10, 1):
+            store.add_version(version(number))
+        store.add_version(version(3, "boiler"))
+        assert [one.number for one in store.versions("gas-room")] == [10, 2, 1]
+        assert store.versions("unknown") == []
+
+    def test_unknown_ones_are_not_found(self, store: RecordStore) -> None:
+        store.add_version(version(1))
+        with pytest.raises(NotFound, match="version"):
+            store.version("gas-room", 2)
+        with pytest.raises(NotFound):
+            store.set_verdict("boiler", 1, Verdict.REJECTED)
+
+    def test_a_verdict_changes_one_version(self, store: RecordStore) -> None:
+        store.add_version(version(1))
+        store.add_version(version(2))
+        store.set_verdict("gas-room", 2, Verdict.REJECTED)
+        assert [one.verdict for one in store.versions("gas-room")] == [
+            Verdict.REJECTED,
+            Verdict.CHALLENGER,
+        ]
+
+    def test_a_training_record_that_is_not_a_number_is_refused(self, store: RecordStore) -> None:
+        with pytest.raises(StoreRefused, match="JSON"):
+            store.add_version(version(1, training={"loss": float("nan")}))
+        assert store.versions("gas-room") == []
+
+    def test_promotion_retires_the_former_champion(self, store: RecordStore) -> None:
+        for number in (1, 2):
+            store.add_version(version(number))
+        store.add_version(version(1, "boiler"))
+        made = [
+            Promotion("gas-room", 1, NOW, NOW, "auto"),
+            Promotion("boiler", 1, NOW, NOW, "auto"),
+            Promotion("gas-room", 2, NOW + 5, NOW + 3, "ada"),
+            Promotion("gas-room", 1, NOW + 9, NOW + 2, "bob"),
+        ]
+        for promotion in made:
+            store.promote(promotion)
+        assert store.promotions("gas-room") == [made[0], made[2], made[3]]
+        assert store.version("gas-room", 1).verdict is Verdict.CHAMPION
+        assert store.version("gas-room", 2).verdict is Verdict.RETIRED
+        assert store.version("boiler", 1).verdict is Verdict.CHAMPION
+
+    def test_a_champion_promoted_again_stays_champion(self, store: RecordStore) -> None:
+        store.add_version(version(1))
+        for _ in range(2):
+            store.promote(Promotion("gas-room", 1, NOW, NOW, "ada"))
+        assert store.version("gas-room", 1).verdict is Verdict.CHAMPION
+        assert len(store.promotions("gas-room")) == 2
+
+    def test_promoting_an_unknown_version_changes_nothing(self, store: RecordStore) -> None:
+        store.add_version(version(1))
+        store.promote(Promotion("gas-room", 1, NOW, NOW, "ada"))
+        with pytest.raises(NotFound):
+            store.promote(Promotion("gas-room", 2, NOW, NOW, "ada"))
+        assert store.version("gas-room", 1).verdict is Verdict.CHAMPION
+        assert len(store.promotions("gas-room")) == 1
+
+    def test_promotions_at_once_leave_one_champion(self, store: RecordStore) -> None:
+        for number in range(6):
+            store.add_version(version(number))
+        at_once(6, lambda number: store.promote(Promotion("gas-room", number, NOW, NOW, "x")))
+        verdicts = [one.verdict for one in store.versions("gas-room")]
+        assert sorted(verdicts) == [Verdict.CHAMPION] + [Verdict.RETIRED] * 5
+        last = store.promotions("gas-room")[-1]
+        assert store.version("gas-room", last.number).verdict is Verdict.CHAMPION
+
+
+class TestScoring:
+    def test_watermarks_only_move_forward(self, store: RecordStore) -> None:
+        assert store.watermarks("gas-room") == {}
+        store.set_watermarks("gas-room", {"": NOW, "room=1": NOW})
+        store.set_watermarks("gas-room", {"": NOW - 1, "room=1": NOW + 1, "room=2": 5})
+        store.set_watermarks("boiler", {"room=1": 1})
+        store.set_watermarks("gas-room", {})
+        assert store.watermarks("gas-room") == {"": NOW, "room=1": NOW + 1, "room=2": 5}
+
+    def test_watermarks_moved_at_once_keep_the_furthest(self, store: RecordStore) -> None:
+        series = [f"room={number}" for number in range(20)]
+
+        def move(number: int) -> None:
+            ordered = series if number % 2 else series[::-1]
+            store.set_watermarks("gas-room", dict.fromkeys(ordered, number))
+
+        at_once(8, move)
+        assert store.watermarks("gas-room") == dict.fromkeys(series, 7)
+
+    def test_series_set_aside_and_readmitted(self, store: RecordStore) -> None:
+        late = SetAside("gas-room", "room=b", "no data", NOW, NOW + 60)
+        early = SetAside("gas-room", "room=A", "flat", NOW, NOW + 60)
+        for one in (late, early, SetAside("boiler", "", "no data", NOW, NOW)):
+            store.set_aside(one)
+        renewed = replace(late, reason="still no data", since=NOW + 1, retry_at=NOW + 120)
+        store.set_aside(renewed)
+        assert store.series_set_aside("gas-room") == [early, renewed]
+        store.readmit("gas-room", "room=A")
+        store.readmit("gas-room", "room=A")
+        assert store.series_set_aside("gas-room") == [renewed]
+
+
+class TestRuns:
+    def test_begun_and_finished(self, store: RecordStore) -> None:
+        run = store.start_run("score", "gas-room", worker="host:1", at=NOW)
+        assert run == Run(run.id, "score", "gas-room", State.RUNNING, NOW, "host:1")
+        store.finish_run(
+            run.id, State.FAILED, at=NOW + 1, message="no data", details={"points": 3, "aside": {}}
+        )
+        assert store.runs() == [
+            replace(
+                run,
+                state=State.FAILED,
+                finished_at=NOW + 1,
+                message="no data",
+                details={"points": 3, "aside": {}},
+            )
+        ]
+
+    def test_newest_first_and_no_more_than_asked(self, store: RecordStore) -> None:
+        begun = [
+            store.start_run("score", name, worker="w", at=NOW - number)
+            for number, name in enumerate(["a", "b", "a", "a"])
+        ]
+        assert store.runs() == begun[::-1]
+        assert store.runs("a", limit=2) == [begun[3], begun[2]]
+        assert store.runs("c") == []
+
+    def test_an_unknown_run_is_not_found(self, store: RecordStore) -> None:
+        with pytest.raises(NotFound, match="77"):
+            store.finish_run(77, State.DONE, at=NOW, details={})
+
+    def test_only_running_runs_of_the_worker_are_interrupted(self, store: RecordStore) -> None:
+        workers = ["jobs:1", "jobs:2", "JOBS:1", "job", "jobs%", "web"]
+        runs = [store.start_run("score", "a", worker=worker, at=NOW) for worker in workers]
+        store.finish_run(runs[1].id, State.DONE, at=NOW, details={})
+        assert store.interrupt_runs(worker="jobs", at=NOW + 9) == 2
+        ended = {run.worker: (run.state, run.finished_at) for run in store.runs()}
+        assert ended["jobs:1"] == ended["jobs%"] == (State.INTERRUPTED, NOW + 9)
+        assert ended["jobs:2"] == (State.DONE, NOW)
+        assert ended["JOBS:1"] == ended["job"] == ended["web"] == (State.RUNNING, None)
+        assert store.interrupt_runs(worker="jobs%", at=NOW) == 0
+        assert store.interrupt_runs(worker="", at=NOW) == 3
+
+
+class TestRequests:
+    def test_the_life_of_a_request(self, store: RecordStore) -> None:
+        payload = {"start": NOW, "series": ["a"], "deep": {"x": None}}
+        asked = store.add_request("backfill", "gas-room", payload, by="ada", at=NOW)
+        assert (asked.state, asked.payload, asked.created_by) == (State.WAITING, payload, "ada")
+        claimed = store.claim_request(worker="w1", at=NOW + 1, deadline=NOW + 100)
+        assert claimed == replace(
+            asked, state=State.RUNNING, worker="w1", claimed_at=NOW + 1, deadline=NOW + 100
+        )
+        store.update_request(asked.id, progress=0.25, deadline=NOW + 200)
+        halfway = store.request(asked.id)
+        assert (halfway.progress, halfway.deadline) == (0.25, NOW + 200)
+        store.finish_request(
+            asked.id, State.DONE, at=NOW + 2, result={"points": 10}, message="scored"
+        )
+        assert store.request(asked.id) == replace(
+            halfway,
+            state=State.DONE,
+            finished_at=NOW + 2,
+            result={"points": 10},
+            message="scored",
+        )
+
+    def test_an_equal_waiting_request_is_found_again(self, store: RecordStore) -> None:
+        first = store.add_request("backfill", "a", {"x": 1, "y": [2]}, by="ada", at=NOW)
+        again = store.add_request("backfill", "a", {"y": [2], "x": 1}, by="bob", at=NOW + 1)
+        assert again == first
+        others = [
+            store.add_request("retrain", "a", {"x": 1, "y": [2]}, by="ada", at=NOW),
+            store.add_request("backfill", "b", {"x": 1, "y": [2]}, by="ada", at=NOW),
+            store.add_request("backfill", "a", {"x": 1, "y": [3]}, by="ada", at=NOW),
+        ]
+        assert len({first.id, *(other.id for other in others)}) == 4
+        assert store.requests() == [*others[::-1], first]
+        assert store.requests(limit=1) == others[-1:]
+
+    def test_a_claimed_request_may_be_asked_again(self, store: RecordStore) -> None:
+        first = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        store.claim_request(worker="w", at=NOW, deadline=NOW + 1)
+        second = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        assert second.id != first.id
+        store.finish_request(second.id, State.FAILED, at=NOW, result={})
+        assert store.add_request("retrain", "a", {}, by="ada", at=NOW).id not in (
+            first.id,
+            second.id,
+        )
+
+    def test_equal_requests_at_once_are_one(self, store: RecordStore) -> None:
+        asked = at_once(8, lambda n: store.add_request("retrain", "a", {}, by=str(n), at=NOW))
+        assert len({request.id for request in asked}) == 1
+        assert len(store.requests()) == 1
+
+    def test_claimed_oldest_first(self, store: RecordStore) -> None:
+        ids = [store.add_request("retrain", name, {}, by="", at=NOW).id for name in "abc"]
+        claims = [store.claim_request(worker="w", at=NOW, deadline=NOW + 9) for _ in range(4)]
+        assert [claim and claim.id for claim in claims] == [*ids, None]
+
+    def test_claimed_by_kind(self, store: RecordStore) -> None:
+        retrain = store.add_request("retrain", "a", {}, by="", at=NOW)
+        backfill = store.add_request("backfill", "a", {}, by="", at=NOW)
+
+        def claim(*kinds: str) -> int | None:
+            taken = store.claim_request(worker="w", at=NOW, deadline=NOW + 9, kinds=kinds)
+            return taken.id if taken else None
+
+        assert claim() is None
+        assert claim("backfill") == backfill.id
+        assert claim("backfill") is None
+        assert claim("backfill", "retrain") == retrain.id
+        again = store.claim_request(worker="w", at=NOW + 9, deadline=NOW + 20, kinds=["backfill"])
+        assert again is not None
+        assert again.id == backfill.id
+
+    def test_a_claim_that_ran_out_is_taken_over(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="", at=NOW)
+        store.claim_request(worker="w1", at=NOW, deadline=NOW + 10)
+        store.update_request(asked.id, progress=0.5, deadline=NOW + 20)
+        assert store.claim_request(worker="w2", at=NOW + 19, deadline=NOW + 30) is None
+        taken = store.claim_request(worker="w2", at=NOW + 20, deadline=NOW + 30)
+        assert taken is not None
+        assert (taken.id, taken.worker, taken.progress) == (asked.id, "w2", 0.0)
+
+    def test_no_two_workers_get_the_same(self, store: RecordStore) -> None:
+        asked = [store.add_request("backfill", "a", {"n": n}, by="", at=NOW).id for n in range(20)]
+
+        def work(number: int) -> list[int]:
+            mine = []
+            while claim := store.claim_request(worker=str(number), at=NOW, deadline=NOW + 1):
+                mine.append(claim.id)
+            return mine
+
+        claimed = [one for some in at_once(6, work) for one in some]
+        assert sorted(claimed) == asked
+
+    def test_the_first_end_stands(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="", at=NOW)
+        with pytest.raises(Conflict, match="waiting"):
+            store.update_request(asked.id, progress=0.5, deadline=NOW)
+        store.claim_request(worker="w", at=NOW, deadline=NOW + 1)
+        store.finish_request(asked.id, State.DONE, at=NOW + 1, result={"number": 7})
+        with pytest.raises(Conflict, match="done"):
+            store.finish_request(asked.id, State.FAILED, at=NOW + 2, result={})
+        with pytest.raises(Conflict, match="done"):
+            store.update_request(asked.id, progress=0.9, deadline=NOW + 5)
+        assert store.request(asked.id).result == {"number": 7}
+        assert store.claim_request(worker="w", at=NOW + 99, deadline=NOW + 100) is None
+
+    def test_unknown_ones_are_not_found(self, store: RecordStore) -> None:
+        for call in (
+            lambda: store.request(77),
+            lambda: store.update_request(77, progress=0.1, deadline=NOW),
+            lambda: store.finish_request(77, State.DONE, at=NOW, result={}),
+        ):
+            with pytest.raises(NotFound, match="77"):
+                call()

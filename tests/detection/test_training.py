@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+
+from backend.detection.alarms import AlarmState, raise_alarms
+from backend.detection.grid import Rows
+from backend.detection.pipeline import score
+from backend.detection.runs import spans
+from backend.detection.training import fit, windows_needed
+from tests.detection.fleets import STEP, rows_of, spec, train, waves
+from tests.fakes.models import LinearModel
+
+
+def test_the_limit_comes_from_rows_the_model_had_not_seen():
+    outcome = train(waves(800))
+    training = outcome.training
+    held_out = np.isfinite(training.held_out_error[0])
+    # Every row that ends a full window is held out exactly once.
+    np.testing.assert_array_equal(held_out, training.normal[0] & (np.arange(800) >= 4))
+    assert training.folds == 5
+    assert len(training.fold_curves) == 5
+
+
+def test_normal_time_keeps_to_the_budget_on_data_to_come():
+    outcome = train(waves(3000), slice(0, 1500), threshold={"kind": "budget", "alarms": "5/week"})
+    scored = score(outcome.fitted, rows_of(waves(3000)))
+    fresh = slice(1500, 3000)
+    on = raise_alarms(
+        scored.score[:, fresh],
+        scored.judged[:, fresh],
+        outcome.fitted.spec.alarm,
+        AlarmState.off(1),
+    )
+    weeks = 1500 / (6 * 24 * 7)
+    assert len(spans(on[0])) <= 3 * 5 * weeks
+
+
+def test_the_same_rows_give_the_same_version():
+    first, second = train(waves(500, series=2)), train(waves(500, series=2))
+    np.testing.assert_array_equal(first.fitted.threshold, second.fitted.threshold)
+    for name, weight in first.fitted.model.weights().items():
+        np.testing.assert_array_equal(weight, second.fitted.model.weights()[name])
+
+
+def test_a_fault_inside_marked_normal_time_is_trimmed_and_listed():
+    values = waves(1500)
+    values[0, [400, 420, 440], 1] += 20
+    outcome = train(values)
+    trimmed = outcome.training.trimmed
+    assert {t.channel for t in trimmed} == {"y"}
+    times = [t for part in trimmed for t in range(part.start // STEP, part.stop // STEP)]
+    assert {400, 420, 440} <= set(times) <= set(range(400, 450))
+    assert not outcome.training.normal[0, [400, 420, 440]].any()
+    clean = train(waves(1500))
+    assert outcome.fitted.threshold[0] < 1.5 * clean.fitted.threshold[0]
+
+
+def test_trimming_can_be_switched_off():
+    values = waves(1500)
+    values[0, 400:406, 1] += 20
+    assert train(values, trim=0).training.trimmed == ()
+
+
+def test_one_series_without_enough_normal_data_is_set_aside_with_the_reason():
+    values = waves(600, series=3)
+    values[1, 40:] = np.nan
+    outcome = train(values)
+    assert outcome.fitted.keys == ("room=a", "room=c")
+    assert "too little normal data: 39 complete windows" in outcome.rejected["room=b"]
+    assert str(windows_needed(spec())) in outcome.rejected["room=b"]
+
+
+def test_a_series_whose_channel_never_reports_is_named():
+    values = waves(600, series=2)
+    values[1, :, 1] = np.nan
+    assert "channel 'y'" in train(values).rejected["room=b"]
+
+
+def test_a_series_where_nothing_varies_cannot_be_learned():
+    values = waves(600, series=2)
+    values[0] = 5.0
+    outcome = train(values)
+    assert "constant" in outcome.rejected["room=a"]
+    assert outcome.fitted.keys == ("room=b",)
+
+
+def test_nothing_to_train_is_told_and_nothing_is_made():
+    outcome = train(waves(30))
+    assert outcome.fitted is None
+    assert list(outcome.rejected) == ["room=a"]
+
+
+def test_a_series_trains_the_same_with_or_without_companions():
+    values = waves(600, series=3)
+    values[2, 100:200] = np.nan
+    kind = {"kind": "quantile"}  # a budget is shared among the series
+    together, alone = train(values, threshold=kind), train(values[:1], threshold=kind)
+    np.testing.assert_allclose(together.fitted.threshold[0], alone.fitted.threshold[0], rtol=1e-12)
+    np.testing.assert_allclose(together.fitted.spread[0], alone.fitted.spread[0], rtol=1e-12)
+
+
+def test_unlabelled_data_is_learned_from_more_warily():
+    values = waves(1500)
+    for start in range(100, 1400, 100):
+        values[0, start, 0] += 1
+    normal = np.ones((1, 1500), dtype=bool)
+    wary = fit(spec(), rows_of(values), normal, LinearModel, labelled=False)
+    trusting = fit(spec(), rows_of(values), normal, LinearModel, labelled=True)
+    assert wary.training.normal.sum() < trusting.training.normal.sum()
+    assert wary.fitted.threshold[0] < trusting.fitted.threshold[0]
+
+
+def test_little_data_rests_on_fewer_blocks_and_says_so():
+    outcome = train(waves(90))
+    assert outcome.training.folds < 5
+    assert any("held-out blocks" in warning for warning in outcome.training.warnings)
+
+
+def test_progress_goes_forward_to_the_end():
+    told: list[float] = []
+    normal = np.ones((1, 500), dtype=bool)
+    fit(spec(), rows_of(waves(500)), normal, LinearModel, progress=lambda s, w: told.append(s))
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
+
+
+def test_ranges_that_do_not_touch_are_never_bridged_into_one_window():
+    values = waves(600)
+    values[0, 300:330] = np.nan
+    rows = rows_of(values)
+    moved = Rows(
+        rows.keys,
+        np.where(np.arange(600) >= 330, rows.times + STEP * 10**4, rows.times),
+        STEP,
+        values,
+    )
+    near = fit(spec(), rows, np.ones((1, 600), dtype=bool), LinearModel)
+    far = fit(spec(), moved, np.ones((1, 600), dtype=bool), LinearModel)
+    np.testing.assert_array_equal(near.fitted.threshold, far.fitted.threshold)

@@ -1,0 +1,46 @@
+"""The artifact store in memory: the same contract, nothing kept."""
+
+import re
+import threading
+from collections.abc import Mapping
+
+from backend.exceptions import Conflict, InputError, NotFound
+
+_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+
+
+class MemoryArtifactStore:
+    """Twin of `FileArtifactStore` for tests of the rooms above."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._artifacts: dict[str, dict[str, bytes]] = {}
+
+    def save(self, name: str, files: Mapping[str, bytes]) -> None:
+        _check(name)
+        if "manifest.json" in files or not all(re.fullmatch(_PART, file) for file in files):
+            raise InputError("A file cannot have such a name in an artifact.")
+        with self._lock:
+            if name in self._artifacts:
+                raise Conflict(f"Artifact {name} exists already.")
+            if any(_nested(name, other) or _nested(other, name) for other in self._artifacts):
+                raise Conflict(f"Artifact {name} would share a directory with another artifact.")
+            self._artifacts[name] = dict(files)
+
+    def load(self, name: str) -> dict[str, bytes]:
+        _check(name)
+        if name not in self._artifacts:
+            raise NotFound(f"There is no artifact {name}.")
+        return dict(self._artifacts[name])
+
+    def names(self) -> list[str]:
+        return sorted(self._artifacts)
+
+
+def _check(name: str) -> None:
+    if not re.fullmatch(f"{_PART}(?:/{_PART})?", name):
+        raise InputError(f"{name!r} cannot name an artifact.")
+
+
+def _nested(inner: str, outer: str) -> bool:
+    return inner.startswith(f"{outer}/")

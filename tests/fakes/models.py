@@ -1,0 +1,58 @@
+"""A model without a network: windows projected on their principal directions, member by member."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.exceptions import ArtifactError
+from backend.ports import Floats, Lesson, LossCurve, Progress
+from backend.specs import ModelSpec
+
+
+class LinearModel:
+    """Keeps a quarter of the directions; twin of `backend.ports.Model`."""
+
+    def __init__(self, spec: ModelSpec, series: int, channels: int) -> None:
+        self.window = spec.window
+        size = spec.window * channels
+        self._mean = np.zeros((series, size))
+        self._basis = np.zeros((series, size, max(1, size // 4)))
+
+    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+        curves = []
+        for member, lesson in enumerate(lessons):
+            index = lesson.train[:, None] + np.arange(1 - self.window, 1)
+            flat = np.nan_to_num(lesson.rows[index].reshape(len(index), -1))
+            self._mean[member] = flat.mean(axis=0)
+            directions = np.linalg.svd(flat - self._mean[member], full_matrices=False)[2]
+            kept = directions[: self._basis.shape[2]].T
+            self._basis[member, :, : kept.shape[1]] = kept
+            loss = float(np.square(flat - self._project(flat, member)).mean())
+            curves.append(LossCurve((loss,), (loss,), 0))
+            progress((member + 1) / len(lessons), "fitting")
+        return curves
+
+    def _project(self, flat: Floats, member: int) -> Floats:
+        basis = self._basis[member]
+        off = np.asarray(flat - self._mean[member])
+        # einsum without a BLAS call: a window's result must not depend on its neighbours.
+        inside = np.einsum("nk,kj->nj", off, basis, optimize=False)
+        return np.asarray(
+            self._mean[member] + np.einsum("nj,kj->nk", inside, basis, optimize=False)
+        )
+
+    def reconstruct(self, windows: Floats) -> Floats:
+        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], -1))
+        output = np.stack([self._project(part, member) for member, part in enumerate(flat)])
+        return output.reshape(windows.shape)
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        return {"mean": self._mean.copy(), "basis": self._basis.copy()}
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        mine = self.weights()
+        if set(weights) != set(mine) or any(weights[k].shape != mine[k].shape for k in mine):
+            raise ArtifactError("These weights are not of this model: names or shapes differ.")
+        self._mean, self._basis = weights["mean"].copy(), weights["basis"].copy()

@@ -1,0 +1,104 @@
+"""A series store in memory: one dict a row, nothing clever, so that one sees that it is right."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backend.ports import FieldKind, Points, Query
+from backend.records import series_key
+from backend.stores.rows import admit, part_conflicts
+
+Row = dict[str, Any]
+Tags = tuple[tuple[str, str], ...]
+
+
+class MemorySeriesStore:
+    """Keeps `measurement -> tags -> time -> {field: value}`."""
+
+    def __init__(self) -> None:
+        self._data: dict[str, dict[Tags, dict[int, Row]]] = {}
+        self._kinds: dict[str, dict[str, FieldKind]] = {}
+
+    def ping(self) -> str:
+        return "memory"
+
+    def read(self, query: Query) -> list[Points]:
+        kinds = self._kinds.get(query.measurement, {})
+        groups: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
+        for tags, rows in sorted(self._data.get(query.measurement, {}).items()):
+            if not _matches(tags, query.where):
+                continue
+            group = groups.setdefault(tuple(dict(tags).get(t, "") for t in query.group_by), [])
+            for time, row in rows.items():
+                if query.start <= time < query.stop and any(name in row for name in query.fields):
+                    group.append((time, row))
+        found = [
+            _points(dict(zip(query.group_by, values, strict=True)), rows, query, kinds)
+            for values, rows in groups.items()
+        ]
+        return sorted((p for p in found if len(p)), key=lambda p: series_key(p.tags))
+
+    def write(self, measurement: str, batches: Sequence[Points]) -> None:
+        admitted = admit(measurement, batches)
+        kinds = self._kinds.setdefault(measurement, {}) if admitted else {}
+        kept, conflict = part_conflicts(measurement, admitted, kinds)
+        for points in kept:
+            series = self._data.setdefault(measurement, {}).setdefault(
+                tuple(sorted(points.tags.items())), {}
+            )
+            for index, time in enumerate(points.times.tolist()):
+                row = {name: values[index] for name, values in points.fields.items()}
+                series.setdefault(time, {}).update({n: v for n, v in row.items() if _is_value(v)})
+        if conflict:
+            raise conflict
+
+    def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
+        series = self._data.get(measurement, {})
+        for tags in [tags for tags in series if _matches(tags, where)]:
+            series[tags] = {t: row for t, row in series[tags].items() if not start <= t < stop}
+            if not series[tags]:
+                del series[tags]
+        if not series:
+            self._data.pop(measurement, None)
+            self._kinds.pop(measurement, None)
+
+    def measurements(self) -> list[str]:
+        return sorted(self._data)
+
+    def fields(self, measurement: str) -> dict[str, FieldKind]:
+        return dict(sorted(self._kinds.get(measurement, {}).items()))
+
+    def tag_values(self, measurement: str, tag: str) -> list[str]:
+        return sorted({dict(t)[tag] for t in self._data.get(measurement, {}) if tag in dict(t)})
+
+    def tag_keys(self, measurement: str) -> list[str]:
+        return sorted({tag for tags in self._data.get(measurement, {}) for tag, _ in tags})
+
+    def close(self) -> None:
+        pass
+
+
+def _matches(tags: Tags, where: Mapping[str, str]) -> bool:
+    return all(dict(tags).get(tag, "") == value for tag, value in where.items())
+
+
+def _is_value(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def _points(
+    tags: dict[str, str],
+    rows: list[tuple[int, Row]],
+    query: Query,
+    kinds: Mapping[str, FieldKind],
+) -> Points:
+    rows = sorted(rows, key=lambda pair: pair[0])
+    if query.newest is not None:
+        rows = rows[len(rows) - min(query.newest, len(rows)) :]
+    fields: dict[str, Any] = {}
+    for name in query.fields:
+        values = [row.get(name) for _, row in rows]
+        fields[name] = np.array(values, dtype=object if kinds.get(name) == "string" else float)
+    return Points(tags, np.array([time for time, _ in rows], dtype=np.int64), fields)

@@ -1,0 +1,247 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
+from backend.ports import Points, Query
+from backend.records import LabelDraft, LabelKind, State, Verdict
+from backend.schema import TRAINING, TRAINING_FIELDS
+from backend.services.retraining import label_hash
+from backend.services.versions import read_archive
+from tests.services.plant import NORMAL, STEP, Plant, at
+
+QUIET = 3 * 60 * 10**9
+
+
+def test_a_version_learns_from_what_the_operator_called_normal():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    version = plant.train()
+    assert version.name == "rooms/1"
+    assert version.verdict is Verdict.CHAMPION
+    assert not version.provisional
+    assert version.training["rows"] == 2 * 600
+    assert set(version.training["series"]) == {"room=a", "room=b"}
+    assert plant.records.promotions("rooms")[0].number == 1
+
+
+def test_anomaly_and_exclude_win_over_normal():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    plant.label(100, 150, LabelKind.ANOMALY)
+    plant.label(300, 320, LabelKind.EXCLUDE, {"room": "b"})
+    series = plant.train().training["series"]
+    assert series["room=a"]["rows"] == 550
+    assert series["room=b"]["rows"] == 530
+
+
+def test_a_label_speaks_for_the_series_whose_tags_match():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600, tags={"room": "a"})
+    version = plant.train()
+    assert set(version.training["series"]) == {"room=a"}
+    assert "no normal range is marked" in version.training["set_aside"]["room=b"]
+    (aside,) = plant.records.series_set_aside("rooms")
+    assert aside.series == "room=b"
+    plant.label(0, 600, tags={"room": "b"})
+    plant.train()
+    assert plant.records.series_set_aside("rooms") == []
+
+
+def test_a_bucket_that_is_only_partly_labelled_is_not_normal():
+    plant = Plant()
+    plant.measure()
+    plant.labelling.add(
+        dataclasses.replace(_draft(), start=at(0) + 1, stop=at(600) - 1),
+        source="command",
+        by="me",
+    )
+    assert plant.train().training["rows"] == 2 * 598
+
+
+def _draft() -> LabelDraft:
+    return LabelDraft("rooms", LabelKind.NORMAL, at(0), at(600))
+
+
+def test_without_any_label_a_provisional_version_learns_from_recent_data():
+    plant = Plant(learn_from="4d")
+    plant.measure()
+    version = plant.train()
+    assert version.provisional
+    assert version.training["rows"] <= 2 * 4 * 144
+    assert version.training["rows"] > 2 * 4 * 144 * 0.9
+
+
+def test_a_labelled_champion_is_not_given_up_for_a_provisional_version():
+    plant = Plant().ready()
+    plant.labelling.remove([plant.labelling.list()[0].id], by="operator")
+    version = plant.train()
+    assert version.provisional
+    assert version.verdict is Verdict.CHALLENGER
+    assert plant.records.promotions("rooms")[-1].number == 1
+
+
+def test_where_review_is_asked_for_a_person_promotes():
+    plant = Plant(promote="review").ready()
+    assert plant.records.promotions("rooms")[-1].number == 1
+    plant.label(600, 650)
+    assert plant.train().verdict is Verdict.CHALLENGER
+    assert plant.records.promotions("rooms")[-1].number == 1
+
+
+def test_the_same_labels_and_data_give_the_same_version_again():
+    plant = Plant().ready()
+    again = plant.train()
+    first = plant.records.version("rooms", 1)
+    assert again.number == 2
+    assert (again.data_hash, again.label_hash) == (first.data_hash, first.label_hash)
+    assert again.training["series"] == first.training["series"]
+
+
+def test_retention_in_the_source_cannot_take_a_labelled_season_away():
+    plant = Plant().ready()
+    first = plant.records.version("rooms", 1)
+    plant.source.delete("air", {}, at(0), at(650))
+    plant.measure(650, 1000)
+    again = plant.train()
+    assert again.data_hash == first.data_hash
+    assert again.training["series"] == first.training["series"]
+
+
+def test_the_archive_holds_the_normal_rows_of_every_series():
+    plant = Plant().ready()
+    archive = read_archive(plant.artifacts.load("rooms/1"))
+    assert archive["values"].shape == (2, 600, 2)
+    assert np.isfinite(archive["values"]).all()
+
+
+def test_a_damaged_old_version_does_not_keep_a_new_one_from_being_made(monkeypatch):
+    plant = Plant().ready()
+
+    def refuse(name):
+        raise ArtifactError("damaged")
+
+    monkeypatch.setattr(plant.artifacts, "load", refuse)
+    assert plant.train().number == 2
+
+
+def test_normal_ranges_without_data_are_an_error_that_says_what_was_expected():
+    plant = Plant()
+    plant.measure(650, 1000)
+    plant.label(0, 600)
+    with pytest.raises(NoData, match="'air' with channels x, y"):
+        plant.train()
+    (run,) = plant.records.runs("rooms")
+    assert run.state is State.FAILED
+    assert "hold no data" in run.message
+
+
+def test_too_little_normal_data_is_told_and_leaves_nothing_behind():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 20)
+    with pytest.raises(NotEnoughNormalData, match="too little normal data"):
+        plant.train()
+    assert plant.records.versions("rooms") == []
+    assert plant.artifacts.names() == []
+    assert plant.results.measurements() == []
+
+
+def test_an_unknown_detector_is_named_with_those_there_are():
+    with pytest.raises(NotFound, match=r"'room'.*Known: rooms"):
+        Plant().retraining.run("room")
+
+
+def test_the_training_measurement_has_every_field():
+    plant = Plant().ready()
+    (row,) = plant.results.read(
+        Query(TRAINING, TRAINING_FIELDS, 0, at(5000), {"detector": "rooms"})
+    )
+    assert row.fields["rows"][0] == 1200
+    assert row.fields["model"][0] == "rooms/1"
+    assert row.fields["verdict"][0] == "champion"
+    assert np.isfinite(row.fields["val_loss"].astype(float)).all()
+
+
+class TestDue:
+    def test_at_first_because_there_is_no_model(self):
+        plant = Plant()
+        assert plant.retraining.due("rooms", plant.clock.now()) == "there is no model yet"
+
+    def test_not_while_labels_are_still_being_made(self):
+        plant = Plant().ready()
+        plant.label(600, 650)
+        assert plant.retraining.due("rooms", plant.clock.now()) is None
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "labels changed"
+
+    def test_when_a_label_is_taken_back(self):
+        plant = Plant().ready()
+        extra = plant.label(600, 650)
+        plant.train()
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) is None
+        plant.labelling.remove([extra.id], by="operator")
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "labels changed"
+
+    def test_not_for_a_label_that_was_replaced_by_its_like(self):
+        plant = Plant().ready()
+        (label,) = plant.labelling.list()
+        plant.labelling.remove([label.id], by="operator")
+        plant.label(0, 600)
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) is None
+
+    def test_when_what_is_learned_is_defined_anew_but_not_for_its_timetable(self):
+        plant = Plant().ready()
+        plant.spec = plant.spec.model_copy(update={"trim": 0.02})
+        plant.wire()
+        assert "definition changed" in plant.retraining.due("rooms", plant.clock.now() + QUIET)
+        plant.spec = plant.spec.model_copy(update={"trim": 0.01, "promote": "review"})
+        plant.wire()
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) is None
+
+    def test_not_again_at_once_after_the_same_training_failed(self):
+        plant = Plant()
+        plant.label(0, 600)
+        with pytest.raises(NoData):
+            plant.train()
+        soon, later = plant.clock.now() + QUIET, plant.clock.now() + 61 * 60 * 10**9
+        assert plant.retraining.due("rooms", soon) is None
+        assert plant.retraining.due("rooms", later) == "there is no model yet"
+        plant.label(600, 650)
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "there is no model yet"
+
+    def test_daily_while_the_model_is_provisional(self):
+        plant = Plant(learn_from="4d")
+        plant.measure()
+        plant.train()
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) is None
+        assert "provisional" in plant.retraining.due("rooms", plant.clock.now() + 145 * STEP)
+
+
+def test_labels_are_named_by_what_they_say():
+    plant = Plant()
+    plant.measure()
+    label = plant.label(0, 600)
+    other = dataclasses.replace(label, id=99, note="again", created_by="somebody")
+    assert label_hash([label]) == label_hash([other])
+    assert label_hash([label]) != label_hash([dataclasses.replace(label, stop=at(601))])
+
+
+def test_ranges_far_apart_are_read_apart():
+    plant = Plant()
+    plant.measure(0, 300)
+    shift = 10**6
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    times = at(shift) + np.arange(300, dtype=np.int64) * STEP
+    plant.source.write(
+        "air", [Points({"room": "a"}, times, {"x": values[:, 0], "y": values[:, 1]})]
+    )
+    plant.now(shift + NORMAL)
+    plant.label(0, 300)
+    plant.label(shift, shift + 300)
+    archive = plant.train()
+    assert archive.training["series"]["room=a"]["rows"] > 580
+    assert len(read_archive(plant.artifacts.load("rooms/1"))["times"]) < 1000
