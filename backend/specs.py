@@ -33,7 +33,10 @@ def parse_duration(text: object) -> timedelta:
         return timedelta(0)
     if not isinstance(text, str) or not re.fullmatch(f"(?:{_PART.pattern})+", text):
         raise ValueError(f"expected a duration such as 90s, 10m or 1h30m, got {text!r}")
-    return timedelta(seconds=sum(float(n) * _UNITS[u] for n, u in _PART.findall(text)))
+    try:
+        return timedelta(seconds=sum(float(n) * _UNITS[u] for n, u in _PART.findall(text)))
+    except OverflowError as error:
+        raise ValueError(f"expected a shorter duration, got {text[:40]!r}") from error
 
 
 def format_duration(value: timedelta) -> str:

@@ -147,7 +147,7 @@ def _why_not(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mask) -> s
     """Why a series cannot be trained: (T, F) values, (T,) rows marked normal and those usable."""
     if not asked.any():
         return "no normal range is marked for it: mark one, or let a label speak for all series"
-    there = np.isfinite(values[asked]).any(axis=0)
+    there: Mask = np.asarray(np.isfinite(values[asked]).any(axis=0))
     if missing := [repr(name) for name, seen in zip(spec.inputs, there, strict=True) if not seen]:
         return (
             f"no values of channel {', '.join(missing)} in the normal ranges: "

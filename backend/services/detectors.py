@@ -1,12 +1,15 @@
 """Which detectors there are: those of the configuration, read-only here, and those in the store."""
 
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
+from backend.detection.expressions import parse
 from backend.exceptions import Conflict, InputError, NotFound
 from backend.ports import Clock, RecordStore
 from backend.records import StoredDetector
+from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
 
 
@@ -48,8 +51,10 @@ class Detectors:
 
         Raises:
             Conflict: the name belongs to normalcy.yaml.
+            InputError: its timetable or its `judge_when` cannot be read.
         """
         self._refuse_configured(spec.name)
+        _refuse_unreadable(spec)
         self._records.save_detector(StoredDetector(spec.name, spec.plain(), by, self._clock.now()))
 
     def delete(self, name: str) -> None:
@@ -66,6 +71,24 @@ class Detectors:
     def _refuse_configured(self, name: str) -> None:
         if self.is_configured(name):
             raise Conflict(f"The detector {name!r} stands in normalcy.yaml: change it there.")
+
+
+def _refuse_unreadable(spec: DetectorSpec) -> None:
+    """Texts with a grammar of their own, which the specification itself does not know."""
+    try:
+        zone = ZoneInfo(spec.schedule.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise InputError(
+            f"schedule.timezone: {spec.schedule.timezone!r} is not a time zone: "
+            "expected a name such as Europe/Berlin"
+        ) from error
+    try:
+        if spec.schedule.retrain is not None:
+            cron_trigger(spec.schedule.retrain, zone)
+        if spec.judge_when is not None:
+            parse(spec.judge_when, spec.inputs)
+    except ValueError as error:
+        raise InputError(f"The detector {spec.name!r} was not saved: {error}") from error
 
 
 def _read(stored: StoredDetector) -> DetectorSpec:

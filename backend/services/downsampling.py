@@ -52,10 +52,9 @@ class Table:
 
 def table(points: Points) -> Table:
     """A table of what a store gave; of rows at equal times the last one stays."""
-    last = np.ones(len(points), dtype=bool)
-    last[:-1] = np.diff(points.times) > 0
-    rows = np.flatnonzero(last).astype(np.int64)
-    return Table(points.tags, points.times, points.fields).take(rows)
+    found = Table(points.tags, points.times, points.fields)
+    ascends = np.diff(points.times) > 0
+    return found if ascends.all() else found.take(np.flatnonzero(np.append(ascends, True)))
 
 
 def join(tables: Sequence[Table]) -> Table:

@@ -14,6 +14,9 @@ FIRST_PIECE_STEPS = 5_000
 ROWS_A_PIECE = 400_000
 """Rows aimed at in one read, all series together."""
 
+ROWS_HELD = 2_000_000
+"""Rows kept in memory before they are thinned, all series together."""
+
 LEAST_POINTS = 24
 """A series of a large fleet still gets so many points."""
 
@@ -117,38 +120,49 @@ def _pieces(store: SeriesStore, drawing: Drawing) -> Iterator[list[Points]]:
 
 @dataclass
 class _Canvas:
+    """Rows read so far by series and column, how many they are, and how many they may be."""
+
     drawing: Drawing
-    tables: dict[tuple[SeriesKey, str], Table] = field(default_factory=dict)
+    parts: dict[tuple[SeriesKey, str], list[Table]] = field(default_factory=dict)
+    held: int = 0
+    most: int = field(default_factory=lambda: ROWS_HELD)
 
     def add(self, points: Points) -> None:
-        """Append rows of one series, thinning it when it has grown."""
+        """Append rows of one series; when much is held, everything is thinned."""
         key, rows = series_key(points.tags), table(points)
         if self.drawing.look_at:
             self._append((key, ""), rows, self.drawing.step)
-            return
-        step = usual_step(rows.times, self.drawing.step)
-        for name in self.drawing.query.fields:
-            self._append((key, name), rows.only([name]), step)
+        else:
+            step = usual_step(rows.times, self.drawing.step)
+            for name in self.drawing.query.fields:
+                self._append((key, name), rows.only([name]), step)
+        if self.held > self.most:
+            self._press()
 
     def finished(self) -> list[Table]:
         """Every table at its final size."""
         order = {name: place for place, name in enumerate(self.drawing.query.fields)}
-        keys = sorted(self.tables, key=lambda key: (key[0], order.get(key[1], 0)))
-        return [self._thin(self.tables[key], self._share) for key in keys]
+        keys = sorted(self.parts, key=lambda key: (key[0], order.get(key[1], 0)))
+        return [self._thin(join(self.parts[key]), self._share) for key in keys]
 
     @property
     def _share(self) -> int:
-        shared = self.drawing.rows // max(len(self.tables), 1)
+        shared = self.drawing.rows // max(len(self.parts), 1)
         return max(min(self.drawing.points, shared), LEAST_POINTS)
 
     def _append(self, key: tuple[SeriesKey, str], rows: Table, step: int) -> None:
-        before = self.tables.get(key)
-        last = int(before.times[-1]) if before is not None else None
-        rows = mark_gaps(rows, step, last)
-        joined = rows if before is None else join([before, rows])
-        # Thinned again and again a shape would wear down: only when it has grown well beyond.
-        share = self._share
-        self.tables[key] = self._thin(joined, 4 * share) if len(joined) > 8 * share else joined
+        parts = self.parts.setdefault(key, [])
+        last = int(parts[-1].times[-1]) if parts else None
+        parts.append(mark_gaps(rows, step, last))
+        self.held += len(parts[-1])
+
+    def _press(self) -> None:
+        # Thinned again and again a shape would wear down: more is kept than is shown in the end.
+        share = 4 * self._share
+        self.parts = {key: [self._thin(join(parts), share)] for key, parts in self.parts.items()}
+        self.held = sum(len(parts[0]) for parts in self.parts.values())
+        # Of very many series even the thinned rows are more than that.
+        self.most = max(self.most, 2 * self.held)
 
     def _thin(self, rows: Table, wanted: int) -> Table:
         return thin(rows, wanted, self.drawing.look_at or tuple(rows.columns))

@@ -124,6 +124,11 @@ class ImportSummary:
         }
 
 
+def count_rows(count: int) -> str:
+    """Write a number of rows for people."""
+    return "1 row" if count == 1 else f"{count} rows"
+
+
 def refuse_bad_rows(report: FileReport, remedy: str) -> None:
     """Raise if a row could not be read, showing the first ones.
 
@@ -132,11 +137,14 @@ def refuse_bad_rows(report: FileReport, remedy: str) -> None:
     """
     if not report.bad_rows:
         return
-    rows = "1 row" if report.bad_rows == 1 else f"{report.bad_rows} rows"
     shown = [f"  {problem}" for problem in report.problems]
     more = report.bad_rows - len(report.problems)
     shown += [f"  … and {more} more"] if more > 0 else []
-    raise ImportFileError("\n".join([f"{rows} of {report.file} cannot be read; {remedy}", *shown]))
+    raise ImportFileError(
+        "\n".join(
+            [f"{count_rows(report.bad_rows)} of {report.file} cannot be read; {remedy}", *shown]
+        )
+    )
 
 
 def import_file(

@@ -73,9 +73,17 @@ class Labelling:
             self.sync_configured(configured)
 
     def sync_configured(self, drafts: Sequence[LabelDraft]) -> None:
-        """Make the labels of source `yaml` be exactly those of the configuration."""
+        """Make the labels of source `yaml` be exactly those of the configuration.
+
+        Only for detectors that the configuration defines: a command run with another file, or with
+        none, takes nothing away from them.
+        """
         wanted = {_identity(draft): draft for draft in drafts}
-        present = {_identity(x): x for x in self._records.labels() if x.source == "yaml"}
+        present = {
+            _identity(label): label
+            for label in self._records.labels()
+            if label.source == "yaml" and self._detectors.is_configured(label.detector)
+        }
         self._forget([label.id for key, label in present.items() if key not in wanted])
         if fresh := [draft for key, draft in wanted.items() if key not in present]:
             self.add_all(fresh, source="yaml", by="normalcy.yaml")

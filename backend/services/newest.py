@@ -38,7 +38,7 @@ def recent_series(source: SeriesStore, spec: DetectorSpec, now: int) -> set[Seri
     query = Query(
         spec.measurement,
         spec.channels,
-        now - nanoseconds(spec.schedule.catch_up),
+        max(now - nanoseconds(spec.schedule.catch_up), 0),
         now,
         where=spec.where,
         group_by=spec.group_by,
@@ -50,7 +50,7 @@ def recent_series(source: SeriesStore, spec: DetectorSpec, now: int) -> set[Seri
 def _scores(
     results: SeriesStore, spec: DetectorSpec, mark: int
 ) -> dict[SeriesKey, tuple[float, bool]]:
-    span = Span(mark - NEWEST_STEPS * spec.step, mark)
+    span = Span(max(mark - NEWEST_STEPS * spec.step, 0), mark)
     query = results_query(spec, schema.SCORES, ("score", "alarm"), span, newest=1)
     found = {}
     for points in results.read(query):

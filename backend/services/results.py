@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from backend.detection.alarms import AlarmState
 from backend.detection.contributions import TOP, top_channels
 from backend.detection.pipeline import Scored
-from backend.ports import Points, Query, SeriesStore
+from backend.ports import Floats, Points, Query, SeriesStore, Strings
 from backend.records import SeriesKey, parse_series_key, series_key
 from backend.schema import DETECTOR_TAG, SCORES
 from backend.specs import DetectorSpec
@@ -68,11 +68,14 @@ def channel_points(spec: DetectorSpec, scored: Scored, name: str) -> list[Points
 
 def one_point(tags: Mapping[str, str], time: int, values: Mapping[str, Any]) -> Points:
     """A single row of floats and strings."""
-    columns = {
-        name: np.array([value], dtype=np.object_ if isinstance(value, str) else np.float64)
-        for name, value in values.items()
-    }
+    columns = {name: _single(value) for name, value in values.items()}
     return Points(tags, np.array([time], dtype=np.int64), columns)
+
+
+def _single(value: Any) -> Floats | Strings:
+    if isinstance(value, str):
+        return np.array([value], dtype=np.object_)
+    return np.array([value], dtype=np.float64)
 
 
 def read_scores(
@@ -109,9 +112,9 @@ def _on_grid(points: Points, field: str, stop: int, step: int, count: int) -> ND
 
 def _tops(
     spec: DetectorSpec, place: NDArray[np.int64], share: NDArray[np.float64]
-) -> dict[str, NDArray[np.float64] | NDArray[np.object_]]:
+) -> dict[str, Floats | Strings]:
     names = np.array([*spec.inputs, ""], dtype=np.object_)  # index -1 is the empty name
-    fields: dict[str, NDArray[np.float64] | NDArray[np.object_]] = {}
+    fields: dict[str, Floats | Strings] = {}
     for rank in range(TOP):
         fields[f"top{rank + 1}"] = names[place[:, rank]]
         fields[f"top{rank + 1}_share"] = share[:, rank]

@@ -31,6 +31,22 @@ class TestDetectors:
         with pytest.raises(NotFound, match="halls"):
             plant.detectors.get("halls")
 
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"judge_when": "z > 0"},
+            {"schedule": {"retrain": "at night"}},
+            {"schedule": {"timezone": "Mars/Base"}},
+        ],
+        ids=["condition", "cron", "zone"],
+    )
+    def test_one_that_could_never_run_is_not_saved(self, wrong):
+        plant = Plant()
+        spec = type(plant.spec).model_validate({**plant.spec.plain(), "name": "halls", **wrong})
+        with pytest.raises(InputError):
+            plant.detectors.save(spec, by="anna")
+        assert [known.name for known in plant.detectors.all()] == ["rooms"]
+
     def test_one_that_cannot_be_read_says_so(self):
         plant = Plant()
         plant.records.save_detector(StoredDetector("old", {"every": "never"}, "anna", 0))

@@ -1,0 +1,10 @@
+"""Environment and normalcy.yaml to frozen, validated settings; the only reader of either.
+
+`load` has no side effects: reading again is how a running service takes a changed configuration.
+"""
+
+from backend.settings.loading import load, require_token
+from backend.settings.times import parse_time
+from backend.settings.values import Settings, WebSettings
+
+__all__ = ["Settings", "WebSettings", "load", "parse_time", "require_token"]

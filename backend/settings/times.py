@@ -1,0 +1,35 @@
+"""Times as people write them."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(text: str, zone: tzinfo = UTC) -> int:
+    """Read an ISO 8601 time as UTC nanoseconds; without an offset it is in `zone`.
+
+    Raises:
+        ValueError: the text is not a time.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"expected a time such as 2026-03-01T06:00 or 2026-03-01T06:00:00Z, got {text!r}"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """Find a time zone by its name.
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"expected a time zone such as Europe/Berlin, got {name!r}") from None

@@ -1,0 +1,241 @@
+"""The series store in a directory."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from backend.ports import FieldKind, Floats, Points, Query, Strings
+from backend.records import series_key
+from backend.stores.embedded import compaction, segments
+from backend.stores.embedded.database import Database
+from backend.stores.embedded.layers import Layer, concatenate, sorted_layer
+from backend.stores.rows import absent, admit, bounded, holdable, part_conflicts
+
+
+@dataclass(frozen=True)
+class _Series:
+    """A stored tag combination."""
+
+    id: int
+    tags: dict[str, str]
+
+    def matches(self, where: Mapping[str, str]) -> bool:
+        """Whether the tags have these values; a tag that is lacking has the value ""."""
+        return all(self.tags.get(tag, "") == value for tag, value in where.items())
+
+
+class EmbeddedSeriesStore:
+    """Series in one SQLite file as columns; several processes may use it at once.
+
+    Args:
+        directory: where the file lies; made on first use.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._database = Database(directory)
+
+    def ping(self) -> str:
+        """Say what answers, after its file has been opened."""
+        with self._database.reading():
+            return f"embedded store (SQLite {sqlite3.sqlite_version})"
+
+    def read(self, query: Query) -> list[Points]:
+        """Read rows; see `SeriesStore.read`."""
+        start, stop = bounded(query.start, query.stop)
+        if start >= stop:
+            return []
+        with self._database.reading() as connection:
+            columns = _empty_columns(connection, query)
+            if columns is None:
+                return []
+            found = [
+                _read_group(connection, members, columns, query)
+                for members in _groups(connection, query)
+            ]
+        return sorted(filter(len, found), key=lambda points: series_key(points.tags))
+
+    def write(self, measurement: str, batches: Sequence[Points]) -> None:
+        """Store rows; see `SeriesStore.write`."""
+        admitted = admit(measurement, batches)
+        if not admitted:
+            return
+        with self._database.writing() as connection:
+            kinds = _kinds(connection, measurement)
+            known = set(kinds)
+            kept, conflict = part_conflicts(measurement, admitted, kinds)
+            _add_kinds(connection, measurement, {n: k for n, k in kinds.items() if n not in known})
+            for points in kept:
+                series = _series_id(connection, measurement, points.tags)
+                layer = sorted_layer(points.times, points.fields)
+                compaction.add(connection, series, layer)
+        if conflict:
+            raise conflict
+
+    def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
+        """Delete rows; see `SeriesStore.delete`."""
+        start, stop = bounded(start, stop)
+        if start >= stop or not holdable(measurement, *where, *where.values()):
+            return
+        with self._database.writing() as connection:
+            for series in _series(connection, measurement):
+                if series.matches(where):
+                    _delete_rows(connection, series.id, start, stop)
+            _forget_empty(connection, measurement)
+
+    def measurements(self) -> list[str]:
+        """All measurements, sorted."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT measurement FROM series").fetchall()
+        return sorted(measurement for (measurement,) in rows)
+
+    def fields(self, measurement: str) -> dict[str, FieldKind]:
+        """Fields of a measurement with their kinds, sorted by name."""
+        if not holdable(measurement):
+            return {}
+        with self._database.reading() as connection:
+            return dict(sorted(_kinds(connection, measurement).items()))
+
+    def tag_values(self, measurement: str, tag: str) -> list[str]:
+        """Values of a tag, sorted."""
+        return sorted({tags[tag] for tags in self._tags(measurement) if tag in tags})
+
+    def tag_keys(self, measurement: str) -> list[str]:
+        """Tags of a measurement, sorted."""
+        return sorted({tag for tags in self._tags(measurement) for tag in tags})
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _tags(self, measurement: str) -> list[dict[str, str]]:
+        if not holdable(measurement):
+            return []
+        with self._database.reading() as connection:
+            return [series.tags for series in _series(connection, measurement)]
+
+
+# -- catalog ---------------------------------------------------------------------------------------
+
+
+def _series(connection: sqlite3.Connection, measurement: str) -> list[_Series]:
+    query = "SELECT id, tags FROM series WHERE measurement = ?"
+    found = [
+        _Series(row[0], orjson.loads(row[1])) for row in connection.execute(query, [measurement])
+    ]
+    return sorted(found, key=lambda series: series_key(series.tags))
+
+
+def _series_id(connection: sqlite3.Connection, measurement: str, tags: Mapping[str, str]) -> int:
+    text = orjson.dumps(dict(tags), option=orjson.OPT_SORT_KEYS).decode()
+    query = "SELECT id FROM series WHERE measurement = ? AND tags = ?"
+    row = connection.execute(query, (measurement, text)).fetchone()
+    if row is None:
+        insert = "INSERT INTO series (measurement, tags) VALUES (?, ?) RETURNING id"
+        row = connection.execute(insert, (measurement, text)).fetchone()
+    number: int = row[0]
+    return number
+
+
+def _kinds(connection: sqlite3.Connection, measurement: str) -> dict[str, FieldKind]:
+    query = "SELECT name, kind FROM fields WHERE measurement = ?"
+    return dict(connection.execute(query, [measurement]).fetchall())
+
+
+def _add_kinds(
+    connection: sqlite3.Connection, measurement: str, kinds: Mapping[str, FieldKind]
+) -> None:
+    rows = [(measurement, name, kind) for name, kind in kinds.items()]
+    connection.executemany("INSERT INTO fields (measurement, name, kind) VALUES (?, ?, ?)", rows)
+
+
+def _forget_empty(connection: sqlite3.Connection, measurement: str) -> None:
+    """Take series without rows, and fields of a measurement without series, out of the catalog."""
+    connection.execute(
+        "DELETE FROM series WHERE measurement = ? AND NOT EXISTS"
+        " (SELECT 1 FROM segments WHERE segments.series = series.id)",
+        [measurement],
+    )
+    connection.execute(
+        "DELETE FROM fields WHERE measurement = ? AND NOT EXISTS"
+        " (SELECT 1 FROM series WHERE series.measurement = fields.measurement)",
+        [measurement],
+    )
+
+
+# -- rows ------------------------------------------------------------------------------------------
+
+
+def _empty_columns(
+    connection: sqlite3.Connection, query: Query
+) -> dict[str, Floats | Strings] | None:
+    """An empty column of every field asked for; None where all of them are unknown."""
+    if not holdable(query.measurement):
+        return None
+    kinds = _kinds(connection, query.measurement)
+    if not any(name in kinds for name in query.fields):
+        return None
+    return {name: absent(kinds.get(name), 0) for name in query.fields}
+
+
+def _groups(
+    connection: sqlite3.Connection, query: Query
+) -> Iterator[tuple[dict[str, str], list[_Series]]]:
+    """Series to read, by their values of the tags grouped by."""
+    groups: dict[tuple[str, ...], list[_Series]] = {}
+    for series in _series(connection, query.measurement):
+        if series.matches(query.where):
+            values = tuple(series.tags.get(tag, "") for tag in query.group_by)
+            groups.setdefault(values, []).append(series)
+    for values, members in groups.items():
+        yield dict(zip(query.group_by, values, strict=True)), members
+
+
+def _read_group(
+    connection: sqlite3.Connection,
+    group: tuple[dict[str, str], list[_Series]],
+    columns: Mapping[str, Floats | Strings],
+    query: Query,
+) -> Points:
+    tags, members = group
+    layers = [
+        layer for series in members for layer in _read_series(connection, series.id, columns, query)
+    ]
+    rows = concatenate(layers, columns)
+    if len(members) > 1:
+        rows = rows.take(np.argsort(rows.times, kind="stable"))
+    if query.newest is not None:
+        rows = rows.take(slice(max(len(rows) - query.newest, 0), None))
+    return Points(tags, rows.times, rows.columns)
+
+
+def _read_series(
+    connection: sqlite3.Connection,
+    series: int,
+    columns: Mapping[str, Floats | Strings],
+    query: Query,
+) -> list[Layer]:
+    """Rows in time order; of a query for the newest, no more segments than it takes."""
+    start, stop = bounded(query.start, query.stop)
+    found = list(segments.clusters(segments.find(connection, series, start, stop)))
+    layers: list[Layer] = []
+    wanted = query.newest
+    for cluster in found if wanted is None else reversed(found):
+        if wanted is not None and sum(map(len, layers)) >= wanted:
+            break
+        layer = segments.load_over(connection, cluster, columns)
+        layers.append(layer.within(start, stop).filled())
+    return layers if wanted is None else layers[::-1]
+
+
+def _delete_rows(connection: sqlite3.Connection, series: int, start: int, stop: int) -> None:
+    for segment in segments.find(connection, series, start, stop):
+        layer = segments.load(connection, segment)
+        kept = layer.take((layer.times < start) | (layer.times >= stop))
+        if len(kept):
+            segments.replace(connection, segment, kept)
+        else:
+            segments.remove(connection, [segment])

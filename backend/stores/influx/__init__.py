@@ -1,0 +1,5 @@
+"""InfluxDB as a series store."""
+
+from backend.stores.influx.store import InfluxSeriesStore
+
+__all__ = ["InfluxSeriesStore"]

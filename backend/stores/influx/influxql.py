@@ -1,0 +1,93 @@
+"""InfluxQL text. Names and values are data: they come in quoted, or not at all."""
+
+from collections.abc import Mapping, Sequence
+
+from backend.ports import FieldKind, Query
+from backend.stores.rows import bounded
+
+
+def identifier(name: str) -> str:
+    """Quote the name of a database, measurement, tag or field."""
+    return '"' + _escape(name).replace('"', '\\"') + '"'
+
+
+def literal(value: str) -> str:
+    """Quote a string value."""
+    return "'" + _escape(value).replace("'", "\\'") + "'"
+
+
+def select(query: Query, kinds: Mapping[str, FieldKind]) -> str:
+    """The statement that reads `query`.
+
+    Args:
+        query: what to read.
+        kinds: the fields to select and their kinds. Naming the kind keeps a tag of the same name
+            out, and lets the server turn integers of older shards into floats.
+    """
+    columns = ", ".join(f"{identifier(name)}::{_cast(kind)}" for name, kind in kinds.items())
+    text = f"SELECT {columns} FROM {identifier(query.measurement)}"
+    text += f" WHERE {_conditions(query.where, query.start, query.stop, '::tag')}"
+    if query.group_by:
+        text += " GROUP BY " + ", ".join(map(identifier, dict.fromkeys(query.group_by)))
+    if query.newest is not None:
+        text += f" ORDER BY time DESC LIMIT {int(query.newest)}"
+    return text
+
+
+def delete(measurement: str, where: Mapping[str, str], start: int, stop: int) -> str:
+    """The statement that deletes rows; DELETE knows tags only, so they need no cast."""
+    return f"DELETE FROM {identifier(measurement)} WHERE {_conditions(where, start, stop)}"
+
+
+def show_measurements() -> str:
+    """The statement that lists measurements."""
+    return "SHOW MEASUREMENTS"
+
+
+def show_field_keys(measurement: str) -> str:
+    """The statement that lists fields and their kinds."""
+    return f"SHOW FIELD KEYS FROM {identifier(measurement)}"
+
+
+def show_tag_keys(measurement: str) -> str:
+    """The statement that lists tags."""
+    return f"SHOW TAG KEYS FROM {identifier(measurement)}"
+
+
+def show_tag_values(measurement: str, tag: str) -> str:
+    """The statement that lists the values of a tag."""
+    return f"SHOW TAG VALUES FROM {identifier(measurement)} WITH KEY = {identifier(tag)}"
+
+
+def show_retention_policies(database: str) -> str:
+    """The cheapest statement that fails where the database is missing."""
+    return f"SHOW RETENTION POLICIES ON {identifier(database)}"
+
+
+def create_database(database: str) -> str:
+    """The statement that creates a database; harmless where it exists."""
+    return f"CREATE DATABASE {identifier(database)}"
+
+
+def create_retention_policy(database: str, policy: str) -> str:
+    """The statement that creates a retention policy without end."""
+    name, owner = identifier(policy), identifier(database)
+    return f"CREATE RETENTION POLICY {name} ON {owner} DURATION INF REPLICATION 1"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _cast(kind: FieldKind) -> str:
+    return "float" if kind == "integer" else kind
+
+
+def _conditions(where: Mapping[str, str], start: int, stop: int, cast: str = "") -> str:
+    tags = [f"{identifier(tag)}{cast} = {literal(value)}" for tag, value in where.items()]
+    return " AND ".join([*tags, *_bounds(start, stop)])
+
+
+def _bounds(start: int, stop: int) -> Sequence[str]:
+    start, stop = bounded(start, stop)
+    return (f"time >= {start}", f"time <= {stop - 1}")

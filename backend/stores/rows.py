@@ -1,0 +1,191 @@
+"""What every series store takes and refuses alike, checked before the first row is written.
+
+The rules are those of InfluxDB's line protocol, so that rows move between stores without loss.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.exceptions import InputError, PartialWrite
+from backend.ports import FieldKind, Floats, Points, Strings, Times
+
+# InfluxDB keeps the outermost integers for itself.
+EARLIEST = -(2**63) + 2
+LATEST = 2**63 - 2
+
+# Line protocol ends a line at a line break, and reads a backslash before a separator as an escape
+# although it has none for the backslash itself.
+_UNHOLDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|\\(?=[,= ]|\Z)")
+_LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def holdable(*names: str) -> bool:
+    """Whether a store can hold such names at all; a query for others finds nothing."""
+    return not any(_UNHOLDABLE.search(name) for name in names)
+
+
+def bounded(start: int, stop: int) -> tuple[int, int]:
+    """Cut a half-open range to the times that a store can hold."""
+    return max(start, EARLIEST), min(stop, LATEST + 1)
+
+
+def numeric(values: Floats | Strings) -> TypeGuard[Floats]:
+    """Whether a column holds numbers rather than strings."""
+    return values.dtype == np.float64
+
+
+def present(values: Floats | Strings) -> NDArray[np.bool_]:
+    """Which rows carry a value, (T,)."""
+    if numeric(values):
+        return ~np.isnan(values)
+    return np.fromiter((value is not None for value in values), np.bool_, len(values))
+
+
+def kind_of(values: Floats | Strings) -> FieldKind:
+    """The kind under which a column is stored."""
+    return "float" if numeric(values) else "string"
+
+
+def absent(kind: FieldKind | None, rows: int) -> Floats | Strings:
+    """A column of a kind without any value."""
+    if kind == "string":
+        return np.full(rows, None, dtype=object)
+    return np.full(rows, np.nan)
+
+
+def admit(measurement: str, batches: Sequence[Points]) -> list[Points]:
+    """Check rows and bring columns to float64 or object; leaves out what carries no value.
+
+    Raises:
+        InputError: a name, value or time that no store holds.
+    """
+    _check_measurement(measurement)
+    admitted = (_admit_batch(measurement, points) for points in batches)
+    return [points for points in admitted if len(points)]
+
+
+def part_conflicts(
+    measurement: str, batches: Iterable[Points], kinds: dict[str, FieldKind]
+) -> tuple[list[Points], PartialWrite | None]:
+    """Take out the rows whose field is stored as another kind, as InfluxDB does.
+
+    Args:
+        measurement: for the message.
+        batches: admitted rows.
+        kinds: stored fields and their kinds; new fields are added to it.
+    """
+    kept: list[Points] = []
+    dropped, conflicts = 0, set()
+    for points in batches:
+        wrong = {name for name, values in points.fields.items() if _conflicts(name, values, kinds)}
+        rows = np.zeros(len(points), dtype=np.bool_)
+        for name in wrong:
+            rows |= present(points.fields[name])
+        dropped += int(rows.sum())
+        conflicts |= wrong
+        kept.append(_take(points, ~rows) if wrong else points)
+    if not conflicts:
+        return kept, None
+    fields = ", ".join(f"{name!r} (stored as {kinds[name]})" for name in sorted(conflicts))
+    message = (
+        f"{dropped} rows of {measurement!r} were dropped because a field has another kind than "
+        f"before: {fields}; give these values another field name"
+    )
+    return [points for points in kept if len(points)], PartialWrite(message, dropped)
+
+
+def _conflicts(name: str, values: Floats | Strings, kinds: dict[str, FieldKind]) -> bool:
+    return kinds.setdefault(name, kind_of(values)) != kind_of(values)
+
+
+def _check_measurement(measurement: str) -> None:
+    _check_name("measurement", measurement)
+    if measurement.startswith("#"):
+        raise InputError(
+            f"measurement {measurement!r} starts with '#', which marks a comment in line protocol; "
+            "choose another name"
+        )
+
+
+def _check_name(what: str, name: str) -> None:
+    if not name:
+        raise InputError(f"expected a {what} of at least one letter, got {name!r}")
+    if not holdable(name):
+        raise InputError(
+            f"{what} {name!r} holds a line break, a control character, or a backslash at its end "
+            "or before a comma, an equals sign or a blank; remove it"
+        )
+
+
+def _check_key(what: str, name: str) -> None:
+    _check_name(what, name)
+    if name == "time":
+        raise InputError(f"a {what} cannot be called 'time'; choose another name")
+
+
+def _admit_batch(measurement: str, points: Points) -> Points:
+    _check_tags(points.tags)
+    times = _admit_times(points.times)
+    fields: dict[str, Floats | Strings] = {}
+    filled = np.zeros(len(times), dtype=np.bool_)
+    for name, values in points.fields.items():
+        _check_key("field", name)
+        column = _admit_column(f"field {name!r} of {measurement!r}", values, len(times))
+        rows = present(column)
+        if rows.any():
+            fields[name] = column
+            filled |= rows
+    admitted = Points(dict(points.tags), times, fields)
+    return admitted if filled.all() else _take(admitted, filled)
+
+
+def _check_tags(tags: Mapping[str, str]) -> None:
+    for tag, value in tags.items():
+        _check_key("tag", tag)
+        _check_name(f"value of tag {tag!r}", value)
+
+
+def _admit_times(times: Times) -> Times:
+    array = np.asarray(times)
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
+        raise InputError(
+            f"expected times as nanosecond integers, got {array.dtype} of shape {array.shape}"
+        )
+    if len(array) and (array.min() < EARLIEST or array.max() > LATEST):
+        raise InputError("a time lies outside the years 1677 to 2262 or is missing (NaT)")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _admit_column(what: str, values: Floats | Strings, rows: int) -> Floats | Strings:
+    array = np.asarray(values)
+    if array.shape != (rows,):
+        raise InputError(f"expected {rows} values of {what}, got shape {array.shape}")
+    if array.dtype.kind in "fiub":
+        return _admit_floats(what, array.astype(np.float64, copy=False))
+    return _admit_strings(what, array.tolist())
+
+
+def _admit_floats(what: str, column: Floats) -> Floats:
+    if np.isinf(column).any():
+        raise InputError(f"{what} holds infinity, which no store can hold; leave the value out")
+    return np.ascontiguousarray(column)
+
+
+def _admit_strings(what: str, values: list[object]) -> Strings:
+    for value in values:
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"expected strings or None in {what}, got {value!r}")
+        if value and _LONE_SURROGATE.search(value):
+            raise InputError(f"{what} holds text that is not Unicode: {value!r}")
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+def _take(points: Points, rows: NDArray[np.bool_]) -> Points:
+    fields = {name: values[rows] for name, values in points.fields.items()}
+    return Points(points.tags, points.times[rows], fields)

@@ -1,0 +1,532 @@
+"""What every series store does alike: in memory, embedded, and a real InfluxDB."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backend.exceptions import InputError, PartialWrite
+from backend.ports import Credentials, Points, Query, SeriesStore
+from backend.stores.opening import open_series_store
+from tests.fakes.series import MemorySeriesStore
+
+T0 = 1_700_000_000_000_000_000
+MINUTE = 60_000_000_000
+NAN = float("nan")
+EVER = (T0 - 10**18, T0 + 10**18)
+
+_numbers = itertools.count()
+_relaxed = settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.fixture(params=["memory", "embedded", pytest.param("influx", marks=pytest.mark.influx)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    opened: SeriesStore
+    if request.param == "memory":
+        opened = MemorySeriesStore()
+    else:
+        url = f"embedded://{tmp_path}/store"
+        if request.param == "influx":
+            url = request.getfixturevalue("influxdb_server").new_database()
+        opened = open_series_store(url, Credentials(), create=False)
+    yield opened
+    opened.close()
+
+
+def points(
+    times: Sequence[int], tags: Mapping[str, str] | None = None, **fields: Sequence[Any]
+) -> Points:
+    """Rows at `T0 + times` minutes; strings and None make a column of objects."""
+    columns = {name: column(values) for name, values in fields.items()}
+    return Points(tags or {}, T0 + MINUTE * np.array(times, dtype=np.int64), columns)
+
+
+def column(values: Sequence[Any]) -> np.ndarray:
+    strings = any(isinstance(value, str) or value is None for value in values)
+    return np.array(values, dtype=object if strings else np.float64)
+
+
+def query(measurement: str, *fields: str, **options: Any) -> Query:
+    start, stop = options.pop("span", EVER)
+    return Query(measurement, fields, start, stop, **options)
+
+
+def or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def rows(found: Points) -> list[tuple[Any, ...]]:
+    """Rows as tuples of minutes after `T0` and values, None where absent."""
+    minutes = [(time - T0) / MINUTE for time in found.times.tolist()]
+    values = [list(map(or_none, vs.tolist())) for vs in found.fields.values()]
+    return list(zip(minutes, *values, strict=True))
+
+
+def read_one(store: SeriesStore, asked: Query) -> list[tuple[Any, ...]]:
+    (found,) = store.read(asked)
+    return rows(found)
+
+
+# -- writing and reading ---------------------------------------------------------------------------
+
+
+def test_what_was_written_is_read_back(store: SeriesStore) -> None:
+    store.write("air", [points([0, 1], {"room": "a"}, temp=[20.5, 21.0], state=["on", None])])
+
+    (found,) = store.read(query("air", "temp", "state", group_by=("room",)))
+
+    assert found.tags == {"room": "a"}
+    assert found.times.dtype == np.int64
+    assert found.fields["temp"].dtype == np.float64
+    assert found.fields["state"].dtype == object
+    assert rows(found) == [(0, 20.5, "on"), (1, 21.0, None)]
+
+
+def test_fields_come_in_the_order_asked_for(store: SeriesStore) -> None:
+    store.write("air", [points([0], b=[2.0], a=[1.0], c=[3.0])])
+
+    (found,) = store.read(query("air", "c", "a", "b"))
+
+    assert list(found.fields) == ["c", "a", "b"]
+    assert rows(found) == [(0, 3.0, 1.0, 2.0)]
+
+
+def test_rows_are_sorted_whatever_order_they_were_written_in(store: SeriesStore) -> None:
+    store.write("air", [points([5, 1, 3], temp=[5.0, 1.0, 3.0])])
+    store.write("air", [points([4, 2], temp=[4.0, 2.0])])
+
+    assert read_one(store, query("air", "temp")) == [(n, float(n)) for n in range(1, 6)]
+
+
+def test_a_row_overwrites_the_fields_it_carries_and_leaves_the_others(store: SeriesStore) -> None:
+    store.write("air", [points([0, 1], temp=[1.0, 2.0], load=[10.0, 20.0], note=["x", "y"])])
+    store.write("air", [points([1, 2], temp=[2.5, NAN], load=[NAN, 30.0], note=["z", None])])
+
+    assert read_one(store, query("air", "temp", "load", "note")) == [
+        (0, 1.0, 10.0, "x"),
+        (1, 2.5, 20.0, "z"),
+        (2, None, 30.0, None),
+    ]
+
+
+def test_corrections_inside_a_long_write_stay_in_their_places(store: SeriesStore) -> None:
+    store.write("air", [points(range(10), temp=[float(n) for n in range(10)])])
+    store.write("air", [points([1, 2], temp=[-1.0, -2.0])])
+    store.write("air", [points([5, 6], temp=[-5.0, -6.0])])
+    store.write("air", [points([9, 12], temp=[-9.0, 12.0])])
+
+    expected = [0.0, -1.0, -2.0, 3.0, 4.0, -5.0, -6.0, 7.0, 8.0, -9.0, 12.0]
+    found = read_one(store, query("air", "temp"))
+    assert found == list(zip([*range(10), 12], expected, strict=True))
+    assert read_one(store, query("air", "temp", newest=4)) == found[-4:]
+
+
+def test_of_equal_times_in_one_write_the_later_row_wins(store: SeriesStore) -> None:
+    store.write("air", [points([0, 0, 0], temp=[1.0, 2.0, NAN], load=[NAN, NAN, 7.0])])
+    store.write("air", [points([1], temp=[1.0]), points([1], temp=[3.0])])
+
+    assert read_one(store, query("air", "temp", "load")) == [(0, 2.0, 7.0), (1, 3.0, None)]
+
+
+def test_rows_without_a_value_are_not_written(store: SeriesStore) -> None:
+    store.write("air", [points([0, 1, 2], temp=[1.0, NAN, 3.0], note=["", None, None])])
+    store.write("void", [points([0], temp=[NAN], note=[None]), points([])])
+    store.write("void", [])
+
+    assert read_one(store, query("air", "temp", "note")) == [(0, 1.0, ""), (2, 3.0, None)]
+    assert store.measurements() == ["air"]
+
+
+def test_rows_lacking_all_fields_asked_for_are_left_out(store: SeriesStore) -> None:
+    store.write("air", [points([0, 1], temp=[1.0, NAN], load=[NAN, 2.0])])
+
+    assert read_one(store, query("air", "temp")) == [(0, 1.0)]
+    assert read_one(store, query("air", "load")) == [(1, 2.0)]
+
+
+def test_integers_and_booleans_are_taken_as_floats(store: SeriesStore) -> None:
+    times = np.array([T0], dtype=np.int64)
+    fields: Any = {"n": np.array([3]), "on": np.array([True]), "x": np.float32([0.5])}
+    store.write("air", [Points({}, times, fields)])
+
+    assert read_one(store, query("air", "n", "on", "x")) == [(0, 3.0, 1.0, 0.5)]
+    assert set(store.fields("air").values()) == {"float"}
+
+
+def test_nanoseconds_and_extreme_numbers_are_exact(store: SeriesStore) -> None:
+    times = np.array([T0, T0 + 1, T0 + 999_999_999], dtype=np.int64)
+    values = np.array([5e-324, -1.7976931348623157e308, 0.1 + 0.2])
+    store.write("air", [Points({}, times, {"v": values})])
+
+    (found,) = store.read(query("air", "v"))
+
+    assert found.times.tolist() == times.tolist()
+    assert found.fields["v"].tolist() == values.tolist()
+
+
+def test_the_first_and_the_last_time_can_be_written_and_read(store: SeriesStore) -> None:
+    times = np.array([-(2**63) + 2, -1, 2**63 - 2], dtype=np.int64)
+    store.write("air", [Points({}, times, {"v": np.array([1.0, 2.0, 3.0])})])
+
+    (found,) = store.read(query("air", "v", span=(-(2**70), 2**70)))
+
+    assert found.times.tolist() == times.tolist()
+    assert store.read(query("air", "v", span=(2**65, 2**66))) == []
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        points([0], temp=[float("inf")]),
+        points([0], temp=[float("-inf")]),
+        points([0], {"room": ""}, temp=[1.0]),
+        points([0], {"": "a"}, temp=[1.0]),
+        points([0], {"room": "a\nb"}, temp=[1.0]),
+        points([0], {"ro\rom": "a"}, temp=[1.0]),
+        points([0], {"room": "a\\"}, temp=[1.0]),
+        points([0], {"room": "a\\,b"}, temp=[1.0]),
+        points([0], {"time": "a"}, temp=[1.0]),
+        points([0], {"room": "\ud800"}, temp=[1.0]),
+        points([0], **{"": [1.0]}),
+        points([0], **{"te\nmp": [1.0]}),
+        points([0], time=[1.0]),
+        points([0], note=["\ud800"]),
+        points([0, 1], temp=[1.0]),
+        Points({}, np.array([-(2**63)]), {"temp": np.array([1.0])}),
+        Points({}, np.array([1.5]), {"temp": np.array([1.0])}),  # type: ignore[arg-type]
+        Points({}, np.array([1]), {"temp": np.array([b"x"], dtype=object)}),
+    ],
+    ids=str,
+)
+def test_what_no_store_can_hold_is_refused_before_anything_is_written(
+    store: SeriesStore, refused: Points
+) -> None:
+    with pytest.raises(InputError):
+        store.write("air", [points([0], temp=[1.0]), refused])
+
+    assert store.measurements() == []
+
+
+@pytest.mark.parametrize("measurement", ["", "a\nb", "a\\", "#a", "\x00"])
+def test_a_measurement_that_no_store_can_hold_is_refused(
+    store: SeriesStore, measurement: str
+) -> None:
+    with pytest.raises(InputError):
+        store.write(measurement, [points([0], temp=[1.0])])
+
+    assert store.read(query(measurement, "temp")) == []
+    assert store.fields(measurement) == {}
+    assert store.tag_keys(measurement) == []
+    assert store.tag_values(measurement, "room") == []
+
+
+def test_a_field_of_another_kind_drops_its_rows_and_keeps_the_rest(store: SeriesStore) -> None:
+    store.write("air", [points([0], temp=[1.0])])
+
+    with pytest.raises(PartialWrite) as caught:
+        store.write(
+            "air",
+            [
+                points([0, 1], {"room": "a"}, temp=["hot", None], load=[5.0, 6.0]),
+                points([2], {"room": "b"}, temp=[2.0]),
+            ],
+        )
+
+    assert caught.value.dropped == 1
+    assert "temp" in str(caught.value)
+    assert read_one(store, query("air", "temp", "load")) == [
+        (0, 1.0, None),
+        (1, None, 6.0),
+        (2, 2.0, None),
+    ]
+
+
+def test_a_large_write_is_read_back_equal(store: SeriesStore) -> None:
+    random = np.random.default_rng(0)
+    count = 23_456
+    values = random.normal(size=count)
+    values[random.random(count) < 0.1] = NAN
+    words = random.choice(np.array(["on", "off", "", None], dtype=object), count)
+    times = T0 + MINUTE * np.arange(count, dtype=np.int64) + random.integers(0, 9, count)
+    kept = ~np.isnan(values) | np.array([word is not None for word in words])
+    store.write("big", [Points({"s": "1"}, times, {"v": values, "w": words})])
+
+    (found,) = store.read(query("big", "v", "w"))
+
+    np.testing.assert_array_equal(found.times, times[kept])
+    np.testing.assert_array_equal(found.fields["v"], values[kept])
+    assert found.fields["w"].tolist() == words[kept].tolist()
+
+
+_value = st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False))
+_text = st.one_of(
+    st.none(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"))
+)
+_row = st.tuples(st.integers(0, 10**14), _value, _text)
+
+
+@given(written=st.lists(st.lists(_row, max_size=30), max_size=4))
+@_relaxed
+def test_any_rows_survive_the_round_trip(
+    store: SeriesStore, written: list[list[tuple[int, float | None, str | None]]]
+) -> None:
+    measurement = f"m{next(_numbers)}"
+    expected: dict[int, list[Any]] = {}
+    for batch in written:
+        times = np.array([T0 + time for time, _, _ in batch], dtype=np.int64)
+        numbers = np.array([number for _, number, _ in batch], dtype=np.float64)
+        texts = np.array([text for _, _, text in batch], dtype=object)
+        store.write(measurement, [Points({}, times, {"n": numbers, "t": texts})])
+        for time, number, text in batch:
+            row = expected.setdefault(T0 + time, [None, None])
+            row[:] = [row[0] if number is None else number, row[1] if text is None else text]
+
+    found = store.read(query(measurement, "n", "t"))
+
+    wanted = {time: row for time, row in sorted(expected.items()) if row != [None, None]}
+    got = {
+        time: [or_none(number), or_none(text)]
+        for series in found
+        for time, number, text in zip(
+            series.times.tolist(),
+            series.fields["n"].tolist(),
+            series.fields["t"].tolist(),
+            strict=True,
+        )
+    }
+    assert list(got.items()) == list(wanted.items())
+
+
+# -- what to read ----------------------------------------------------------------------------------
+
+
+def test_ranges_are_half_open(store: SeriesStore) -> None:
+    store.write("air", [points([0, 1, 2], temp=[0.0, 1.0, 2.0])])
+
+    span = (T0, T0 + 2 * MINUTE)
+    assert read_one(store, query("air", "temp", span=span)) == [(0, 0.0), (1, 1.0)]
+    span = (T0 + 1, T0 + 2 * MINUTE + 1)
+    assert read_one(store, query("air", "temp", span=span)) == [(1, 1.0), (2, 2.0)]
+    assert store.read(query("air", "temp", span=(T0 + 1, T0 + 2))) == []
+    assert store.read(query("air", "temp", span=(T0, T0))) == []
+    assert store.read(query("air", "temp", span=(T0 + 5, T0))) == []
+
+
+def test_what_is_unknown_is_empty(store: SeriesStore) -> None:
+    store.write("air", [points([0], {"room": "a"}, temp=[1.0])])
+
+    assert store.read(query("water", "temp")) == []
+    assert store.read(query("air", "nope")) == []
+    assert store.read(query("air")) == []
+    assert store.read(query("air", "room")) == []
+    assert store.read(query("air", "temp", where={"room": "b"})) == []
+    assert store.read(query("air", "temp", where={"nope": "b"})) == []
+    assert store.read(query("air", "temp", where={"temp": "1"})) == []
+    assert read_one(store, query("air", "nope", "temp")) == [(0, None, 1.0)]
+
+
+def write_three_rooms(store: SeriesStore) -> None:
+    store.write(
+        "air",
+        [
+            points([0, 1], {"site": "x", "room": "a"}, temp=[1.0, 2.0]),
+            points([0, 1], {"site": "y", "room": "a"}, temp=[3.0, 4.0]),
+            points([1], {"site": "x", "room": "b"}, temp=[5.0]),
+            points([1, 2], {"site": "x"}, temp=[6.0, 7.0]),
+        ],
+    )
+
+
+def test_where_keeps_series_with_these_tags(store: SeriesStore) -> None:
+    write_three_rooms(store)
+
+    where = {"room": "a", "site": "y"}
+    assert read_one(store, query("air", "temp", where=where)) == [(0, 3.0), (1, 4.0)]
+    assert read_one(store, query("air", "temp", where={"room": ""})) == [(1, 6.0), (2, 7.0)]
+    assert read_one(store, query("air", "temp", where={"room": "b", "nope": ""})) == [(1, 5.0)]
+
+
+def test_group_by_parts_series_and_names_a_missing_tag_by_nothing(store: SeriesStore) -> None:
+    write_three_rooms(store)
+
+    found = store.read(query("air", "temp", group_by=("site", "room")))
+
+    assert [(dict(series.tags), rows(series)) for series in found] == [
+        ({"site": "x", "room": ""}, [(1, 6.0), (2, 7.0)]),
+        ({"site": "x", "room": "a"}, [(0, 1.0), (1, 2.0)]),
+        ({"site": "y", "room": "a"}, [(0, 3.0), (1, 4.0)]),
+        ({"site": "x", "room": "b"}, [(1, 5.0)]),
+    ]
+    (alone,) = store.read(query("air", "temp", where={"room": "b"}, group_by=("nope", "temp")))
+    assert alone.tags == {"nope": "", "temp": ""}
+
+
+def test_merged_series_keep_rows_of_equal_times_apart(store: SeriesStore) -> None:
+    write_three_rooms(store)
+
+    found = store.read(query("air", "temp", group_by=("room",)))
+
+    assert [series.tags["room"] for series in found] == ["", "a", "b"]
+    merged = rows(found[1])
+    assert [time for time, _ in merged] == [0, 0, 1, 1]
+    assert sorted(merged) == [(0, 1.0), (0, 3.0), (1, 2.0), (1, 4.0)]
+
+
+def test_series_are_sorted_by_key(store: SeriesStore) -> None:
+    names = ["b", "a,z", "a", "é", "a=1", "B"]
+    store.write("air", [points([0], {"room": name}, temp=[1.0]) for name in names])
+
+    found = store.read(query("air", "temp", group_by=("room",)))
+
+    assert [series.tags["room"] for series in found] == ["B", "a", "a,z", "a=1", "b", "é"]
+
+
+def test_newest_reads_the_last_rows_of_each_series(store: SeriesStore) -> None:
+    for minute in range(6):
+        store.write("air", [points([minute], {"room": "a"}, temp=[float(minute)])])
+    store.write("air", [points([6], {"room": "a"}, load=[1.0])])
+    store.write("air", [points([2], {"room": "b"}, temp=[9.0])])
+
+    found = store.read(query("air", "temp", group_by=("room",), newest=2))
+
+    assert [rows(series) for series in found] == [[(4, 4.0), (5, 5.0)], [(2, 9.0)]]
+    span = (T0, T0 + 4 * MINUTE)
+    assert read_one(store, query("air", "temp", span=span, where={"room": "a"}, newest=1)) == [
+        (3, 3.0)
+    ]
+    assert store.read(query("air", "temp", newest=0)) == []
+
+
+# -- the catalog -----------------------------------------------------------------------------------
+
+
+def test_the_catalog_names_everything_sorted(store: SeriesStore) -> None:
+    store.write("b", [points([0], {"room": "2", "area": "n"}, z=[1.0], a=["x"])])
+    store.write("b", [points([0], {"room": "1"}, z=[1.0])])
+    store.write("a", [points([0], v=[1.0])])
+
+    assert store.measurements() == ["a", "b"]
+    assert list(store.fields("b").items()) == [("a", "string"), ("z", "float")]
+    assert store.tag_keys("b") == ["area", "room"]
+    assert store.tag_values("b", "room") == ["1", "2"]
+    assert store.tag_keys("a") == []
+    assert store.tag_values("b", "nope") == []
+    assert store.fields("nope") == {}
+    assert store.tag_keys("nope") == []
+    assert store.tag_values("nope", "room") == []
+
+
+def test_an_empty_store_answers(store: SeriesStore) -> None:
+    assert store.ping()
+    assert store.measurements() == []
+    assert store.read(query("air", "temp")) == []
+
+
+# -- deleting --------------------------------------------------------------------------------------
+
+
+def test_delete_takes_the_rows_of_a_range_and_of_tags(store: SeriesStore) -> None:
+    store.write("air", [points(range(5), {"room": "a"}, temp=[0.0, 1.0, 2.0, 3.0, 4.0])])
+    store.write("air", [points(range(5), {"room": "b"}, temp=[0.0, 1.0, 2.0, 3.0, 4.0])])
+    store.write("water", [points([2], {"room": "a"}, temp=[2.0])])
+
+    store.delete("air", {"room": "a"}, T0 + MINUTE, T0 + 3 * MINUTE)
+
+    room = {"room": "a"}
+    assert read_one(store, query("air", "temp", where=room)) == [(0, 0.0), (3, 3.0), (4, 4.0)]
+    assert len(read_one(store, query("air", "temp", where={"room": "b"}))) == 5
+    assert read_one(store, query("water", "temp")) == [(2, 2.0)]
+    store.delete("air", {}, *EVER)
+    assert store.read(query("air", "temp")) == []
+    store.write("air", [points([1], {"room": "a"}, temp=[8.0])])
+    assert read_one(store, query("air", "temp")) == [(1, 8.0)]
+
+
+def test_deleting_what_is_not_there_changes_nothing(store: SeriesStore) -> None:
+    store.write("air", [points([0], {"room": "a"}, temp=[1.0])])
+
+    store.delete("air", {"room": "b"}, *EVER)
+    store.delete("air", {"room": "a\n"}, *EVER)
+    store.delete("air", {"nope": "x"}, *EVER)
+    store.delete("air", {}, T0 + 1, T0 + 1)
+    store.delete("nope", {}, *EVER)
+    store.delete("", {}, *EVER)
+
+    assert read_one(store, query("air", "temp")) == [(0, 1.0)]
+
+
+# -- hostile names ---------------------------------------------------------------------------------
+
+_HOSTILE = [
+    'quote"d',
+    "apo'strophe",
+    "back\\slash",
+    "\\\\unc\\share",
+    "semi;colon; DROP DATABASE test",
+    '"; DROP MEASUREMENT "air"; --',
+    "com,ma eq=ual bl ank",
+    " leading and trailing ",
+    'a\\b"c',
+    "$timeFilter ${v} $$ %s {0}",
+    "日本語 ö 🙂",
+    "\u2028\u0085",
+    "name_1.2/3:4*",
+    "select",
+    "=",
+    ",",
+    '"',
+    "'",
+    "null",
+]
+
+
+@pytest.mark.parametrize("name", _HOSTILE)
+def test_hostile_names_and_values_round_trip(store: SeriesStore, name: str) -> None:
+    tag, field = f"t{name}", f"f{name}"
+    store.write("air", [points([0], {"room": "a"}, temp=[1.0])])
+    store.write(name, [points([0], {tag: name}, **{field: [1.5], "s": [name]})])
+
+    (found,) = store.read(query(name, field, "s", where={tag: name}, group_by=(tag,)))
+
+    assert found.tags == {tag: name}
+    assert rows(found) == [(0, 1.5, name)]
+    assert store.measurements() == sorted(["air", name])
+    assert store.fields(name) == {field: "float", "s": "string"}
+    assert store.tag_keys(name) == [tag]
+    assert store.tag_values(name, tag) == [name]
+    store.delete(name, {tag: name}, *EVER)
+    assert store.read(query(name, field)) == []
+    assert read_one(store, query("air", "temp")) == [(0, 1.0)]
+
+
+_name = st.text(
+    st.one_of(st.sampled_from("\\\",= '#;$x"), st.characters(exclude_categories=["Cs", "Cc"])),
+    min_size=1,
+    max_size=8,
+).filter(lambda name: not re.search(r"\\[,= ]|\\\Z|\Atime\Z", name))
+
+
+@given(name=_name, tag=_name, value=_name, field=_name, text=_name)
+@_relaxed
+def test_any_names_round_trip(
+    store: SeriesStore, name: str, tag: str, value: str, field: str, text: str
+) -> None:
+    measurement = f"m{next(_numbers)}{name}"
+    store.write(measurement, [points([0], {tag: value}, **{field: [text]})])
+
+    (found,) = store.read(query(measurement, field, where={tag: value}, group_by=(tag,)))
+
+    assert found.tags == {tag: value}
+    assert rows(found) == [(0, text)]
+    assert measurement in store.measurements()
+    assert store.tag_values(measurement, tag) == [value]

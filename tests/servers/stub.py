@@ -1,0 +1,90 @@
+"""An HTTP server that says what a test wants, where a real one cannot be made to."""
+
+import gzip
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `cut` leaves the body shorter than announced."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came."""
+
+    method: str
+    path: str
+    parameters: dict[str, str]
+    body: bytes
+    headers: dict[str, str]
+
+
+class StubServer:
+    """`with StubServer([Answer(...), ...]) as stub:`; the last answer is given again and again."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        self.answers = list(answers)
+        self.asked: list[Asked] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+
+    @property
+    def store_url(self) -> str:
+        """Its URL as that of an InfluxDB."""
+        return f"influxdb://127.0.0.1:{self._server.server_port}/plant"
+
+    def __enter__(self) -> "StubServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self._answer()
+
+            def do_POST(self) -> None:
+                self._answer()
+
+            def _answer(self) -> None:
+                stub.asked.append(_asked(self))
+                answer = stub.answers.pop(0) if len(stub.answers) > 1 else stub.answers[0]
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body) + 100 * answer.cut))
+                self.end_headers()
+                self.wfile.write(answer.body)
+                self.close_connection = True
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+def _asked(handler: BaseHTTPRequestHandler) -> Asked:
+    parts = urlsplit(handler.path)
+    body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+    if handler.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    form = parse_qs(body.decode()) if parts.path == "/query" else parse_qs(parts.query)
+    parameters = {name: values[0] for name, values in form.items()}
+    return Asked(handler.command, parts.path, parameters, body, dict(handler.headers))
