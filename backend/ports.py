@@ -261,8 +261,13 @@ class RecordStore(Protocol):
     def claim_request(
         self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
     ) -> Request | None:
-        """Take the oldest waiting request of these kinds (of any kind if not given), or one whose
-        deadline passed; no two workers get the same.
+        """Take the oldest request that waits, or whose deadline passed; no two get the same.
+
+        Args:
+            worker: who takes it.
+            at: the time now; a claim whose deadline is not after it has expired.
+            deadline: until when the claim holds unless renewed.
+            kinds: only requests of these kinds; of any kind if not given.
         """
         ...
 

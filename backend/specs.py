@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -60,6 +61,16 @@ Duration = Annotated[
 def nanoseconds(value: timedelta) -> int:
     """The duration in whole nanoseconds."""
     return round(value.total_seconds() * 1_000_000) * 1000
+
+
+def _is_a_foreign_name(name: str) -> str:
+    if not name or not name.isprintable():
+        raise ValueError("expected a name without line breaks or control characters")
+    return name
+
+
+ForeignName = Annotated[str, AfterValidator(_is_a_foreign_name)]
+"""A measurement, tag, field or tag value: chosen by others, in any script."""
 
 
 class Spec(BaseModel):
@@ -244,6 +255,13 @@ class ScheduleSpec(Spec):
     retrain_timeout: Duration = timedelta(hours=2)
     score_timeout: Duration = timedelta(minutes=10)
 
+    @field_validator("score", "retrain_timeout", "score_timeout")
+    @classmethod
+    def _takes_time(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("expected at least 1s")
+        return value
+
 
 # -- the detector ----------------------------------------------------------------------------------
 
@@ -254,11 +272,11 @@ class DetectorSpec(Spec):
     """A named definition: what to watch, how, and when."""
 
     name: str
-    measurement: str = Field(min_length=1)
-    channels: tuple[str, ...] = Field(min_length=1)
-    context: tuple[str, ...] = ()
-    where: Mapping[str, str] = Field(default_factory=dict)
-    group_by: tuple[str, ...] = ()
+    measurement: ForeignName
+    channels: tuple[ForeignName, ...] = Field(min_length=1)
+    context: tuple[ForeignName, ...] = ()
+    where: Mapping[ForeignName, ForeignName] = Field(default_factory=dict)
+    group_by: tuple[ForeignName, ...] = ()
     every: Duration
     delay: Duration = Field(timedelta(0), description="a bucket is closed this long after its end")
     max_gap: int = Field(3, ge=0, description="grid steps bridged by the last value")

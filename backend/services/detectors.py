@@ -1,5 +1,6 @@
 """Which detectors there are: those of the configuration, read-only here, and those in the store."""
 
+import logging
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,6 +12,8 @@ from backend.ports import Clock, RecordStore
 from backend.records import StoredDetector
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
+
+log = logging.getLogger(__name__)
 
 
 class Detectors:
@@ -24,8 +27,13 @@ class Detectors:
         self._clock = clock
 
     def all(self) -> list[DetectorSpec]:
-        """Every detector, by name."""
-        stored = {d.name: _read(d) for d in self._records.detectors()}
+        """Every detector that can be read, by name; one that cannot does not stop the others."""
+        stored = {}
+        for kept in self._records.detectors():
+            try:
+                stored[kept.name] = _read(kept)
+            except InputError as error:
+                log.warning("%s", error)
         return [spec for _, spec in sorted({**stored, **self._configured}.items())]
 
     def get(self, name: str) -> DetectorSpec:
@@ -33,14 +41,16 @@ class Detectors:
 
         Raises:
             NotFound: there is none of that name; the message says which there are.
+            InputError: it was stored by another version of normalcy and cannot be read.
         """
         if name in self._configured:
             return self._configured[name]
-        known = {spec.name: spec for spec in self.all()}
-        if name not in known:
-            names = ", ".join(known) or "none yet; define one in normalcy.yaml"
-            raise NotFound(f"There is no detector {name!r}. Known: {names}.")
-        return known[name]
+        for kept in self._records.detectors():
+            if kept.name == name:
+                return _read(kept)
+        known = [spec.name for spec in self.all()]
+        names = ", ".join(known) or "none yet; define one in normalcy.yaml"
+        raise NotFound(f"There is no detector {name!r}. Known: {names}.")
 
     def is_configured(self, name: str) -> bool:
         """Whether the detector stands in normalcy.yaml, and so cannot be changed elsewhere."""
@@ -65,7 +75,8 @@ class Detectors:
             NotFound: there is no such detector.
         """
         self._refuse_configured(name)
-        self.get(name)
+        if name not in [kept.name for kept in self._records.detectors()]:
+            self.get(name)
         self._records.delete_detector(name)
 
     def _refuse_configured(self, name: str) -> None:

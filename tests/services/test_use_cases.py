@@ -47,9 +47,10 @@ class TestDetectors:
             plant.detectors.save(spec, by="anna")
         assert [known.name for known in plant.detectors.all()] == ["rooms"]
 
-    def test_one_that_cannot_be_read_says_so(self):
+    def test_one_that_cannot_be_read_says_so_and_does_not_stop_the_others(self):
         plant = Plant()
         plant.records.save_detector(StoredDetector("old", {"every": "never"}, "anna", 0))
+        assert [known.name for known in plant.detectors.all()] == ["rooms"]
         with pytest.raises(InputError, match="'old' cannot be read"):
             plant.detectors.get("old")
 

@@ -1,0 +1,80 @@
+"""What people type: times, tags."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from backend.settings import parse_time
+from backend.specs import nanoseconds, parse_duration
+
+_RELATIVE = re.compile(r"now(?:-(?P<ago>\S+))?")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time as typed: fixed, or so long before now (both in nanoseconds)."""
+
+    fixed: int | None
+    ago: int = 0
+
+    def at(self, now: int) -> int:
+        """The time in UTC nanoseconds, when now is `now`."""
+        return now - self.ago if self.fixed is None else self.fixed
+
+
+class MomentType(click.ParamType[Moment]):
+    """`2026-03-01T06:00`, with a zone or in UTC; `now`, `now-6h`."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Moment:
+        """Read what was typed."""
+        if isinstance(value, Moment):
+            return value
+        try:
+            return _moment(str(value))
+        except ValueError as error:
+            self.fail(f"{error}, or now-6h", param, ctx)
+
+
+def _moment(text: str) -> Moment:
+    if match := _RELATIVE.fullmatch(text):
+        ago = match["ago"]
+        return Moment(None, nanoseconds(parse_duration(ago)) if ago else 0)
+    return Moment(parse_time(text))
+
+
+class TagType(click.ParamType[tuple[str, str]]):
+    """`room=A1`."""
+
+    name = "tag=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Part at the first `=`."""
+        tag, found, text = str(value).partition("=")
+        if not (tag and found and text):
+            self.fail(f"expected tag=value such as room=A1, got {value!r}", param, ctx)
+        return tag, text
+
+
+MOMENT = MomentType()
+TAG = TagType()
+
+
+def tags_of(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Gather tags; one given twice is a mistake.
+
+    Raises:
+        click.BadParameter: a tag was given twice.
+    """
+    tags = dict(pairs)
+    if len(tags) != len(pairs):
+        raise click.BadParameter("a tag was given twice", param_hint="--tag")
+    return tags

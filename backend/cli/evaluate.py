@@ -1,0 +1,87 @@
+"""Train on the rows of a file given as normal, score the rest, report how well that went."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.cli.evaluate_options import Asked, RangeType, SettingType, read
+from backend.cli.output import json_option, print_facts, print_json, progress
+from backend.detector import Detector
+from backend.services.evaluation import Report, evaluate
+from backend.services.exams import Exam
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("evaluate")
+@click.argument("file", type=_FILE)
+@click.option("--time-column", help="Column of the times; found by itself if not given.")
+@click.option(
+    "--label-column", required=True, help="Column of labels: 0 normal, 1 anomalous, 2 not judged."
+)
+@click.option("--normal-rows", type=int, help="The first so many rows are normal.")
+@click.option(
+    "--normal-range",
+    "normal_ranges",
+    type=RangeType(),
+    multiple=True,
+    help="Rows from A to before B are normal; may be repeated.",
+)
+@click.option("--normal-column", help="Rows where this column is not 0 are normal.")
+@click.option("--train", type=_FILE, help="The rows of another file with label 0 are normal.")
+@click.option("--model", default="lstm_autoencoder", show_default=True, help="Kind of model.")
+@click.option("--window", type=int, help="Rows fed to the model at once.")
+@click.option(
+    "--set",
+    "settings",
+    type=SettingType(),
+    multiple=True,
+    help="A setting of the detector, as threshold.kind=quantile or model.epochs=30.",
+)
+@click.option("--seed", type=int, help="Seed of the model.")
+@click.option("--every", help="Grid, as 10m; the usual distance of rows if not given.")
+@click.option(
+    "--buffer",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    help="Largest buffer of VUS-PR, in rows.",
+)
+@click.option(
+    "--plots", type=click.Path(file_okay=False, path_type=Path), help="Draw pictures in here."
+)
+@json_option
+def command(**options: Any) -> None:
+    """Train on the rows of FILE given as normal, score the rest, and report how well that went.
+
+    FILE is CSV, gzipped CSV or Parquet. The figures from f1 to mar are those of the threshold that
+    was chosen without the labels; best_f1 is the best that any threshold reaches with hindsight.
+    """
+    asked = Asked(**options)
+    spec, exam, notes = read(asked)
+    detector = Detector(spec)
+    with progress(f"Evaluating {spec.model.kind}") as report_progress:
+        report = evaluate(detector, exam, spec.step, asked.buffer, report_progress)
+    facts = {
+        **report.plain(),
+        "model": spec.model.kind,
+        "warnings": list(detector.training["warnings"]),
+        "notes": list(dict.fromkeys(notes)),
+        "pictures": _draw(asked.plots, detector, exam, report) if asked.plots else [],
+    }
+    if asked.as_json:
+        print_json(facts)
+    else:
+        print_facts({name: _text(value) for name, value in facts.items()})
+
+
+def _draw(directory: Path, detector: Detector, exam: Exam, report: Report) -> list[str]:
+    # matplotlib is loaded only where something is drawn
+    from backend.cli.evaluate_pictures import draw  # noqa: PLC0415
+
+    return [str(path) for path in draw(detector, exam, report, directory)]
+
+
+def _text(value: Any) -> Any:
+    return "\n".join(value) or "none" if isinstance(value, list) else value

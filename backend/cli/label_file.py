@@ -1,0 +1,76 @@
+"""Labels as CSV: start, stop, kind, detector, tags, note."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from backend.cli.output import iso
+from backend.exceptions import ImportFileError
+from backend.records import Label, LabelDraft, LabelKind, parse_series_key, series_key
+from backend.settings import parse_time
+
+COLUMNS = ("start", "stop", "kind", "detector", "tags", "note")
+_NEEDED = {"start", "stop", "kind"}
+_SHOWN = 20
+
+
+def write_labels(labels: Iterable[Label], stream: TextIO) -> None:
+    """Write labels so that `read_labels` reads them back."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for label in labels:
+        tags = series_key(label.tags)
+        times = iso(label.start), iso(label.stop)
+        writer.writerow([*times, label.kind, label.detector, tags, label.note])
+
+
+def read_labels(file: Path, detector: str | None) -> list[LabelDraft]:
+    """Read labels.
+
+    Args:
+        file: CSV in UTF-8 with a header.
+        detector: for rows that name none.
+
+    Raises:
+        ImportFileError: with every row that cannot be read, by its line.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            return _read(csv.DictReader(stream), file, detector)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ImportFileError(f"{file} is not CSV in UTF-8: {error}.") from error
+    except OSError as error:
+        raise ImportFileError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _read(reader: "csv.DictReader[str]", file: Path, detector: str | None) -> list[LabelDraft]:
+    columns = set(reader.fieldnames or ())
+    if lacking := sorted(_NEEDED - columns):
+        raise ImportFileError(
+            f"{file} lacks the column {lacking[0]!r}: expected {', '.join(COLUMNS)}."
+        )
+    drafts, wrong = [], []
+    for row in reader:
+        try:
+            drafts.append(_draft(row, detector))
+        except ValueError as error:
+            wrong.append(f"  line {reader.line_num}: {error}")
+    if wrong:
+        more = [f"  and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+        raise ImportFileError(
+            "\n".join([f"{file}: {len(wrong)} rows cannot be read", *wrong[:_SHOWN], *more])
+        )
+    return drafts
+
+
+def _draft(row: Mapping[str, str | None], detector: str | None) -> LabelDraft:
+    cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+    named = cells["detector"] or detector
+    if not named:
+        raise ValueError("no detector: fill that column, or give --detector")
+    if cells["kind"] not in set(LabelKind):
+        raise ValueError(f"expected the kind {', '.join(LabelKind)}, got {cells['kind']!r}")
+    start, stop = parse_time(cells["start"]), parse_time(cells["stop"])
+    tags = parse_series_key(cells["tags"])
+    return LabelDraft(named, LabelKind(cells["kind"]), start, stop, tags, cells["note"])

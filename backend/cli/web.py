@@ -1,0 +1,71 @@
+"""Serve the pages and the API."""
+
+import errno
+import signal
+import socket
+from typing import Any
+
+import click
+import waitress
+
+from backend.cli.session import Session, pass_session
+from backend.exceptions import ConfigurationError, NormalcyError
+from backend.settings import WebSettings, require_token
+from backend.web import create_app
+from backend.web.security import LARGEST_BODY
+
+THREADS = 8
+
+
+@click.command("web")
+@pass_session
+def command(session: Session) -> None:
+    """Serve the pages and the API until it is told to stop (Ctrl-C, SIGTERM)."""
+    require_token(session.settings)
+    web = session.settings.web
+    with listen(web) as listener:
+        server = waitress.create_server(
+            create_app(session.application),
+            sockets=[listener],
+            threads=THREADS,
+            ident="normalcy",
+            max_request_body_size=LARGEST_BODY,
+            clear_untrusted_proxy_headers=True,
+        )
+        signal.signal(signal.SIGTERM, _end)
+        click.echo(f"normalcy is at {address(web)}", err=True)
+        server.run()
+
+
+def _end(_number: int, _frame: Any) -> None:
+    """End as Ctrl-C does: waitress finishes the answers under way."""
+    raise SystemExit(0)
+
+
+def address(web: WebSettings) -> str:
+    """Where a browser on this machine finds the pages."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)
+    return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{web.port}"
+
+
+def listen(web: WebSettings) -> socket.socket:
+    """Take the port before anything is built, so that one in use is told at once.
+
+    Raises:
+        NormalcyError: the port is in use.
+        ConfigurationError: the host is not an address of this machine, or the port is not allowed.
+    """
+    host = web.host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, web.port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, web.port), family=family, backlog=1024)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise NormalcyError(
+                f"Port {web.port} of {web.host} is in use: is normalcy running already? Stop that, "
+                "or set another port by NORMALCY_PORT or web: {port: …}."
+            ) from error
+        raise ConfigurationError(
+            f"Cannot listen on {web.host} port {web.port}: {error.strerror}. Set an address of "
+            "this machine by NORMALCY_HOST, and a port above 1023 by NORMALCY_PORT."
+        ) from error

@@ -1,0 +1,36 @@
+"""Work in this very process: for commands, notebooks and tests."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backend.exceptions import NormalcyError
+from backend.executors import wire
+
+logger = logging.getLogger(__name__)
+
+
+class InProcess:
+    """Runs tasks by calling a function; nothing can end them, so `timeout_s` is not enforced.
+
+    Arguments and results take the same form as on their way to a worker, so that what runs here
+    runs there too.
+    """
+
+    def __init__(self, run_task: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
+        self._run_task = run_task
+
+    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Run a task to its end; see `ports.Executor`."""
+        name, plain = wire.unpack_call(wire.pack_call(task, arguments))
+        try:
+            result = wire.pack_result(self._run_task(name, plain))
+        except NormalcyError:
+            raise
+        except Exception as error:
+            logger.exception("task %s failed", task)
+            raise wire.unexpected(task, error) from error
+        return wire.unpack_answer(result)
+
+    def close(self) -> None:
+        """Nothing to end."""

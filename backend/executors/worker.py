@@ -1,0 +1,64 @@
+"""The life of a worker process: take a call from the pipe, do it, answer; end with the parent."""
+
+import importlib
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from backend.exceptions import NormalcyError
+from backend.executors import wire
+from backend.executors.logs import log_to_stderr
+
+logger = logging.getLogger(__name__)
+
+
+def serve(connection: Connection, entry: str) -> None:
+    """Answer calls until the pipe is closed.
+
+    Args:
+        connection: where calls come from and answers go.
+        entry: the function that runs tasks, as `module:function`.
+    """
+    # Ctrl+C in a terminal reaches every process of the group; only the parent decides to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    log_to_stderr()
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    try:
+        while True:
+            connection.send_bytes(_answer(entry, connection.recv_bytes()))
+    except (EOFError, OSError):
+        return
+
+
+def resolve(entry: str) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    """Import the function that `module:function` names."""
+    module, _, name = entry.partition(":")
+    function: Callable[[str, dict[str, Any]], dict[str, Any]] = getattr(
+        importlib.import_module(module), name
+    )
+    return function
+
+
+def _answer(entry: str, message: bytes) -> bytes:
+    task, arguments = wire.unpack_call(message)
+    try:
+        return wire.pack_result(resolve(entry)(task, arguments))
+    except NormalcyError as error:
+        return wire.pack_error(error)
+    except Exception as error:
+        logger.exception("task %s failed", task)
+        return wire.pack_error(wire.unexpected(task, error))
+
+
+def _end_with_parent() -> None:
+    """Leave at once when the parent is gone, even in the middle of a training."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,1 @@
+"""Files in: CSV, gzipped CSV, Parquet and what Grafana exports, read strictly."""

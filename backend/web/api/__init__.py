@@ -1,0 +1,19 @@
+"""The REST interface under /api/v1, described by its own OpenAPI document."""
+
+from flask import Response, jsonify
+from flask_openapi3.openapi import OpenAPI
+
+from backend.web.api import definitions, labels, models, results, work
+
+BLUEPRINTS = (definitions.api, results.api, labels.api, models.api, work.api)
+
+
+def register(app: OpenAPI) -> None:
+    """Serve every part of the interface and its description."""
+    for api in BLUEPRINTS:
+        app.register_api(api)
+
+    def document() -> Response:
+        return jsonify(app.api_doc)
+
+    app.add_url_rule("/api/v1/openapi.json", "openapi", document)

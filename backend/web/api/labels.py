@@ -1,0 +1,28 @@
+"""Labels: what operators say of ranges."""
+
+from backend.web.api.asked import LabelPath, LabelsBody, LabelsQuery
+from backend.web.api.blueprints import part
+from backend.web.api.rows import LabelRow, LabelRows
+from backend.web.application import application
+
+api = part("labels", "What operators say of ranges: normal, anomaly, exclude.")
+
+
+@api.get("/labels", responses={"200": LabelRows})
+def list_labels(query: LabelsQuery) -> list[LabelRow]:
+    """Labels in force."""
+    return [LabelRow.of(one) for one in application().queries.labels(query.detector)]
+
+
+@api.post("/labels", responses={"201": LabelRows})
+def add_labels(body: LabelsBody) -> tuple[list[LabelRow], int]:
+    """Add one label or many, all or none."""
+    added = application().labelling.add_all(body.drafts, source="api", by="api")
+    return [LabelRow.of(one) for one in added], 201
+
+
+@api.delete("/labels/<int:id>", responses={"204": None})
+def remove_label(path: LabelPath) -> tuple[str, int]:
+    """Take a label back."""
+    application().labelling.remove([path.id], by="api")
+    return "", 204

@@ -1,0 +1,217 @@
+"""What the API answers: flat rows with every key, times in epoch milliseconds, null for gaps."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field, RootModel
+
+from backend.records import Label, series_key
+from backend.services.events import Event
+from backend.services.overview import Overview, SeriesState
+from backend.web.instants import milliseconds
+
+
+class ProblemDetail(BaseModel):
+    """One mistake in a request."""
+
+    where: str
+    message: str
+
+
+class ProblemAnswer(BaseModel):
+    """Why a request was not answered."""
+
+    message: str
+    error: str
+    id: str | None = Field(None, description="what the log has more under")
+    problems: list[ProblemDetail] | None = None
+
+
+class DetectorRow(BaseModel):
+    """A detector at a glance."""
+
+    detector: str
+    state: str
+    why: str
+    score: float | None
+    scored_to: int | None
+    trained_at: int | None
+    version: int | None
+    coverage: float | None
+    open_events: int
+    series: int
+    set_aside: int
+    read_only: bool
+
+    @classmethod
+    def of(cls, one: Overview, read_only: bool) -> "DetectorRow":
+        """The row of an overview."""
+        return cls(
+            detector=one.detector,
+            state=one.condition.value,
+            why=one.why,
+            score=one.score,
+            scored_to=milliseconds(one.scored_to),
+            trained_at=milliseconds(one.trained_at),
+            version=one.champion,
+            coverage=one.coverage,
+            open_events=one.open_events,
+            series=one.series,
+            set_aside=len(one.set_aside),
+            read_only=read_only,
+        )
+
+
+class DetectorAnswer(BaseModel):
+    """A detector's definition."""
+
+    name: str
+    read_only: bool
+    spec: dict[str, Any]
+
+
+class SeriesRow(BaseModel):
+    """How one series is doing."""
+
+    detector: str
+    series: str
+    scored_to: int | None
+    score: float | None
+    alarm: bool
+    set_aside: str | None = Field(description="why it is neither trained nor scored")
+    retry_at: int | None
+
+    @classmethod
+    def of(cls, one: SeriesState) -> "SeriesRow":
+        """The row of a series."""
+        return cls(
+            detector=one.detector,
+            series=one.series,
+            scored_to=milliseconds(one.scored_to),
+            score=one.score,
+            alarm=one.alarm,
+            set_aside=one.set_aside.reason if one.set_aside else None,
+            retry_at=milliseconds(one.set_aside.retry_at) if one.set_aside else None,
+        )
+
+
+class ScoreRow(BaseModel):
+    """One scored point; all null marks a gap."""
+
+    time: int
+    series: str
+    error: float | None
+    smoothed: float | None
+    threshold: float | None
+    score: float | None
+    flag: float | None
+    alarm: float | None
+    judged: float | None
+    channels_used: float | None
+    top1: str | None
+    top1_share: float | None
+    top2: str | None
+    top2_share: float | None
+    top3: str | None
+    top3_share: float | None
+    reason: str | None
+    model: str | None
+
+
+class ChannelRow(BaseModel):
+    """One value of one channel; null marks a gap."""
+
+    time: int
+    series: str
+    channel: str
+    value: float | None
+
+
+class EventRow(BaseModel):
+    """A merged run of flagged points; `time_end` is null while it goes on."""
+
+    time: int
+    time_end: int | None
+    id: str
+    detector: str
+    series: str
+    peak_score: float
+    open: bool
+    provisional: bool
+    top1: str | None
+    top2: str | None
+    top3: str | None
+    model: str
+
+    @classmethod
+    def of(cls, one: Event) -> "EventRow":
+        """The row of an event."""
+        tops = [*one.channels, None, None, None]
+        return cls(
+            time=one.start // 1_000_000,
+            time_end=milliseconds(one.stop),
+            id=one.id,
+            detector=one.detector,
+            series=one.series,
+            peak_score=one.peak_score,
+            open=one.stop is None,
+            provisional=one.provisional,
+            top1=tops[0],
+            top2=tops[1],
+            top3=tops[2],
+            model=one.model,
+        )
+
+
+class LabelRow(BaseModel):
+    """A statement on a range; an empty `series` speaks for the whole detector."""
+
+    time: int
+    time_end: int
+    id: int
+    detector: str
+    kind: str
+    series: str
+    note: str
+    source: str
+    created_by: str
+    created_at: int
+
+    @classmethod
+    def of(cls, one: Label) -> "LabelRow":
+        """The row of a label."""
+        return cls(
+            time=one.start // 1_000_000,
+            time_end=one.stop // 1_000_000,
+            id=one.id,
+            detector=one.detector,
+            kind=one.kind.value,
+            series=series_key(one.tags),
+            note=one.note,
+            source=one.source,
+            created_by=one.created_by,
+            created_at=one.created_at // 1_000_000,
+        )
+
+
+class DetectorRows(RootModel[list[DetectorRow]]):
+    """Detectors by name."""
+
+
+class SeriesRows(RootModel[list[SeriesRow]]):
+    """Series by key."""
+
+
+class ScoreRows(RootModel[list[ScoreRow]]):
+    """Scores by time and series."""
+
+
+class ChannelRows(RootModel[list[ChannelRow]]):
+    """Values by time, series and channel."""
+
+
+class EventRows(RootModel[list[EventRow]]):
+    """Events by start."""
+
+
+class LabelRows(RootModel[list[LabelRow]]):
+    """Labels by start."""

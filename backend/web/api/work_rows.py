@@ -1,0 +1,135 @@
+"""What the API answers on models, runs and requests."""
+
+from typing import Any
+
+from pydantic import BaseModel, RootModel
+
+from backend.records import Request, Run, Version
+from backend.web.instants import milliseconds
+
+
+class VersionRow(BaseModel):
+    """A model version."""
+
+    detector: str
+    number: int
+    name: str
+    created_at: int
+    verdict: str
+    provisional: bool
+    label_hash: str
+    data_hash: str
+
+    @classmethod
+    def of(cls, one: Version) -> "VersionRow":
+        """The row of a version."""
+        return cls(**_version(one))
+
+
+class VersionAnswer(VersionRow):
+    """A model version with what it was made of and how its training went."""
+
+    spec: dict[str, Any]
+    training: dict[str, Any]
+
+    @classmethod
+    def of(cls, one: Version) -> "VersionAnswer":
+        """Everything on a version."""
+        return cls(**_version(one), spec=dict(one.spec), training=dict(one.training))
+
+
+class RunRow(BaseModel):
+    """One execution of a job."""
+
+    id: int
+    kind: str
+    detector: str
+    state: str
+    started_at: int
+    finished_at: int | None
+    worker: str
+    message: str
+
+    @classmethod
+    def of(cls, one: Run) -> "RunRow":
+        """The row of a run."""
+        return cls(
+            id=one.id,
+            kind=one.kind,
+            detector=one.detector,
+            state=one.state.value,
+            started_at=one.started_at // 1_000_000,
+            finished_at=milliseconds(one.finished_at),
+            worker=one.worker,
+            message=one.message,
+        )
+
+
+class RequestRow(BaseModel):
+    """Work asked of the jobs."""
+
+    id: int
+    kind: str
+    detector: str
+    state: str
+    progress: float
+    created_by: str
+    created_at: int
+    finished_at: int | None
+    message: str
+
+    @classmethod
+    def of(cls, one: Request) -> "RequestRow":
+        """The row of a request."""
+        return cls(**_request(one))
+
+
+class RequestAnswer(RequestRow):
+    """Work asked of the jobs, with what was asked and what came of it."""
+
+    payload: dict[str, Any]
+    result: dict[str, Any]
+
+    @classmethod
+    def of(cls, one: Request) -> "RequestAnswer":
+        """Everything on a request."""
+        return cls(**_request(one), payload=dict(one.payload), result=dict(one.result))
+
+
+class VersionRows(RootModel[list[VersionRow]]):
+    """Versions, newest first."""
+
+
+class RunRows(RootModel[list[RunRow]]):
+    """Runs, newest first."""
+
+
+class RequestRows(RootModel[list[RequestRow]]):
+    """Requests, newest first."""
+
+
+def _version(one: Version) -> dict[str, Any]:
+    return {
+        "detector": one.detector,
+        "number": one.number,
+        "name": one.name,
+        "created_at": one.created_at // 1_000_000,
+        "verdict": one.verdict.value,
+        "provisional": one.provisional,
+        "label_hash": one.label_hash,
+        "data_hash": one.data_hash,
+    }
+
+
+def _request(one: Request) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "detector": one.detector,
+        "state": one.state.value,
+        "progress": one.progress,
+        "created_by": one.created_by,
+        "created_at": one.created_at // 1_000_000,
+        "finished_at": milliseconds(one.finished_at),
+        "message": one.message,
+    }

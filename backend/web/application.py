@@ -1,0 +1,87 @@
+"""What the web needs of the assembled product, and where its views find it."""
+
+from typing import Protocol, cast
+
+from flask import current_app
+
+from backend.ports import Clock
+from backend.services.detectors import Detectors
+from backend.services.labelling import Labelling
+from backend.services.promotion import Promoting
+from backend.services.queries import Queries
+from backend.services.requests import Requests
+
+
+class WebSettings(Protocol):
+    """Where to listen, and the token that callers must show; none leaves loopback open."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Port to listen on."""
+        ...
+
+    @property
+    def token(self) -> str | None:
+        """The administrator's token."""
+        ...
+
+
+class Settings(Protocol):
+    """The part of the settings that concerns the web."""
+
+    @property
+    def web(self) -> WebSettings:
+        """Address and token."""
+        ...
+
+
+class Application(Protocol):
+    """The use cases that the web calls."""
+
+    @property
+    def settings(self) -> Settings:
+        """Address and token."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def detectors(self) -> Detectors:
+        """Which detectors there are."""
+        ...
+
+    @property
+    def labelling(self) -> Labelling:
+        """Labels are added and taken back."""
+        ...
+
+    @property
+    def promotion(self) -> Promoting:
+        """A version is chosen to serve."""
+        ...
+
+    @property
+    def requests(self) -> Requests:
+        """Work is asked of the jobs."""
+        ...
+
+    @property
+    def queries(self) -> Queries:
+        """Questions that change nothing."""
+        ...
+
+
+EXTENSION = "normalcy"
+
+
+def application() -> Application:
+    """The application that the current request belongs to."""
+    return cast(Application, current_app.extensions[EXTENSION])

@@ -1,0 +1,126 @@
+"""From what went wrong to an HTTP status and a sentence; never a traceback."""
+
+import logging
+import secrets
+
+from flask import Flask, Response, jsonify, render_template, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from backend.exceptions import (
+    ConfigurationError,
+    Conflict,
+    InputError,
+    NormalcyError,
+    NotFound,
+    StoreUnavailable,
+)
+
+_log = logging.getLogger(__name__)
+
+STATUS: tuple[tuple[type[NormalcyError], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (InputError, 422),
+    (ConfigurationError, 400),
+    (StoreUnavailable, 503),
+)
+"""First match wins; everything else is 500."""
+
+MACHINE_PATHS = ("/api/", "/grafana", "/healthz", "/readyz")
+"""Under these the answer to an error is JSON, elsewhere a page."""
+
+_SENTENCES = {
+    404: "There is nothing at this address.",
+    405: "This address does not take that method.",
+    413: "The request is larger than 4 MiB: send it in parts.",
+    415: "The request must carry JSON: set Content-Type to application/json.",
+}
+
+
+def register(app: Flask) -> None:
+    """Let every error end in a sentence."""
+    app.register_error_handler(NormalcyError, _known)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _unknown)
+
+
+def status_of(error: NormalcyError) -> int:
+    """The HTTP status that an error of ours answers with."""
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+def problem(status: int, message: str, **more: object) -> Response:
+    """An answer that tells a problem: JSON for machines, a page for people."""
+    if request.path.startswith(MACHINE_PATHS):
+        reason = HTTP_REASONS.get(status, "Error")
+        response = jsonify({"message": message, "error": reason, **more})
+    else:
+        response = Response(render_template("error.html", status=status, message=message))
+    response.status_code = status
+    return response
+
+
+def invalid(error: ValidationError) -> Response:
+    """The answer to a request that does not fit its schema: every mistake with its place."""
+    problems = describe(error)
+    first = "; ".join(f"{one['where']}: {one['message']}" for one in problems[:3])
+    return problem(422, f"The request is not valid. {first}", problems=problems)
+
+
+def describe(error: ValidationError) -> list[dict[str, str]]:
+    """Mistakes as place and sentence, without what was sent."""
+    return [
+        {
+            "where": ".".join(str(part) for part in one["loc"]) or "body",
+            "message": one["msg"].removeprefix("Value error, "),
+        }
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+
+
+HTTP_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+def _known(error: NormalcyError) -> Response:
+    status = status_of(error)
+    if status != 500:
+        return problem(status, str(error))
+    number = _number()
+    _log.error("%s (%s %s): %s", number, request.method, request.path, error, exc_info=error)
+    return problem(status, str(error), id=number)
+
+
+def _refused(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = problem(status, _SENTENCES.get(status) or error.description or error.name)
+    for name, value in error.get_headers():
+        if name in ("Allow", "WWW-Authenticate", "Retry-After"):
+            response.headers[name] = value
+    return response
+
+
+def _unknown(error: Exception) -> Response:
+    number = _number()
+    _log.error("%s (%s %s)", number, request.method, request.path, exc_info=error)
+    return problem(
+        500,
+        f"Something went wrong inside; the log of normalcy tells more under {number}.",
+        id=number,
+    )
+
+
+def _number() -> str:
+    return secrets.token_hex(4)

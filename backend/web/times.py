@@ -1,0 +1,50 @@
+"""Times on pages: how long ago, with the exact UTC time beside it."""
+
+from datetime import UTC, datetime
+
+from flask import Flask
+from markupsafe import Markup
+
+from backend.ports import Clock
+
+_UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
+
+
+def register(app: Flask, clock: Clock) -> None:
+    """Offer `ago` and `clock` to templates."""
+    app.add_template_filter(lambda time: ago(time, clock.now()), "ago")
+    app.add_template_filter(exactly, "clock")
+
+
+def ago(time: int | None, now: int) -> Markup:
+    """A time element such as "5 min ago" whose title is the UTC time; "never" for None."""
+    if time is None:
+        return Markup('<span class="none">never</span>')
+    return _element(time, distance(time, now))
+
+
+def exactly(time: int) -> Markup:
+    """A time element of the UTC time of day, its title with the date."""
+    return _element(time, _moment(time).strftime("%H:%M:%S UTC"))
+
+
+def distance(time: int, now: int) -> str:
+    """How far a time lies from now, in its largest unit."""
+    seconds = abs(now - time) // 1_000_000_000
+    for unit, size in _UNITS:
+        if seconds >= size:
+            count = seconds // size
+            text = f"{count} {unit}" + ("s" if unit in ("day", "hour") and count != 1 else "")
+            return f"{text} ago" if time <= now else f"in {text}"
+    return "now"
+
+
+def _element(time: int, text: str) -> Markup:
+    moment = _moment(time)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S UTC"), text
+    )
+
+
+def _moment(time: int) -> datetime:
+    return datetime.fromtimestamp(time // 1_000_000_000, UTC)

@@ -1,0 +1,23 @@
+"""The Flask service for a WSGI server of one's own; importing it does nothing.
+
+`normalcy web` serves the same application by waitress. Elsewhere name the factory, for instance
+`gunicorn "backend.wsgi:create_app_from_environment()"`. Without a token the service answers only
+requests addressed to localhost, whatever the server listens on.
+"""
+
+import os
+
+from flask import Flask
+
+from backend.bootstrap import bootstrap
+from backend.settings import load
+from backend.web import create_app
+
+
+def create_app_from_environment() -> Flask:
+    """The service as environment variables and normalcy.yaml configure it.
+
+    Raises:
+        ConfigurationError: something in them is wrong.
+    """
+    return create_app(bootstrap(load(os.environ)))

@@ -1,0 +1,1 @@
+"""The timetable: when work is done, never how."""

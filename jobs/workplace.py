@@ -1,0 +1,100 @@
+"""What every job works with, and the one way it has work done."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from backend.exceptions import NormalcyError
+from backend.ports import Clock, Executor, RecordStore
+from backend.records import State
+from backend.specs import DetectorSpec
+from jobs.patience import Patience
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work for the executor.
+
+    Attributes:
+        name: what the executor is asked for.
+        kind: of the run that records it.
+        detector: what it is about.
+        limit: it is ended when it takes longer.
+        arguments: beside the detector, JSON-ready.
+    """
+
+    name: str
+    kind: str
+    detector: str
+    limit: timedelta
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The outside world of the jobs.
+
+    Attributes:
+        records: what is remembered.
+        detectors: all detectors there are at the moment.
+        due: (detector, now) to the reason why it should be trained, or None.
+        executor: does the work.
+        clock: the time.
+        worker: name of this process.
+        stopping: set when the service stops; work that ends then was interrupted, not failed.
+        patience: with work that fails.
+    """
+
+    records: RecordStore
+    detectors: Callable[[], list[DetectorSpec]]
+    due: Callable[[str, int], str | None]
+    executor: Executor
+    clock: Clock
+    worker: str
+    stopping: threading.Event = field(default_factory=threading.Event)
+    patience: Patience = field(default_factory=Patience)
+
+    def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
+        """Have a task done and say so in one line; an error is returned, and on record then."""
+        started = self.clock.now()
+        try:
+            result = self.executor.run(task.name, task.arguments, task.limit.total_seconds())
+        except NormalcyError as error:
+            logger.warning("%s detector=%s failed: %s", task.kind, task.detector, error)
+            self._put_on_record(task, started, error)
+            return error
+        seconds = (self.clock.now() - started) / 1e9
+        logger.info(
+            "%s detector=%s took_s=%.1f%s", task.kind, task.detector, seconds, _figures(result)
+        )
+        return result
+
+    def _put_on_record(self, task: Task, started: int, error: NormalcyError) -> None:
+        try:
+            self._close_run(task, started, str(error))
+        except NormalcyError as second:
+            logger.warning("%s detector=%s not put on record: %s", task.kind, task.detector, second)
+
+    def _close_run(self, task: Task, started: int, message: str) -> None:
+        """End the run that a lost worker left open; make one where it had not begun its own."""
+        state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
+        runs = [
+            run
+            for run in self.records.runs(task.detector)
+            if run.kind == task.kind and run.started_at >= started
+        ] or [self.records.start_run(task.kind, task.detector, worker=self.worker, at=started)]
+        for run in runs:
+            if run.state is State.RUNNING:
+                at = self.clock.now()
+                self.records.finish_run(run.id, state, at=at, message=message, details={})
+
+
+def _figures(result: Mapping[str, Any]) -> str:
+    """The figures of a result as ` name=value`; what is longer stands on record."""
+    short = (str, int, float)
+    return "".join(f" {k}={v}" for k, v in result.items() if isinstance(v, short))

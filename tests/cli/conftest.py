@@ -1,0 +1,166 @@
+"""The command over records in memory; training, scoring and checks are stand-ins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from backend.cli import cli
+from backend.cli.session import Session
+from backend.ports import Progress
+from backend.records import Verdict, Version
+from backend.services.checking import CheckLine
+from backend.services.detectors import Detectors
+from backend.services.labelling import Labelling
+from backend.services.promotion import Promoting
+from backend.services.scoring import ScoringReport
+from backend.settings import Settings, parse_time
+from backend.specs import DetectorSpec
+from tests.fakes.records import MemoryRecordStore
+
+NOW = parse_time("2026-03-10T12:00")
+HOUR = 3_600_000_000_000
+
+
+class StoppedClock:
+    def now(self) -> int:
+        return NOW
+
+
+def version(number: int = 1, **changes: Any) -> Version:
+    training = {
+        "rows": 1000,
+        "folds": 5,
+        "seconds": 12.5,
+        "labels": [{"kind": "normal"}],
+        "series": {
+            "room=a": {
+                "rows": 1000,
+                "hours": 166.67,
+                "held_out_rows": 900,
+                "threshold": 1.2345678,
+                "basis": "1 alarm a week",
+                "loss": 0.01,
+                "val_loss": None,
+                "epochs": 20,
+            }
+        },
+        "trimmed": [{"series": "room=a", "start": 0, "stop": HOUR, "channel": "temp"}],
+        "warnings": ["little normal data"],
+        "set_aside": {"room=b": "no values of channel 'temp'"},
+    }
+    made = Version(
+        detector="gas-room",
+        number=number,
+        created_at=NOW,
+        artifact=f"gas-room/{number}",
+        spec={"measurement": "air", "channels": ["temp"]},
+        label_hash="1f" * 32,
+        data_hash="2e" * 32,
+        provisional=False,
+        verdict=Verdict.CHALLENGER,
+        training=training,
+    )
+    return replace(made, **changes)
+
+
+@dataclass
+class Retraining:
+    """Stores the version it is given, or fails."""
+
+    records: MemoryRecordStore
+    made: Version = field(default_factory=version)
+    error: BaseException | None = None
+
+    def run(self, detector: str, progress: Progress) -> Version:
+        progress(0.5, "half")
+        if self.error is not None:
+            raise self.error
+        return self.records.add_version(self.made)
+
+
+@dataclass
+class Scoring:
+    """Remembers what it was asked for."""
+
+    report: ScoringReport = field(
+        default_factory=lambda: ScoringReport(
+            "gas-room", NOW - HOUR, NOW, series=2, points=12, judged=11, flagged=3, events=1
+        )
+    )
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def tick(self, detector: str) -> ScoringReport:
+        self.asked.append((detector,))
+        return self.report
+
+    def backfill(self, detector: str, start: int, stop: int, progress: Progress) -> ScoringReport:
+        self.asked.append((detector, start, stop))
+        progress(1.0, "done")
+        return self.report
+
+
+@dataclass
+class Checking:
+    found: list[CheckLine] = field(default_factory=lambda: [CheckLine("source", True, "memory")])
+
+    def lines(self) -> list[CheckLine]:
+        return self.found
+
+
+@dataclass
+class Command:
+    """Runs the command line over an application; `result` keeps stdout and stderr apart."""
+
+    session: Session
+    application: Any
+
+    def __call__(self, *arguments: str, code: int = 0) -> Result:
+        result = CliRunner().invoke(cli, list(arguments), obj=self.session)
+        assert result.exit_code == code, (result.exit_code, result.output, result.exception)
+        return result
+
+
+@pytest.fixture
+def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.chdir(tmp_path)
+    records, clock = MemoryRecordStore(), StoppedClock()
+    spec = DetectorSpec.model_validate(
+        {
+            "name": "gas-room",
+            "measurement": "air",
+            "channels": ["temp"],
+            "group_by": ["room"],
+            "every": "10m",
+        }
+    )
+    detectors = Detectors({"gas-room": spec}, records, clock)
+    application = SimpleNamespace(
+        clock=clock,
+        records=records,
+        detectors=detectors,
+        labelling=Labelling(records, detectors, clock),
+        promotion=Promoting(records, detectors, clock),
+        retraining=Retraining(records),
+        scoring=Scoring(),
+        checking=Checking(),
+        close=lambda: None,
+    )
+    build: Callable[[Settings], Any] = lambda settings: application  # noqa: E731
+    session = Session({"NORMALCY_HOME": str(tmp_path / "home")}, build)
+    return Command(session, application)
+
+
+@pytest.fixture
+def broken(normalcy: Command) -> Callable[[BaseException], Command]:
+    """The command whose training raises what it is given."""
+
+    def breaks(error: BaseException) -> Command:
+        normalcy.application.retraining.error = error
+        return normalcy
+
+    return breaks

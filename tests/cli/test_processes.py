@@ -1,0 +1,180 @@
+"""Real children, an imagined clock: nothing here waits for time to pass."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from backend.cli.processes import Child, Supervisor, module, stop_on_signals
+
+WAIT_S = 30
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def python(program: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-c", program, *arguments]
+
+
+def ready_file(path: Path) -> str:
+    """A named pipe: opening it to read waits until the child opened it to write."""
+    os.mkfifo(path)
+    return str(path)
+
+
+def wait_until_ready(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+SLEEPER = "import pathlib, sys, signal; pathlib.Path(sys.argv[1]).write_text('up'); signal.pause()"
+STUBBORN = (
+    "import pathlib, sys, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    "pathlib.Path(sys.argv[1]).write_text('up'); signal.pause()"
+)
+READER = "import pathlib, sys; pathlib.Path(sys.argv[1]).read_text(); raise SystemExit(2)"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def lives(supervisor: Supervisor, child: Child) -> None:
+    """Let a child start and end once."""
+    supervisor.tend()
+    assert child.process is not None
+    child.process.wait(WAIT_S)
+
+
+def test_a_child_that_dies_young_is_started_again_later_each_time(clock: Clock) -> None:
+    told: list[str] = []
+    child = Child("jobs", python("raise SystemExit(3)"))
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+
+    waits = []
+    for _ in range(8):
+        lives(supervisor, child)
+        supervisor.tend()
+        assert child.process is None
+        waits.append(child.restart_at - clock.now)
+        clock.now = child.restart_at
+
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert told[0] == "jobs ended with exit code 3; starting it again in 1 s"
+
+
+def test_a_child_that_lived_long_starts_again_at_once(clock: Clock) -> None:
+    child = Child("jobs", python("pass"), failures=5)
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock)
+    lives(supervisor, child)
+
+    clock.now = 3600
+    supervisor.tend()
+
+    assert child.failures == 1
+    assert child.restart_at == 3601
+
+
+def test_a_child_is_not_started_before_its_time(clock: Clock) -> None:
+    child = Child("jobs", python("pass"), restart_at=5)
+    supervisor = Supervisor([child], clock=clock)
+
+    supervisor.tend()
+
+    assert child.process is None
+
+
+def test_a_fatal_exit_code_ends_everything(tmp_path: Path) -> None:
+    ready = ready_file(tmp_path / "ready")
+    sleeper = Child("web", python(SLEEPER, ready))
+    wrong = Child("jobs", python(READER, ready))
+
+    code = Supervisor([sleeper, wrong], fatal=frozenset({2})).run(threading.Event())
+
+    assert code == 2
+    assert sleeper.process is not None
+    assert sleeper.process.returncode == -signal.SIGTERM
+
+
+def test_to_stop_ends_all_children(tmp_path: Path) -> None:
+    children = []
+    pipes = [ready_file(tmp_path / name) for name in ("a", "b")]
+    children = [Child(name, python(SLEEPER, name)) for name in pipes]
+    stop = threading.Event()
+    waiting = threading.Thread(target=lambda: ([wait_until_ready(p) for p in pipes], stop.set()))
+    waiting.start()
+
+    code = Supervisor(children).run(stop)
+    waiting.join(WAIT_S)
+
+    assert code == 0
+    assert [child.process and child.process.returncode for child in children] == [-15, -15]
+
+
+def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
+    told: list[str] = []
+    ready = ready_file(tmp_path / "ready")
+    child = Child("jobs", python(STUBBORN, ready))
+    supervisor = Supervisor([child], tell=told.append, grace_s=0)
+    supervisor.tend()
+    wait_until_ready(ready)
+
+    supervisor.end_all()
+
+    assert child.process is not None
+    assert child.process.returncode == -signal.SIGKILL
+    assert told == ["jobs did not end within 0 s: killed"]
+
+
+def test_what_a_dead_child_left_behind_is_ended(tmp_path: Path, clock: Clock) -> None:
+    ready, held = ready_file(tmp_path / "ready"), tmp_path / "held"
+    # The grandchild holds a pipe open for writing: reading it ends when the grandchild does.
+    program = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', *sys.argv[1:]])"
+    grandchild = (
+        "import pathlib, signal, sys; pipe = open(sys.argv[2], 'w'); "
+        "pathlib.Path(sys.argv[1]).write_text('up'); signal.pause()"
+    )
+    child = Child("jobs", python(program, grandchild, ready, ready_file(held)))
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock)
+    lives(supervisor, child)
+    with held.open(encoding="utf-8") as pipe:
+        wait_until_ready(ready)
+
+        supervisor.tend()
+
+        assert pipe.read() == ""
+
+
+def test_signals_set_an_event_and_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+
+    with stop_on_signals() as stop:
+        assert not stop.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(WAIT_S)
+
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_module_runs_in_this_interpreter() -> None:
+    assert module("jobs", "-x") == [sys.executable, "-m", "jobs", "-x"]
+
+
+def test_how_a_child_was_ended_is_named(clock: Clock) -> None:
+    told: list[str] = []
+    child = Child("web", python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+    lives(supervisor, child)
+
+    supervisor.tend()
+
+    assert told == ["web was ended by SIGKILL; starting it again in 1 s"]

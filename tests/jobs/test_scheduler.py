@@ -1,0 +1,363 @@
+"""The timetable with APScheduler's real scheduler; what it starts is awaited, never slept for."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from apscheduler.events import EVENT_JOB_MISSED, EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from apscheduler.triggers.interval import IntervalTrigger
+
+from backend.exceptions import StoreUnavailable, WorkerDied
+from jobs.patience import Patience
+from jobs.places import SLOTS
+from jobs.scheduler import HOUSEKEEPING, Entry, Timetable, detector_entries, standing_entries
+from tests.jobs.workplaces import Bench, detector, promoted
+
+WAIT_S = 20
+
+
+@pytest.fixture
+def timetable(here: Bench) -> Iterator[Timetable]:
+    made = Timetable(here.work)
+    yield made
+    if made._scheduler.running:
+        made.stop(0)
+
+
+def entry(action: Callable[[], object], **changes: Any) -> Entry:
+    settings = {
+        "id": "test:",
+        "action": action,
+        "trigger": IntervalTrigger(hours=1, timezone=UTC),
+        "pool": HOUSEKEEPING,
+        "timeout": timedelta(minutes=1),
+        "misfire_grace": timedelta(minutes=1),
+        "at_once": True,
+    }
+    return Entry(**{**settings, **changes})
+
+
+def scheduled(timetable: Timetable) -> set[str]:
+    return {job.id for job in timetable._scheduler.get_jobs()}
+
+
+# -- what is stated --------------------------------------------------------------------------------
+
+
+def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -> None:
+    entries = [
+        *standing_entries(here.work, timetable.refresh),
+        *detector_entries(here.work, detector(retrain="0 3 * * *")),
+    ]
+    timetable._scheduler.start(paused=True)
+    for line in entries:
+        timetable._add(line)
+
+    assert {line.id.partition(":")[0] for line in entries} == {
+        "timetable",
+        "requests",
+        "score",
+        "labels",
+        "retrain",
+    }
+    for line in entries:
+        job = timetable._scheduler.get_job(line.id)
+        assert line.timeout > timedelta(0)
+        assert job.misfire_grace_time >= 60
+        assert job.coalesce is True
+        assert job.max_instances == 1
+
+
+def test_a_detector_is_scored_at_its_interval_and_within_its_limit(here: Bench) -> None:
+    spec = detector(score="5m", score_timeout="2m", retrain_timeout="30m")
+    by_id = {line.id: line for line in detector_entries(here.work, spec)}
+
+    assert by_id["score:gas-room"].trigger.interval == timedelta(minutes=5)
+    assert by_id["score:gas-room"].timeout == timedelta(minutes=2)
+    assert by_id["labels:gas-room"].timeout == timedelta(minutes=30)
+
+
+def test_training_follows_cron_in_the_detectors_time_zone(here: Bench) -> None:
+    spec = detector(retrain="0 3 * * 0", timezone="Europe/Berlin")
+    (line,) = [x for x in detector_entries(here.work, spec) if x.id.startswith("retrain:")]
+
+    first = line.trigger.get_next_fire_time(None, datetime(2026, 7, 6, tzinfo=UTC))
+
+    assert first.astimezone(UTC) == datetime(2026, 7, 12, 1, tzinfo=UTC)  # a Sunday
+
+
+@pytest.mark.parametrize("schedule", [{"retrain": "daily"}, {"timezone": "Nowhere/Else"}])
+def test_a_schedule_that_cannot_be_read_leaves_the_other_jobs(
+    here: Bench, caplog: pytest.LogCaptureFixture, schedule: dict[str, str]
+) -> None:
+    spec = detector(**{"retrain": "0 3 * * *", **schedule})
+
+    lines = detector_entries(here.work, spec)
+
+    assert [line.id for line in lines] == ["score:gas-room", "labels:gas-room"]
+    assert "retrain detector=gas-room is not scheduled" in caplog.text
+
+
+def test_training_and_scoring_have_threads_of_their_own(here: Bench) -> None:
+    pools = {line.id: line.pool for line in detector_entries(here.work, detector())}
+
+    assert pools == {"score:gas-room": "score", "labels:gas-room": "train"}
+    assert set(pools.values()) <= set(SLOTS)
+
+
+# -- what joins and leaves -------------------------------------------------------------------------
+
+
+def test_detectors_join_change_and_leave(here: Bench, timetable: Timetable) -> None:
+    timetable._scheduler.start(paused=True)
+    here.specs["a"], here.specs["b"] = detector("a"), detector("b", retrain="0 3 * * *")
+    timetable.refresh()
+    both = scheduled(timetable)
+
+    here.specs["b"] = detector("b", score="5m")
+    del here.specs["a"]
+    timetable.refresh()
+
+    assert both == {"score:a", "labels:a", "score:b", "labels:b", "retrain:b"}
+    assert scheduled(timetable) == {"score:b", "labels:b"}
+    job = timetable._scheduler.get_job("score:b")
+    assert job.trigger.interval == timedelta(minutes=5)
+
+
+def test_a_detector_that_stays_as_it_is_keeps_its_jobs(here: Bench, timetable: Timetable) -> None:
+    timetable._scheduler.start(paused=True)
+    here.specs["a"] = detector("a", score="1h")
+    timetable.refresh()
+    job = timetable._scheduler.get_job("score:a")
+    job.modify(next_run_time=datetime(2100, 1, 1, tzinfo=UTC))
+
+    timetable.refresh()
+
+    assert timetable._scheduler.get_job("score:a").next_run_time.year == 2100
+
+
+def test_detectors_stay_when_they_cannot_be_read_for_once(
+    here: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    down: list[StoreUnavailable] = []
+
+    def specs() -> list[Any]:
+        if down:
+            raise down[0]
+        return [detector("a")]
+
+    timetable = Timetable(
+        type(here.work)(
+            here.records, specs, lambda name, now: None, here.work.executor, here.clock, "here:1"
+        )
+    )
+    timetable._scheduler.start(paused=True)
+    timetable.refresh()
+    down.append(StoreUnavailable("The records are down."))
+
+    timetable._run(entry(timetable.refresh))
+
+    assert scheduled(timetable) == {"score:a", "labels:a"}
+    assert "The records are down." in caplog.text
+    timetable._scheduler.shutdown()
+
+
+# -- what runs -------------------------------------------------------------------------------------
+
+
+def test_a_new_detector_is_scored_at_once(here: Bench, timetable: Timetable) -> None:
+    asked: SimpleQueue[str] = SimpleQueue()
+    here.tasks.answer = lambda task, arguments: asked.put(task) or {}
+    here.specs["a"] = detector("a")
+    promoted(here.records, "a")
+
+    timetable.start()
+
+    assert asked.get(timeout=WAIT_S) == "score"
+
+
+def test_a_long_training_never_holds_up_scoring(here: Bench, timetable: Timetable) -> None:
+    trained, scored = threading.Event(), threading.Event()
+    endless = threading.Event()
+
+    def answer(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if task == "retrain":
+            trained.set()
+            endless.wait(WAIT_S)
+        else:
+            scored.set()
+        return {}
+
+    here.tasks.answer = answer
+    for name in ("a", "b", "c"):
+        here.specs[name] = detector(name)
+        here.reasons[name] = "there is no model yet"
+    timetable.start()
+    assert trained.wait(WAIT_S)
+    promoted(here.records, "z")
+    here.specs["z"] = detector("z")
+    timetable.refresh()
+
+    assert scored.wait(WAIT_S)
+    endless.set()
+
+
+def test_missed_times_become_one(timetable: Timetable) -> None:
+    ran: SimpleQueue[int] = SimpleQueue()
+    times: SimpleQueue[list[datetime]] = SimpleQueue()
+
+    def note(event: JobSubmissionEvent) -> None:
+        times.put(event.scheduled_run_times)
+
+    each_hour = IntervalTrigger(hours=1, timezone=UTC)
+    line = entry(
+        lambda: ran.put(1),
+        trigger=each_hour,
+        misfire_grace=timedelta(hours=2),
+        at_once=False,
+    )
+    timetable._scheduler.add_listener(note, EVENT_JOB_SUBMITTED)
+    timetable._add(line)
+    timetable._scheduler.start(paused=True)
+    asleep = datetime.now(UTC) - timedelta(hours=9, minutes=30)
+    timetable._scheduler.modify_job("test:", next_run_time=asleep)
+
+    timetable._scheduler.resume()
+    ran.get(timeout=WAIT_S)
+
+    assert len(times.get(timeout=WAIT_S)) == 1
+    assert ran.empty()
+
+
+def test_a_time_long_past_is_left_out_and_said(
+    timetable: Timetable, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: SimpleQueue[int] = SimpleQueue()
+    missed = threading.Event()
+    line = entry(lambda: ran.put(1), trigger=IntervalTrigger(days=2, timezone=UTC), at_once=False)
+    timetable._add(line)
+    timetable._scheduler.start(paused=True)
+    # After the timetable's own listener, which tells in the log.
+    timetable._scheduler.add_listener(lambda event: missed.set(), EVENT_JOB_MISSED)
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    timetable._scheduler.modify_job("test:", next_run_time=long_ago)
+
+    timetable._scheduler.resume()
+
+    assert missed.wait(WAIT_S)
+    timetable._scheduler.shutdown()
+    assert ran.empty()
+    assert "test:: left out: its time had passed too long ago" in caplog.text
+
+
+def test_a_job_that_fails_is_said_once_and_never_ends_the_rest(
+    here: Bench, timetable: Timetable, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise StoreUnavailable("The records are down.")
+
+    for _ in range(5):
+        timetable._run(entry(fail))
+        here.clock.advance(1)
+
+    assert caplog.messages == ["test:: The records are down."]
+
+
+def test_a_job_with_a_bug_never_ends_the_rest(
+    timetable: Timetable, caplog: pytest.LogCaptureFixture
+) -> None:
+    times: SimpleQueue[int] = SimpleQueue()
+
+    def trip() -> None:
+        times.put(1)
+        raise KeyError("a bug")
+
+    each_second = IntervalTrigger(seconds=1, timezone=UTC)
+    timetable._add(entry(trip, trigger=each_second))
+    with caplog.at_level(logging.ERROR):
+        timetable._scheduler.start()
+        times.get(timeout=WAIT_S)
+        times.get(timeout=WAIT_S)
+
+    assert "KeyError: 'a bug'" in caplog.text
+
+
+# -- how it ends -----------------------------------------------------------------------------------
+
+
+def test_a_job_that_overruns_its_limit_is_told() -> None:
+    now = [0.0]
+    inside, leave = threading.Event(), threading.Event()
+    timetable = Timetable(work=None, monotonic=lambda: now[0])  # type: ignore[arg-type]
+    work = {"stopping": threading.Event(), "patience": Patience()}
+    timetable._work = type("Work", (), work)()
+    line = entry(lambda: inside.set() or leave.wait(WAIT_S))
+    timetable._entries[line.id] = line
+    thread = threading.Thread(target=timetable._run, args=[line])
+    thread.start()
+    assert inside.wait(WAIT_S)
+
+    seen = []
+    for now[0] in (119, 121):
+        seen.append(timetable.overdue())
+    leave.set()
+    thread.join(WAIT_S)
+
+    assert seen == [[], ["test:"]]
+    assert timetable.overdue() == []
+
+
+def test_stop_lets_running_work_finish(here: Bench, timetable: Timetable) -> None:
+    inside, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        inside.set()
+        here.work.stopping.wait(WAIT_S)
+        done.set()
+
+    timetable._add(entry(work))
+    timetable._scheduler.start()
+    assert inside.wait(WAIT_S)
+
+    assert timetable.stop(WAIT_S)
+    assert done.is_set()
+
+
+def test_stop_ends_work_that_takes_too_long(here: Bench) -> None:
+    inside, closed = threading.Event(), threading.Event()
+
+    class Endless:
+        def run(self, task: str, arguments: Any, timeout_s: float) -> dict[str, Any]:
+            inside.set()
+            closed.wait(WAIT_S)
+            raise WorkerDied("The service is stopping.")
+
+        def close(self) -> None:
+            closed.set()
+
+    here.specs["a"] = detector("a")
+    here.reasons["a"] = "there is no model yet"
+    work = here.work
+    timetable = Timetable(
+        type(work)(work.records, work.detectors, work.due, Endless(), work.clock, "here:1")
+    )
+    timetable.start()
+    assert inside.wait(WAIT_S)
+
+    assert timetable.stop(0.01)
+    assert [(run.kind, str(run.state)) for run in here.records.runs()] == [
+        ("retrain", "interrupted")
+    ]
+
+
+def test_nothing_begins_once_it_stops(here: Bench, timetable: Timetable) -> None:
+    ran: list[int] = []
+    here.work.stopping.set()
+
+    timetable._run(entry(lambda: ran.append(1)))
+
+    assert ran == []

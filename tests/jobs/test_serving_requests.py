@@ -1,0 +1,127 @@
+from typing import Any
+
+import pytest
+
+from backend.exceptions import StoreUnavailable, WorkerDied
+from backend.records import Request, State
+from jobs.serving_requests import BACKFILL_LIMIT, serve_request
+from tests.jobs.workplaces import SECOND, Bench, detector, states
+
+MINUTE = 60 * SECOND
+
+
+def ask(here: Bench, kind: str, **payload: Any) -> Request:
+    return here.records.add_request(kind, "gas-room", payload, by="ann", at=here.clock.now())
+
+
+def claim(here: Bench) -> Request | None:
+    now = here.clock.now()
+    return here.records.claim_request(worker="here:1", at=now, deadline=now + MINUTE)
+
+
+def test_no_worker_is_woken_while_nothing_waits(here: Bench) -> None:
+    done = ask(here, "retrain")
+    claim(here)
+    here.records.finish_request(done.id, State.DONE, at=here.clock.now(), result={})
+
+    serve_request(here.work, ("retrain",))
+
+    assert here.tasks.asked == []
+
+
+def test_a_waiting_request_is_served(here: Bench) -> None:
+    ask(here, "retrain")
+    here.tasks.answer = lambda task, arguments: {"served": True}
+
+    serve_request(here.work, ("retrain",))
+
+    assert here.tasks.asked == [("serve_request", {"worker": "here:1", "kinds": ["retrain"]})]
+
+
+def test_requests_of_other_kinds_are_left_alone(here: Bench) -> None:
+    ask(here, "backfill", start=0, stop=1)
+
+    serve_request(here.work, ("retrain",))
+
+    assert here.tasks.asked == []
+
+
+def test_one_in_hand_is_left_until_its_deadline_has_passed(here: Bench) -> None:
+    ask(here, "retrain")
+    claim(here)
+    serve_request(here.work, ("retrain",))
+    before = list(here.tasks.asked)
+
+    here.clock.advance(61)
+    serve_request(here.work, ("retrain",))
+
+    assert before == []
+    assert len(here.tasks.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "limit_s"),
+    [
+        ("retrain", True, 600),
+        ("retrain", False, BACKFILL_LIMIT.total_seconds()),
+        ("backfill", True, BACKFILL_LIMIT.total_seconds()),
+    ],
+)
+def test_the_limit_is_that_of_the_work(
+    here: Bench, monkeypatch: pytest.MonkeyPatch, kind: str, known: bool, limit_s: float
+) -> None:
+    limits = []
+    monkeypatch.setattr(
+        here.work.executor, "run", lambda task, arguments, limit: limits.append(limit) or {}
+    )
+    if known:
+        here.specs["gas-room"] = detector(retrain_timeout="10m")
+    ask(here, kind)
+
+    serve_request(here.work, (kind,))
+
+    assert limits == [limit_s]
+
+
+def test_a_request_that_cost_its_worker_fails(here: Bench) -> None:
+    asked = ask(here, "retrain")
+
+    def die(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        claim(here)
+        raise WorkerDied("Gone.")
+
+    here.tasks.answer = die
+    serve_request(here.work, ("retrain",))
+
+    ended = here.records.request(asked.id)
+    assert (ended.state, ended.message) == (State.FAILED, "Gone.")
+    assert states(here.records) == [("retrain", State.FAILED, "Gone.")]
+
+
+def test_a_request_in_hand_while_the_service_stops_is_left_for_another(here: Bench) -> None:
+    asked = ask(here, "retrain")
+
+    def stop(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        claim(here)
+        here.work.stopping.set()
+        raise WorkerDied("Stopping.")
+
+    here.tasks.answer = stop
+    serve_request(here.work, ("retrain",))
+
+    assert here.records.request(asked.id).state is State.RUNNING
+
+
+def test_a_request_that_cannot_be_claimed_is_tried_again_patiently(here: Bench) -> None:
+    asked = ask(here, "retrain")
+
+    def down(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        raise StoreUnavailable("The records are busy.")
+
+    here.tasks.answer = down
+    for _ in range(31):
+        serve_request(here.work, ("retrain",))
+        here.clock.advance(1)
+
+    assert len(here.tasks.asked) == 2
+    assert here.records.request(asked.id).state is State.WAITING

@@ -1,0 +1,102 @@
+"""A workplace for tests: real records, the executor's twin in this process, a clock set by hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from backend.executors import InProcess
+from backend.records import Promotion, State, Verdict, Version
+from backend.specs import DetectorSpec
+from backend.stores.records import SqlRecordStore
+from jobs.workplace import Workplace
+
+SECOND = 1_000_000_000
+NOON = 1_700_000_000 * SECOND
+
+
+@dataclass
+class HandClock:
+    """Stands still until it is moved."""
+
+    at: int = NOON
+
+    def now(self) -> int:
+        return self.at
+
+    def advance(self, seconds: float) -> None:
+        self.at += round(seconds * SECOND)
+
+
+@dataclass
+class Tasks:
+    """Stands for the worker's entry point: notes what was asked and answers as told."""
+
+    answer: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda task, arguments: {}
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def __call__(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append((task, arguments))
+        return self.answer(task, arguments)
+
+
+@dataclass
+class Bench:
+    """A workplace and everything behind it, within a test's reach."""
+
+    work: Workplace
+    records: SqlRecordStore
+    clock: HandClock
+    tasks: Tasks
+    specs: dict[str, DetectorSpec]
+    reasons: dict[str, str]
+
+
+def bench(directory: Path) -> Bench:
+    """A workplace without detectors."""
+    records = SqlRecordStore(f"sqlite:///{directory}/records.sqlite3")
+    clock, tasks, specs, reasons = HandClock(), Tasks(), {}, {}
+    work = Workplace(
+        records=records,
+        detectors=lambda: list(specs.values()),
+        due=lambda detector, now: reasons.get(detector),
+        executor=InProcess(tasks),
+        clock=clock,
+        worker="here:1",
+    )
+    return Bench(work, records, clock, tasks, specs, reasons)
+
+
+def detector(name: str = "gas-room", **schedule: Any) -> DetectorSpec:
+    return DetectorSpec.model_validate(
+        {
+            "name": name,
+            "measurement": "air",
+            "channels": ["temp"],
+            "every": "1m",
+            "schedule": schedule,
+        }
+    )
+
+
+def promoted(records: SqlRecordStore, name: str) -> None:
+    """Let a version serve."""
+    version = Version(
+        detector=name,
+        number=records.next_number(name),
+        created_at=NOON,
+        artifact=f"{name}/1",
+        spec={},
+        label_hash="",
+        data_hash="",
+        provisional=True,
+        verdict=Verdict.CHALLENGER,
+        training={},
+    )
+    records.add_version(version)
+    records.promote(Promotion(name, version.number, serves_from=0, at=NOON, by="test"))
+
+
+def states(records: SqlRecordStore) -> list[tuple[str, State, str]]:
+    """Kind, state and message of each run, oldest first."""
+    return [(run.kind, run.state, run.message) for run in reversed(records.runs())]

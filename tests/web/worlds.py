@@ -1,0 +1,177 @@
+"""The web on fakes: real use cases over stores in memory, and a client that asks them."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import numpy as np
+from flask.testing import FlaskClient
+
+from backend import schema
+from backend.ports import Points, SeriesStore
+from backend.records import Label, LabelKind, Promotion, Verdict, Version
+from backend.services.detectors import Detectors
+from backend.services.labelling import Labelling
+from backend.services.promotion import Promoting
+from backend.services.queries import Queries
+from backend.services.requests import Requests
+from backend.specs import DetectorSpec
+from backend.web import create_app
+from tests.fakes.records import MemoryRecordStore
+from tests.fakes.series import MemorySeriesStore
+
+MINUTE = 60_000_000_000
+NOW = 1_780_000_000_000_000_000 // MINUTE * MINUTE
+START = NOW - 600 * MINUTE
+
+
+@dataclass
+class StoppedClock:
+    time: int = NOW
+
+    def now(self) -> int:
+        return self.time
+
+
+@dataclass(frozen=True)
+class WebValues:
+    host: str = "127.0.0.1"
+    port: int = 8087
+    token: str | None = None
+
+
+@dataclass(frozen=True)
+class SettingsValues:
+    web: WebValues = field(default_factory=WebValues)
+
+
+@dataclass
+class World:
+    """Everything the web sees, to be filled by a test."""
+
+    settings: SettingsValues
+    clock: StoppedClock
+    records: MemoryRecordStore
+    source: MemorySeriesStore
+    results: MemorySeriesStore
+    detectors: Detectors
+    labelling: Labelling
+    promotion: Promoting
+    requests: Requests
+    queries: Queries
+
+    def with_results(self, results: SeriesStore) -> Queries:
+        """Questions to another store of results."""
+        self.queries = Queries(self.records, self.source, results, self.detectors, self.clock)
+        return self.queries
+
+    def client(self) -> FlaskClient:
+        return create_app(self).test_client()
+
+
+GAS_ROOM = DetectorSpec(
+    name="gas-room",
+    measurement="air",
+    channels=("temp", "NH3"),
+    context=("load",),
+    group_by=("room",),
+    where={"site": "plant-1"},
+    every=timedelta(minutes=1),
+)
+PUMP = DetectorSpec(name="pump", measurement="pump", channels=("flow",), every=timedelta(minutes=1))
+
+
+def make_world(token: str | None = None) -> World:
+    clock, records = StoppedClock(), MemoryRecordStore()
+    source, results = MemorySeriesStore(), MemorySeriesStore()
+    detectors = Detectors({"gas-room": GAS_ROOM, "pump": PUMP}, records, clock)
+    # The web only ever asks for work; nothing here can train or score.
+    nobody = cast(Any, None)
+    return World(
+        settings=SettingsValues(WebValues(token=token)),
+        clock=clock,
+        records=records,
+        source=source,
+        results=results,
+        detectors=detectors,
+        labelling=Labelling(records, detectors, clock),
+        promotion=Promoting(records, detectors, clock),
+        requests=Requests(records, detectors, nobody, nobody, clock),
+        queries=Queries(records, source, results, detectors, clock),
+    )
+
+
+def times(count: int) -> np.ndarray:
+    return START + MINUTE * np.arange(count, dtype=np.int64)
+
+
+def write_values(world: World, room: str, count: int = 600) -> None:
+    wave = np.sin(np.arange(count) / 20)
+    fields = {"temp": 20 + wave, "NH3": 1 + wave / 10, "load": np.ones(count)}
+    world.source.write("air", [Points({"site": "plant-1", "room": room}, times(count), fields)])
+
+
+def write_scores(world: World, room: str, count: int = 600) -> None:
+    """Scores with one event in rows 300 to 309, whose peak is 4 in row 305."""
+    score = np.full(count, 0.5)
+    score[300:310] = 2.0
+    score[305] = 4.0
+    flag = (score > 1).astype(float)
+    alarm = flag.copy()
+    alarm[300:302] = 0
+    numbers = {name: np.zeros(count) for name in schema.SCORE_NUMBERS}
+    numbers |= {"error": score * 0.2, "smoothed": score * 0.2, "threshold": np.full(count, 0.2)}
+    numbers |= {"score": score, "flag": flag, "alarm": alarm, "judged": np.ones(count)}
+    texts = {"top1": "NH3", "top2": "temp", "top3": "", "reason": "model", "model": "gas-room/1"}
+    strings = {name: np.full(count, text, dtype=object) for name, text in texts.items()}
+    tags = {"detector": "gas-room", "room": room}
+    world.results.write(schema.SCORES, [Points(tags, times(count), {**numbers, **strings})])
+
+
+def write_event(
+    world: World, room: str, row: int = 300, *, open_: bool = False, **more: float
+) -> None:
+    start = START + row * MINUTE
+    numbers = {
+        "stop_ms": (start + 10 * MINUTE) / 1e6,
+        "duration_s": 600.0,
+        "peak_score": 4.0,
+        "open": float(open_),
+        "valid": 1.0,
+        "provisional": 0.0,
+        **more,
+    }
+    fields: dict[str, Any] = {name: np.array([value]) for name, value in numbers.items()}
+    for name, text in {"top1": "NH3", "top2": "temp", "top3": "", "model": "gas-room/1"}.items():
+        fields[name] = np.array([text], dtype=object)
+    tags = {"detector": "gas-room", "room": room}
+    world.results.write(schema.EVENTS, [Points(tags, np.array([start]), fields)])
+
+
+def add_version(
+    world: World, detector: str = "gas-room", *, promoted: bool = True, provisional: bool = False
+) -> Version:
+    number = world.records.next_number(detector)
+    version = Version(
+        detector=detector,
+        number=number,
+        created_at=NOW - 120 * MINUTE,
+        artifact=f"{detector}-{number}",
+        spec=GAS_ROOM.plain(),
+        label_hash="aa",
+        data_hash="bb",
+        provisional=provisional,
+        verdict=Verdict.CHALLENGER,
+        training={"rows": 100, "loss": [0.5, 0.25], "series": ["room=R1"]},
+    )
+    world.records.add_version(version)
+    if promoted:
+        world.records.promote(Promotion(detector, number, START, NOW - 110 * MINUTE, "job"))
+    return version
+
+
+def add_label(world: World, **more: Any) -> Label:
+    label = Label(
+        0, "gas-room", LabelKind.NORMAL, START, START + 60 * MINUTE, created_by="ann", **more
+    )
+    return world.records.add_labels([label])[0]
