@@ -1,6 +1,7 @@
 """Fitting a model version on normal rows: cross-fit, trim, calibrate, fit what will serve."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,8 @@ from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.thresholds import Calibration, Limits, learn_limits
 from backend.detection.trimming import FAR, impure_rows
 from backend.detection.windows import full_windows, gather
-from backend.ports import Floats, Lesson, LossCurve, ModelFactory, Progress
+from backend.exceptions import TrainingFailed
+from backend.ports import Floats, Lesson, LossCurve, Model, ModelFactory, Progress
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
@@ -26,8 +28,12 @@ Mask = NDArray[np.bool_]
 
 _CHUNK = 4_000_000
 _HOUR = 3_600_000_000_000
-_FEWEST = 60
+_FEWEST_TO_FIT = 30
 _CROSS_FIT_SHARE = 0.75
+_DIVERGED = (
+    "its losses grew beyond all bounds in training: lower model.learning_rate, or see whether its "
+    "normal ranges hold values that are not"
+)
 _UNLABELLED_TRIM, _UNLABELLED_FAR = 0.05, 5.0
 
 
@@ -126,21 +132,31 @@ def fit(
         for s, key in enumerate(rows.keys)
         if (reason := _why_not(spec, rows.values[s], asked[s], normal[s])) is not None
     }
-    able = [s for s, key in enumerate(rows.keys) if key not in rejected]
-    if not able:
-        return Outcome(None, None, rejected)
-    course = _plan(spec, rows.select(able), normal[able], make_model)
-    fitted, training = _run(course, labelled, progress)
-    return Outcome(fitted, training, rejected)
+    while able := [s for s, key in enumerate(rows.keys) if key not in rejected]:
+        course = _plan(spec, rows.select(able), normal[able], make_model)
+        try:
+            fitted, training = _run(course, labelled, progress)
+        except _Diverged as failed:
+            rejected |= {rows.keys[able[s]]: _DIVERGED for s in failed.series}
+        else:
+            return Outcome(fitted, training, rejected)
+    return Outcome(None, None, rejected)
 
 
 def windows_needed(spec: DetectorSpec) -> int:
-    """Fewest full windows of normal rows that a series can be trained and calibrated on."""
-    return max(_FEWEST, 3 * _embargo(spec))
+    """Fewest full windows of normal rows that a series can be trained and calibrated on.
+
+    So many that a fold keeps windows to learn from, when a block in the middle is held out with
+    what lies near on both sides.
+    """
+    kept = _FEWEST_TO_FIT + 2 * _reach(spec)
+    return math.ceil(kept * spec.folds / (spec.folds - 1))
 
 
-def _embargo(spec: DetectorSpec) -> int:
-    return spec.model.window + len(ewma_kernel(spec.smoothing.span))
+def _reach(spec: DetectorSpec) -> int:
+    """Windows this near to a held-out one share rows with it or with its embargo."""
+    embargo = spec.model.window + len(ewma_kernel(spec.smoothing.span))
+    return spec.model.window + embargo
 
 
 def _why_not(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mask) -> str | None:
@@ -169,13 +185,10 @@ def _why_not(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mask) -> s
 def _plan(spec: DetectorSpec, rows: Rows, normal: Mask, make_model: ModelFactory) -> _Course:
     checks = learn_checks(rows.values, normal, spec.checks)
     prepared = prepare(spec, rows, ~checks.constant)
-    window, embargo = spec.model.window, _embargo(spec)
-    ends = [np.flatnonzero(row) for row in full_windows(normal, window)]
-    # Every series has the same number of folds, so that they train as one program.
-    fewest = min(len(e) for e in ends)
-    count = int(np.clip(fewest // embargo, 2, spec.folds))
+    window, validation = spec.model.window, spec.model.validation
     folds = tuple(
-        tuple(cross_fit(e, count, window + embargo, spec.model.validation, window)) for e in ends
+        tuple(cross_fit(np.flatnonzero(row), spec.folds, _reach(spec), validation, window))
+        for row in full_windows(normal, window)
     )
     return _Course(spec, rows, prepared, normal, ~checks.constant, folds, make_model)
 
@@ -231,7 +244,7 @@ def _held_out(course: _Course, progress: Progress) -> tuple[Floats, Floats, tupl
         for m, (_, fold) in enumerate(members)
     ]
     model = course.make_model(course.spec.model, len(members), scaled.shape[2])
-    curves = model.fit(lessons, progress)
+    curves = _taught(model, lessons, [s for s, _ in members], progress)
 
     error = np.full(course.rows.values.shape, np.nan)
     residual = error.copy()
@@ -248,6 +261,24 @@ def _held_out(course: _Course, progress: Progress) -> tuple[Floats, Floats, tupl
             error[s, part[m]] = reduced[m]
             residual[s, part[m]] = off[m, :, -1]
     return error, residual, tuple(curves)
+
+
+class _Diverged(Exception):
+    """The training of some series came to nothing; the others are to be trained without them."""
+
+    def __init__(self, series: set[int]) -> None:
+        self.series = series
+        super().__init__(sorted(series))
+
+
+def _taught(
+    model: Model, lessons: Sequence[Lesson], series: Sequence[int], progress: Progress
+) -> list[LossCurve]:
+    """Fit a model whose members belong to these series."""
+    try:
+        return model.fit(lessons, progress)
+    except TrainingFailed as error:
+        raise _Diverged({series[member] for member in error.members}) from error
 
 
 def _scaler(course: _Course, s: int, ends: NDArray[np.int64]) -> Scaler:
@@ -283,7 +314,7 @@ def _serve(
         train, stop = split_stopping(np.flatnonzero(row), spec.model.validation, window)
         lessons.append(Lesson(scaled[s], train, stop, spec.model.seed))
     model = course.make_model(spec.model, len(lessons), scaled.shape[2])
-    curves = model.fit(lessons, progress)
+    curves = _taught(model, lessons, range(len(lessons)), progress)
     fitted = Fitted(
         spec=spec,
         keys=course.rows.keys,
@@ -318,11 +349,6 @@ def _warnings(course: _Course) -> tuple[str, ...]:
                 f"{key or 'the series'}: constant in normal time, so kept aside and only watched "
                 f"for change: {names}"
             )
-    if len(course.folds[0]) < course.spec.folds:
-        found.append(
-            f"little normal data: the limit rests on {len(course.folds[0])} held-out blocks "
-            f"instead of {course.spec.folds}"
-        )
     return tuple(found)
 
 

@@ -117,7 +117,7 @@ def by_column(frame: pd.DataFrame, columns: Columns, name: str) -> Exam:
     """
     if name not in frame.columns:
         raise MissingChannel(f"There is no column {name!r} to tell which rows are normal.")
-    marks = frame[name].astype(str).str.lower()
+    marks = frame[name].map(str).str.lower()
     return by_mask(frame, columns, ~marks.isin(("0", "0.0", "false", "no", "", "nan")).to_numpy())
 
 

@@ -6,6 +6,7 @@ from backend.detection.grid import Rows
 from backend.detection.pipeline import score
 from backend.detection.runs import spans
 from backend.detection.training import fit, windows_needed
+from backend.exceptions import TrainingFailed
 from tests.detection.fleets import STEP, rows_of, spec, train, waves
 from tests.fakes.models import LinearModel
 
@@ -109,10 +110,30 @@ def test_unlabelled_data_is_learned_from_more_warily():
     assert wary.fitted.threshold[0] < trusting.fitted.threshold[0]
 
 
-def test_little_data_rests_on_fewer_blocks_and_says_so():
-    outcome = train(waves(90))
-    assert outcome.training.folds < 5
-    assert any("held-out blocks" in warning for warning in outcome.training.warnings)
+def test_the_least_data_that_is_accepted_can_be_trained_on():
+    needed = windows_needed(spec())
+    outcome = train(waves(needed + spec().model.window - 1))
+    assert outcome.fitted is not None
+    assert train(waves(needed + spec().model.window - 2)).fitted is None
+
+
+class Diverging(LinearModel):
+    """Fails for lessons that hold a value beyond bounds."""
+
+    def fit(self, lessons, progress):
+        failed = [m for m, one in enumerate(lessons) if np.nanmax(np.abs(one.rows)) > 1e3]
+        if failed:
+            raise TrainingFailed("losses are not finite", members=tuple(failed))
+        return super().fit(lessons, progress)
+
+
+def test_a_series_whose_training_comes_to_nothing_does_not_stop_the_others():
+    values = waves(600, series=3)
+    values[1, 300, 0] = 1e9
+    normal = np.ones((3, 600), dtype=bool)
+    outcome = fit(spec(scaling="none"), rows_of(values), normal, Diverging)
+    assert outcome.fitted.keys == ("room=a", "room=c")
+    assert "beyond all bounds" in outcome.rejected["room=b"]
 
 
 def test_progress_goes_forward_to_the_end():

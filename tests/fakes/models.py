@@ -44,7 +44,7 @@ class LinearModel:
         )
 
     def reconstruct(self, windows: Floats) -> Floats:
-        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], -1))
+        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], self._mean.shape[1]))
         output = np.stack([self._project(part, member) for member, part in enumerate(flat)])
         return output.reshape(windows.shape)
 

@@ -1,0 +1,108 @@
+# Everything that is done with a checkout. Needs make and Python 3.11, 3.12 or 3.13; nothing else.
+# Set-up talks on stderr, so that stdout holds what was asked for and nothing more.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# The first Python on the path that is new enough, and not too new for TensorFlow.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	>/dev/null 2>&1 && { echo $$name; break; }; done)
+
+ARGS ?= gas-room
+TESTS ?= tests
+COVERAGE ?=
+PACKAGES ?= yes
+PROSE := README.md CHANGELOG.md CONTRIBUTING.md GLOSSARY.md DECISIONS.md docs
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
+		| while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+.PHONY: install
+install: $(READY) ## Make .venv with the locked dependencies and the normalcy command
+
+# uv stands in the environment itself; done again only when what is to be installed changed.
+$(READY): pyproject.toml requirements.lock
+	@{ \
+	if [ -z "$(PYTHON)" ]; then \
+		echo "normalcy needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python3.12"; \
+		exit 1; \
+	fi; \
+	test -x $(BIN)/python || { echo "Making $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); }; \
+	$(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit(m.version("uv") != "$(UV_VERSION)")' 2>/dev/null \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .; \
+	touch $@; \
+	} >&2
+
+.PHONY: demo
+demo: install ## Run the demo on simulated sensors: make demo [ARGS="gas-room --once --json"]
+	@$(BIN)/normalcy demo $(ARGS)
+
+.PHONY: up
+up: install ## Run the service that normalcy.yaml describes: pages and jobs
+	@$(BIN)/normalcy up
+
+# The servers that some tests need; without them those tests are skipped, and say so.
+.PHONY: packages
+packages:
+	@.ci/packages $(PACKAGES) >&2
+
+.PHONY: test
+test: install packages ## Run the tests: make test [TESTS=tests/jobs]
+	@$(BIN)/python -m pytest $(COVERAGE) $(TESTS)
+
+.PHONY: check
+check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in
+	@$(MAKE) test COVERAGE="--cov --cov-report=term"
+
+.PHONY: lint
+lint: install ## Look at form and habits of the code
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+
+.PHONY: format
+format: install ## Put the code into form
+	@$(BIN)/ruff check --quiet --fix-only .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: types
+types: install ## Check the types
+	@$(BIN)/mypy
+
+.PHONY: imports
+imports: install ## Check that imports point downwards only
+	@$(BIN)/lint-imports
+
+.PHONY: spelling
+spelling: install
+	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts backend jobs tests grafana_dashboards $(PROSE)
+
+# Declared but never imported: TensorFlow stands behind keras, psycopg behind SQLAlchemy, tzdata behind
+# zoneinfo. Imported but not declared: parts of Flask and pydantic that come with them.
+.PHONY: dependencies
+dependencies: install
+	@$(BIN)/deptry --no-ansi . \
+		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata,DEP003=werkzeug|markupsafe|pydantic_core' \
+		2> >(grep -v '^Assuming' >&2)
+
+.PHONY: lock
+lock: install ## Pin the dependencies anew: make lock [UPGRADE=--upgrade]
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --extra postgres --group dev $(UPGRADE) \
+		pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove the environment and everything that was derived
+	@rm -rf $(VENV) build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find backend jobs tests -type d -name __pycache__ -prune -exec rm -rf {} +

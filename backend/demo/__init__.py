@@ -1,0 +1,1 @@
+"""Simulated sensors with known faults, and the whole loop run on them."""

@@ -1,0 +1,106 @@
+"""Simulated sensors that go on reporting: points arrive, are scored, and events are told."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from backend.demo.comparison import compare
+from backend.demo.loop import Stage
+from backend.demo.scenario import Fault, Scenario
+from backend.ports import Clock
+from backend.services.drawing import Span
+from backend.services.events import Event, read_events
+
+SPEED = 3600.0
+"""Seconds of the story in a second, until the story has caught up with the present."""
+
+
+class StoryClock:
+    """Stands at the end of the history until begun, then runs fast until it meets the present.
+
+    Args:
+        start: where it stands, UTC nanoseconds.
+        present: the real time, which the story never overtakes.
+        elapsed: monotonic seconds.
+        speed: seconds of the story in a second.
+    """
+
+    def __init__(
+        self,
+        start: int,
+        present: Clock,
+        elapsed: Callable[[], float] = time.monotonic,
+        speed: float = SPEED,
+    ) -> None:
+        self._start = start
+        self._present = present
+        self._elapsed = elapsed
+        self.speed = speed
+        self._begun: float | None = None
+
+    def begin(self) -> None:
+        """Let time run."""
+        self._begun = self._elapsed()
+
+    def now(self) -> int:
+        """UTC nanoseconds of the story."""
+        if self._begun is None:
+            return self._start
+        passed = (self._elapsed() - self._begun) * self.speed
+        return min(self._start + int(passed * 1e9), self._present.now())
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the story has met the present and goes on in real time."""
+        present = self._present.now()  # read first: the story reads it again, a little later
+        return self.now() >= present
+
+
+@dataclass(frozen=True)
+class News:
+    """An event seen for the first time, and the fault behind it, if one was injected there."""
+
+    event: Event
+    fault: Fault | None
+
+
+@dataclass
+class Live:
+    """The story after its history; every `advance` brings it up to a moment."""
+
+    stage: Stage
+    scenario: Scenario
+    _arrived: int = field(init=False)
+    _told: set[str] = field(init=False, default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._arrived = self.scenario.stop
+
+    def advance(self, now: int) -> list[News]:
+        """Let the points up to `now` arrive, score them, and return the events that are new.
+
+        What the pages ask for meanwhile (a retrain, a backfill) is done on the way.
+        """
+        spec = self.scenario.spec
+        now -= now % spec.step
+        if now <= self._arrived:
+            return []
+        rows = self.scenario.rows(self._arrived, now)
+        if len(rows):
+            self.stage.source.write(spec.measurement, [rows])
+        before, self._arrived = self._arrived, now
+        self.stage.scoring.tick(spec.name)
+        self.stage.requests.serve_one("demo")
+        return self._news(before, now)
+
+    def _news(self, start: int, stop: int) -> list[News]:
+        events = read_events(self.stage.results, self.scenario.spec, Span(start, stop))
+        fresh = [event for event in events if event.id not in self._told]
+        self._told |= {event.id for event in fresh}
+        return [News(event, self._behind(event)) for event in fresh]
+
+    def _behind(self, event: Event) -> Fault | None:
+        reach = self.scenario.tolerance
+        faults = self.scenario.faults(event.start - reach, event.start + reach)
+        found = compare(faults, [event], reach).found
+        return found[0][0] if found else None

@@ -1,0 +1,30 @@
+"""Dense autoencoder over the flattened window."""
+
+from itertools import pairwise
+
+from backend.models.layers import FleetDense, Layer, Reshape
+from backend.models.network import Network
+from backend.models.stack import Stack
+from backend.specs import DenseAutoencoderSpec
+
+
+class DenseAutoencoder(Network):
+    """W * F values, `units` down to the bottleneck, mirrored up, W * F values.
+
+    With units (32, 16) and 52 values a window: 52, 32, 16, 32, 52. Hidden layers have the spec's
+    activation, the last layer is linear.
+    """
+
+    def __init__(self, spec: DenseAutoencoderSpec, series: int, channels: int) -> None:
+        super().__init__(spec, _stack(spec, channels), series)
+
+
+def _stack(spec: DenseAutoencoderSpec, channels: int) -> Stack:
+    values = spec.window * channels
+    hidden = [*spec.units, *spec.units[-2::-1]]
+    layers: list[Layer] = [Reshape((values,))]
+    for number, (inputs, units) in enumerate(pairwise([values, *hidden])):
+        layers.append(FleetDense(f"hidden_{number}", inputs, units, spec.activation))
+    layers.append(FleetDense("output", hidden[-1], values, "linear"))
+    layers.append(Reshape((spec.window, channels)))
+    return Stack(spec.window, channels, tuple(layers))

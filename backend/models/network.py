@@ -1,0 +1,135 @@
+"""A fleet of reconstruction networks: `backend.ports.Model` over any stack of layers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.exceptions import ArtifactError, InputError, TrainingFailed
+from backend.models import batches, program, training
+from backend.models.runtime import tf, translated
+from backend.models.stack import Stack
+from backend.ports import Floats, Lesson, LossCurve, Progress
+from backend.specs import NetworkSpec
+
+CHUNK = 1 << 22
+"""Numbers of the widest layer that scoring holds at once (32 MiB in float64)."""
+
+LARGEST = 1e100
+"""Scaled values beyond are cut off when scored, so that a reconstruction is always finite."""
+
+
+class Network:
+    """S networks of one architecture.
+
+    Attributes:
+        window: W.
+        stack: the architecture of each member.
+    """
+
+    def __init__(self, spec: NetworkSpec, stack: Stack, series: int) -> None:
+        self.window = spec.window
+        self.stack = stack
+        self._spec = spec
+        self._series = series
+        seeds = np.random.SeedSequence(spec.seed).spawn(series)
+        first = stack.initial([np.random.default_rng(seed) for seed in seeds])
+        self._take({name: weight.astype(np.float32) for name, weight in first.items()})
+
+    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+        """Train all S members as one program.
+
+        Loss is the mean over present values of each batch, plus `l2` times the squares of all
+        matrices; the curves show it without the latter. A member's weights follow from its own
+        lesson alone, up to rounding. The weights kept are those of its best epoch on the stop
+        windows (of `windows_per_epoch` at most, evenly spread), without any on its training loss.
+
+        Raises:
+            InputError: lessons that do not fit this model.
+            NotEnoughNormalData: a member has no window to train on.
+            TrainingFailed: the losses of some members are not finite; the model stays as it was.
+        """
+        if len(lessons) != self._series:
+            raise InputError(f"{len(lessons)} lessons for a fleet of {self._series}")
+        batches.check(lessons, self.window, self.stack.channels)
+        with translated("training"):
+            course = training.learn(self.stack, self._spec, lessons, progress)
+            if course.failed.any():
+                raise _failure(np.flatnonzero(course.failed).tolist())
+            self._take(course.weights)
+        return course.curves()
+
+    def reconstruct(self, windows: Floats) -> Floats:
+        """(S, N, W, F) scaled windows to their reconstruction, always finite.
+
+        Computed in float64; an absent value (NaN) enters as 0, the middle of the scale.
+
+        Raises:
+            InputError: windows of another shape.
+        """
+        expected = (self._series, windows.shape[1:2], self.window, self.stack.channels)
+        if (
+            windows.ndim != 4
+            or (windows.shape[0], windows.shape[1:2], *windows.shape[2:]) != expected
+        ):
+            raise InputError(
+                f"windows of shape {windows.shape} for a model of"
+                f" ({self._series}, N, {self.window}, {self.stack.channels})"
+            )
+        known = np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
+        run = program.scoring(self.stack)
+        size = max(1, CHUNK // (self._series * self.stack.width))
+        out = np.empty(windows.shape)
+        with translated("scoring"):
+            for start in range(0, windows.shape[1], size):
+                piece = tf.constant(known[:, start : start + size], tf.float64)
+                out[:, start : start + size] = run(self._exact, piece).numpy()
+        return out
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Copies of all weights, float32 with a leading axis of S."""
+        return {name: weight.copy() for name, weight in self._weights.items()}
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Take weights as `weights` gave them.
+
+        Raises:
+            ArtifactError: names or shapes are not those of this model, or values are not finite.
+        """
+        shapes = {name: (self._series, *shape) for name, shape in self.stack.shapes.items()}
+        if wrong := sorted(set(shapes) ^ set(weights)):
+            raise ArtifactError(
+                f"the weights are of another model: {wrong[0]} is"
+                f" {'missing' if wrong[0] in shapes else 'unknown'}; retrain the detector"
+            )
+        for name, shape in shapes.items():
+            _check(name, np.asarray(weights[name]), shape)
+        self._take({name: np.array(weights[name], np.float32) for name in shapes})
+
+    def _take(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Use these weights from now on."""
+        self._weights = weights
+        self._exact = {name: tf.constant(w, tf.float64) for name, w in weights.items()}
+
+
+def _check(name: str, weight: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if weight.shape != shape:
+        raise ArtifactError(
+            f"the weights are of another model: {name} has shape {weight.shape},"
+            f" expected {shape}; retrain the detector"
+        )
+    if not np.issubdtype(weight.dtype, np.floating) or not np.isfinite(weight).all():
+        raise ArtifactError(
+            f"the weights are damaged: {name} holds values that are no numbers;"
+            " restore the artifact or retrain the detector"
+        )
+
+
+def _failure(members: Sequence[int]) -> TrainingFailed:
+    names = ", ".join(map(str, members))
+    return TrainingFailed(
+        f"training failed: the loss of member {names} (counted from 0) is not finite; look for"
+        " extreme values in its normal rows, choose robust scaling or a lower learning_rate",
+        members,
+    )

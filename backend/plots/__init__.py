@@ -1,0 +1,4 @@
+"""Pictures of training, scores and quality.
+
+These modules load matplotlib; who draws only sometimes imports them only then.
+"""

@@ -1,0 +1,21 @@
+import subprocess
+import sys
+from typing import get_args
+
+from backend.models import registry
+from backend.specs import ModelSpec
+
+
+def test_it_knows_every_kind_a_spec_can_name() -> None:
+    union, _ = get_args(ModelSpec)
+    kinds = {spec.model_fields["kind"].default for spec in get_args(union)}
+    assert set(registry.KINDS) == kinds
+
+
+def test_it_does_not_load_tensorflow() -> None:
+    code = (
+        "import sys, backend.models.registry;"
+        "print(sorted({'tensorflow', 'keras'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
