@@ -9,7 +9,7 @@ from typing import Any
 
 from backend.models.registry import build
 from backend.ports import ArtifactStore, Clock, ModelFactory, RecordStore, SeriesStore
-from backend.services.checking import Checking, Places
+from backend.services.checking import Checking
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
@@ -77,7 +77,6 @@ def bootstrap(
     retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
-    places = Places(stores.source, stores.results, stores.artifacts, settings.artifacts)
     return Application(
         settings=settings,
         clock=clock,
@@ -92,7 +91,7 @@ def bootstrap(
         promotion=promoting,
         requests=Requests(records, detectors, retraining, scoring, clock),
         queries=queries,
-        checking=Checking(places, records, detectors, queries, clock),
+        checking=Checking(stores, settings.artifacts, detectors, queries, clock),
     )
 
 

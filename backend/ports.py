@@ -191,8 +191,8 @@ class RecordStore(Protocol):
         """Reserve the next version number of a detector; numbers are never given twice."""
         ...
 
-    def versions(self, detector: str) -> list[Version]:
-        """Versions, newest first."""
+    def versions(self, detector: str, *, limit: int | None = None) -> list[Version]:
+        """Versions, newest first, at most `limit`; each brings its whole training record."""
         ...
 
     def version(self, detector: str, number: int) -> Version:
@@ -289,6 +289,10 @@ class RecordStore(Protocol):
         """Requests, newest first."""
         ...
 
+    def open_requests(self) -> list[Request]:
+        """Every request that waits or is worked on, oldest first."""
+        ...
+
     def close(self) -> None:
         """Release connections."""
         ...
@@ -361,7 +365,7 @@ class Model(Protocol):
         """Train all S members as one program; same lessons and seeds give the same weights.
 
         Raises:
-            NormalcyError: the losses are not finite (the message says which member).
+            TrainingFailed: the losses of some members are not finite; the model stays as it was.
         """
         ...
 

@@ -89,7 +89,7 @@ class Timetable:
         specs = {spec.name: spec for spec in self._work.detectors()}
         for name, before in self._specs.items():
             if specs.get(name) != before:
-                self._drop(name)
+                self._drop(before)
         for name, spec in specs.items():
             if self._specs.get(name) != spec:
                 for entry in detector_entries(self._work, spec):
@@ -136,10 +136,10 @@ class Timetable:
             **first,
         )
 
-    def _drop(self, detector: str) -> None:
-        for job in self._scheduler.get_jobs():
-            if job.id.partition(":")[2] == detector:
-                job.remove()
+    def _drop(self, spec: DetectorSpec) -> None:
+        for entry in detector_entries(self._work, spec):
+            if self._scheduler.get_job(entry.id) is not None:
+                self._scheduler.remove_job(entry.id)
 
     def _run(self, entry: Entry) -> None:
         if self._work.stopping.is_set():

@@ -28,13 +28,13 @@ def serve_request(work: Workplace, kinds: Sequence[str]) -> None:
 
 def _oldest(work: Workplace, kinds: Sequence[str], now: int) -> Request | None:
     """The request that a worker would take: a cheap look each second that wakes nobody."""
-    waiting = [r for r in work.records.requests() if r.kind in kinds and _is_open(r, now)]
-    return min(waiting, key=lambda request: request.id, default=None)
+    free = (r for r in work.records.open_requests() if r.kind in kinds and _is_free(r, now))
+    return next(free, None)
 
 
-def _is_open(request: Request, now: int) -> bool:
+def _is_free(request: Request, now: int) -> bool:
     abandoned = request.deadline is not None and request.deadline <= now
-    return request.state is State.WAITING or (request.state is State.RUNNING and abandoned)
+    return request.state is State.WAITING or abandoned
 
 
 def _limit(work: Workplace, request: Request) -> timedelta:
@@ -50,7 +50,7 @@ def _give_up(work: Workplace, kinds: Sequence[str], message: str) -> None:
 
     While the service stops it is left as it is, and taken up again once its deadline has passed.
     """
-    for request in work.records.requests():
+    for request in work.records.open_requests():
         in_hand = request.state is State.RUNNING and request.worker == work.worker
         if in_hand and request.kind in kinds:
             at = work.clock.now()

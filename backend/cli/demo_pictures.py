@@ -35,12 +35,12 @@ def draw(material: Material, directory: Path) -> list[Path]:
         "channels": lambda: channels_with_events(channels, story),
         "error": lambda: error_over_time(story),
         "reconstruction": lambda: input_against_reconstruction(near_channels, near_story),
-        "contributions": lambda: contributions(story, _numbers(material.contributions)),
         "distribution": lambda: _distribution(material, story),
         "quality": lambda: _quality(material),
     }
-    if "losses" in material.version.training:
-        figures["loss"] = lambda: _loss(material)
+    if len(channels.values) > 1:
+        figures["contributions"] = lambda: contributions(story, _numbers(material.contributions))
+    figures["loss"] = lambda: _loss(material)
     pictures = [style.save(make(), directory / f"{name}.png") for name, make in figures.items()]
     if len(channels.values) == 1:
         pictures.append(_animation(near_channels, near_story, directory / "animation.gif"))
@@ -48,9 +48,8 @@ def draw(material: Material, directory: Path) -> list[Path]:
 
 
 def _loss(material: Material) -> Figure:
-    record = material.version.training
-    loss, val_loss = record["losses"][0], record["val_losses"][0]
-    return loss_curve(loss, val_loss, int(np.nanargmin(val_loss if len(val_loss) else loss)))
+    loss, val_loss = (curve[np.isfinite(curve)].tolist() for curve in material.losses)
+    return loss_curve(loss, val_loss, int(np.argmin(val_loss or loss)))
 
 
 def _distribution(material: Material, story: Story) -> Figure:

@@ -24,7 +24,8 @@ def print_told(told: Told) -> None:
     for event in comparison.false:
         click.echo(f"  false   {_event(event)}")
     click.echo(f"Trained {told.version} and told the story in {told.seconds:.1f} s.")
-    click.echo(f"Pictures: {told.pictures[0].parent}")
+    if told.pictures:
+        click.echo(f"Pictures: {told.pictures[0].parent}")
     for picture in told.pictures:
         click.echo(f"  {picture.name}")
 

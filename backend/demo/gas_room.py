@@ -52,12 +52,13 @@ _A_MONDAY = 4 * DAY * STEP
 
 
 def latest_start(now: int) -> int:
-    """The Monday from which history ends at the last Monday before `now`.
+    """The Monday from which history ends on a Monday one to eight days before `now`.
 
-    Whole weeks make it the same story whenever it is told.
+    Whole weeks make it the same story whenever it is told; the days between are the live part that
+    is played fast.
     """
-    week = WEEK * STEP
-    return now - (now - _A_MONDAY) % week - 4 * week
+    week, yesterday = WEEK * STEP, now - DAY * STEP
+    return yesterday - (yesterday - _A_MONDAY) % week - 4 * week
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from backend import schema
 from backend.demo.comparison import Comparison, compare
 from backend.demo.scenario import Fault, Scenario
@@ -102,6 +104,7 @@ class Material:
         events: what was found.
         version: the model version that found it.
         held_out: (R,) smoothed errors of normal rows that the model had not seen.
+        losses: (2, E) loss of each epoch, in training and on the rows kept for stopping.
         raw, scores, expected, contributions: rows of `[trained, stop)`.
     """
 
@@ -110,6 +113,7 @@ class Material:
     events: tuple[Event, ...]
     version: Version
     held_out: Floats
+    losses: Floats
     raw: Points
     scores: Points
     expected: Points
@@ -187,6 +191,7 @@ def gather(stage: Stage, scenario: Scenario, version: Version) -> Material:
         events=tuple(events),
         version=version,
         held_out=archive["held_out_smoothed"].ravel(),
+        losses=np.stack([archive["loss"][0], archive["val_loss"][0]]),
         raw=stage.source.read(raw)[0],
         scores=_results(stage, scenario, schema.SCORES, schema.SCORE_NUMBERS),
         expected=_results(stage, scenario, schema.EXPECTED, spec.channels),

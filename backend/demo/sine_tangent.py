@@ -56,7 +56,7 @@ class SineTangent:
                 "measurement": "wave",
                 "channels": (CHANNEL,),
                 "every": EVERY,
-                "model": {"kind": "lstm_autoencoder", "window": 15, "units": [16, 4], "epochs": 20},
+                "model": {"kind": "lstm_autoencoder", "window": 15, "units": [16, 4], "epochs": 30},
                 "smoothing": {"span": 3},
                 "write_contributions": True,
             }

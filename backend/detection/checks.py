@@ -18,7 +18,7 @@ REASONS = (REASON_CONSTANT, REASON_FLATLINE, REASON_RANGE, REASON_RATE)
 """In the order in which they explain: the first that fires most is named."""
 
 _SHORTEST_FLATLINE = 6
-LONGEST_FLATLINE = 96
+LONGEST_FLATLINE = 36
 """A channel that rests longer in normal time cannot be told from a stuck one by a short look."""
 _LARGEST = 100.0
 _RESTS = 2.0

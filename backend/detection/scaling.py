@@ -10,7 +10,8 @@ from backend.ports import Floats
 
 Scaling = Literal["minmax", "standard", "robust", "none"]
 
-_IQR_OF_A_NORMAL = 1.349
+# What the distance between two quantiles of a normal distribution is, in standard deviations.
+_QUARTILES_APART, _PERCENTILES_APART = 1.349, 4.653
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ def fit_scaler(values: Floats, mask: NDArray[np.bool_], scaling: Scaling) -> Sca
     Args:
         values: (S, T, F).
         mask: (S, T) rows to learn from; absent values in them are left out.
-        scaling: `minmax`, `standard`, `robust` (median and interquartile range) or `none`.
+        scaling: `minmax`, `standard`, `robust` (median, and the wider of quartiles and outer percentiles) or
+            `none`.
     """
     series, _, channels = values.shape
     center, scale = np.zeros((series, channels)), np.ones((series, channels))
@@ -54,8 +56,11 @@ def _center_and_scale(column: Floats, scaling: Scaling) -> tuple[float, float]:
     elif scaling == "standard":
         center, scale = float(column.mean()), float(column.std())
     else:
-        low, center, high = (float(q) for q in np.quantile(column, (0.25, 0.5, 0.75)))
-        # A channel that rests most of the time (a valve, a counter) has no quartiles apart.
-        scale = (high - low) / _IQR_OF_A_NORMAL or float(column.std())
+        lowest, low, center, high, highest = np.quantile(column, (0.01, 0.25, 0.5, 0.75, 0.99))
+        quartiles, percentiles = high - low, highest - lowest
+        # A channel that rests most of the time (a valve, a set point) has its quartiles close
+        # together: by them alone its other states would lie hundreds of scales away.
+        scale = max(quartiles / _QUARTILES_APART, percentiles / _PERCENTILES_APART)
+        scale = float(scale) or float(column.std())
     tiny = 1e-12 * max(1.0, abs(center))
     return center, scale if scale > tiny else 1.0

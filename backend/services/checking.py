@@ -7,10 +7,11 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
-from backend.ports import ArtifactStore, Clock, Query, RecordStore, SeriesStore
+from backend.ports import Clock, Query, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
 from backend.services.overview import Condition, Overview
 from backend.services.queries import Queries
+from backend.services.stores import Stores
 from backend.specs import DetectorSpec, format_duration, nanoseconds
 
 _SECOND = 1_000_000_000
@@ -31,43 +32,30 @@ class CheckLine:
     detail: str
 
 
-@dataclass(frozen=True)
-class Places:
-    """What is looked at beside the records.
-
-    Attributes:
-        source: where the sensors' values are.
-        results: where scores go.
-        artifacts: the model files.
-        directory: where those lie.
-    """
-
-    source: SeriesStore
-    results: SeriesStore
-    artifacts: ArtifactStore
-    directory: Path
-
-
 class Checking:
     """Looks at everything outside the program, and never stops at the first trouble."""
 
     def __init__(
         self,
-        places: Places,
-        records: RecordStore,
+        stores: Stores,
+        directory: Path,
         detectors: Detectors,
         queries: Queries,
         clock: Clock,
     ) -> None:
-        self._places = places
-        self._records = records
+        """Look at `stores`, whose model files lie in `directory`."""
+        self._source = stores.source
+        self._written = stores.results
+        self._records = stores.records
+        self._files = stores.artifacts
+        self._directory = directory
         self._detectors = detectors
         self._queries = queries
         self._clock = clock
 
     def lines(self) -> list[CheckLine]:
         """Everything, in the order in which one depends on the other."""
-        source = _answers("source", self._places.source)
+        source = _answers("source", self._source)
         records = _answers("records", self._records)
         lines = [source, self._results(), records, self._artifacts()]
         if records.ok:
@@ -75,7 +63,7 @@ class Checking:
         return lines
 
     def _results(self) -> CheckLine:
-        line = _answers("results", self._places.results)
+        line = _answers("results", self._written)
         if not line.ok:
             return line
         return replace(line, detail=f"{line.detail}; the right to write shows with the first score")
@@ -95,11 +83,11 @@ class Checking:
             yield _state(overview)
 
     def _artifacts(self) -> CheckLine:
-        directory = self._places.directory
+        directory = self._directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=directory):
-                count = len(self._places.artifacts.names())
+                count = len(self._files.names())
         except OSError as error:
             detail = f"{directory} cannot be written to ({error.strerror}): see to its owner"
             return CheckLine("model files", False, detail)
@@ -111,7 +99,7 @@ class Checking:
         """Whether the source holds what a detector watches, and lately."""
         what = f"data of {spec.name}"
         try:
-            if missing := _missing(self._places.source, spec):
+            if missing := _missing(self._source, spec):
                 return CheckLine(what, False, missing)
             return self._freshness(what, spec)
         except NormalcyError as error:
@@ -139,7 +127,7 @@ class Checking:
         query = Query(
             spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by, newest=1
         )
-        found = self._places.source.read(query)
+        found = self._source.read(query)
         return max((int(points.times[-1]) for points in found if len(points)), default=None)
 
 

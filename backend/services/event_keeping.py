@@ -1,10 +1,12 @@
 """Keep stored events true to the stored scores, whatever range was scored anew."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from backend.detection.events import find_events
+from backend.detection.grid import floor_to
 from backend.ports import Points, Query, SeriesStore
 from backend.records import SeriesKey, series_key
 from backend.schema import DETECTOR_TAG, EVENT_NUMBERS, EVENT_STRINGS, EVENTS
@@ -16,6 +18,11 @@ _MILLISECOND = 1_000_000
 _LOOK_AT = 50
 """Newest stored events looked through for one that reaches into the range: withdrawn ones stay."""
 
+_READ_ONE_BY_ONE = 16
+"""Up to so many series with an event that reaches further are read apart; beyond, all are."""
+
+Span = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Rescored:
@@ -25,13 +32,13 @@ class Rescored:
         start: first grid point, nanoseconds.
         stop: end of the last bucket.
         live: the end up to which the detector is scored; an event that reaches it may still grow.
-        provisional: names of the versions that were learned without labels.
+        is_provisional: whether the version of that name was learned without labels.
     """
 
     start: int
     stop: int
     live: int
-    provisional: frozenset[str]
+    is_provisional: Callable[[str], bool]
 
 
 def update_events(
@@ -44,10 +51,9 @@ def update_events(
     not every InfluxDB can delete.
     """
     gap = (spec.alarm.merge + spec.alarm.points) * spec.step
-    known = _stored_events(results, spec, done.start - gap, done.stop + gap)
-    start = min([done.start - gap, *(begin for k in known for begin, _ in known[k])])
-    stop = max([done.stop + gap, *(end + gap for k in known for _, end in known[k])])
-    scores = read_scores(results, spec, _FIELDS, start, stop)
+    near = done.start - gap, done.stop + gap
+    known = _stored_events(results, spec, near)
+    scores = _scores_around(results, spec, near, _reaching_out(known, near, gap))
     batches, count = [], 0
     for key in keys:
         fresh = _events_of(spec, key, scores[key], done) if key in scores else []
@@ -64,27 +70,58 @@ def update_events(
     return count
 
 
+def _reaching_out(
+    known: Mapping[SeriesKey, Sequence[Span]], near: Span, gap: int
+) -> dict[SeriesKey, Span]:
+    """The ranges of series whose stored events reach out of `near`."""
+    found = {}
+    for key, events in known.items():
+        start = min(near[0], *(begin for begin, _ in events))
+        stop = max(near[1], *(end + gap for _, end in events))
+        if (start, stop) != near:
+            found[key] = start, stop
+    return found
+
+
+def _scores_around(
+    results: SeriesStore, spec: DetectorSpec, near: Span, wider: Mapping[SeriesKey, Span]
+) -> dict[SeriesKey, Points]:
+    """Scores of `near`, and of a few series more: one event of weeks is no reason to read all."""
+    if len(wider) > _READ_ONE_BY_ONE:
+        starts, stops = zip(*wider.values(), strict=True)
+        return read_scores(results, spec, _FIELDS, (min(starts), max(stops)))
+    scores = read_scores(results, spec, _FIELDS, near)
+    for key, span in wider.items():
+        own = read_scores(results, spec, _FIELDS, span, key)
+        scores |= {key: own[key]} if key in own else {}
+    return scores
+
+
 def _stored_events(
-    results: SeriesStore, spec: DetectorSpec, start: int, stop: int
-) -> dict[SeriesKey, list[tuple[int, int]]]:
-    """Valid events that touch `[start, stop)`, by series: those inside, and one reaching in."""
+    results: SeriesStore, spec: DetectorSpec, near: Span
+) -> dict[SeriesKey, list[Span]]:
+    """Valid events that touch a range, by series, and those that were left open before it.
+
+    An outage longer than `catch_up` leaves an open event behind that no later range touches.
+    """
     where = {DETECTOR_TAG: spec.name}
-    wanted = ("stop_ms", "valid")
-    inside = results.read(Query(EVENTS, wanted, start, stop, where, spec.group_by))
-    before = results.read(Query(EVENTS, wanted, 0, start, where, spec.group_by, newest=_LOOK_AT))
-    found: dict[SeriesKey, list[tuple[int, int]]] = {}
+    wanted = ("stop_ms", "valid", "open")
+    inside = results.read(Query(EVENTS, wanted, *near, where, spec.group_by))
+    before = results.read(Query(EVENTS, wanted, 0, near[0], where, spec.group_by, newest=_LOOK_AT))
+    found: dict[SeriesKey, list[Span]] = {}
     for part in [*before, *inside]:
-        valid = part.fields["valid"].astype(np.float64) > 0.5
-        ends = part.fields["stop_ms"].astype(np.float64)
-        for begin, end, counts in zip(part.times.tolist(), ends.tolist(), valid, strict=True):
-            if counts and int(end) * _MILLISECOND >= start:
-                found.setdefault(series_key(part.tags), []).append((begin, int(end) * _MILLISECOND))
+        stop_ms, valid, still_open = (part.fields[name].astype(np.float64) for name in wanted)
+        ends = np.nan_to_num(stop_ms).astype(np.int64) * _MILLISECOND
+        wanted_rows = (valid > 0.5) & ((ends >= near[0]) | (still_open > 0.5))
+        spans = zip(part.times[wanted_rows].tolist(), ends[wanted_rows].tolist(), strict=True)
+        if events := list(spans):
+            found.setdefault(series_key(part.tags), []).extend(events)
     return found
 
 
 def _events_of(spec: DetectorSpec, key: SeriesKey, scores: Points, done: Rescored) -> list[Points]:
     """All events in the stored scores of one series, as rows to write."""
-    start = int(scores.times[0])
+    start = floor_to(int(scores.times[0]), spec.step)
     index = (scores.times - start) // spec.step
     score, judged = np.zeros(int(index[-1]) + 1), np.zeros(int(index[-1]) + 1, dtype=bool)
     score[index] = np.nan_to_num(scores.fields["score"].astype(np.float64))
@@ -100,7 +137,7 @@ def _events_of(spec: DetectorSpec, key: SeriesKey, scores: Points, done: Rescore
             "peak_score": event.peak_score,
             "open": float(end + spec.alarm.merge * spec.step >= done.live),
             "valid": 1.0,
-            "provisional": float(words["model"] in done.provisional),
+            "provisional": float(done.is_provisional(words["model"])),
             **words,
         }
         found.append(one_point(result_tags(spec.name, key), begin, values))

@@ -1,16 +1,22 @@
 """An operator says what a range was: normal, an anomaly, or not to be looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from backend.exceptions import LabelError, NotFound
 from backend.ports import Clock, RecordStore
-from backend.records import Label, LabelDraft
+from backend.records import Label, LabelDraft, LabelKind
 from backend.services.detectors import Detectors
 from backend.specs import DetectorSpec
 
 _HOUR = 3_600_000_000_000
-_OPPOSITES = {"normal": "anomaly", "anomaly": "normal"}
+_OPPOSITES = {
+    LabelKind.NORMAL: LabelKind.ANOMALY,
+    LabelKind.ANOMALY: LabelKind.NORMAL,
+}
+
+_Place = tuple[object, ...]
+"""Detector, range and tags: what a label speaks for."""
 
 
 class Labelling:
@@ -43,12 +49,13 @@ class Labelling:
         """Add labels, all or none."""
         self._bring_in_configured()
         now = self._clock.now()
-        known = self._records.labels()
+        said = {(label.kind, _place(label)): label for label in self._records.labels()}
         labels: list[Label] = []
         for draft in drafts:
             _check(draft, self._detectors.get(draft.detector), now)
             label = Label(0, **vars(draft), source=source, created_by=by, created_at=now)
-            _refuse_contradiction(label, [*known, *labels])
+            _refuse_contradiction(label, said)
+            said[label.kind, _place(label)] = label
             labels.append(label)
         return self._records.add_labels(labels)
 
@@ -79,12 +86,17 @@ class Labelling:
         none, takes nothing away from them.
         """
         wanted = {_identity(draft): draft for draft in drafts}
-        present = {
-            _identity(label): label
-            for label in self._records.labels()
-            if label.source == "yaml" and self._detectors.is_configured(label.detector)
-        }
-        self._forget([label.id for key, label in present.items() if key not in wanted])
+        present: set[tuple[object, ...]] = set()
+        too_many = []
+        for label in self._records.labels():
+            if label.source != "yaml" or not self._detectors.is_configured(label.detector):
+                continue
+            # Processes that start at the same moment may each have brought the same label in.
+            if (key := _identity(label)) in wanted and key not in present:
+                present.add(key)
+            else:
+                too_many.append(label.id)
+        self._forget(too_many)
         if fresh := [draft for key, draft in wanted.items() if key not in present]:
             self.add_all(fresh, source="yaml", by="normalcy.yaml")
 
@@ -96,7 +108,8 @@ class Labelling:
         except NotFound:
             # Another process read the same configuration a moment earlier: some are gone already.
             left = {label.id for label in self._records.labels()} & set(ids)
-            self.remove(sorted(left), by="normalcy.yaml") if left else None
+            if left:
+                self.remove(sorted(left), by="normalcy.yaml")
 
 
 def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
@@ -119,14 +132,14 @@ def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
         )
 
 
-def _refuse_contradiction(label: Label, others: Sequence[Label]) -> None:
+def _refuse_contradiction(label: Label, said: Mapping[tuple[LabelKind, _Place], Label]) -> None:
     opposite = _OPPOSITES.get(label.kind)
-    for other in others:
-        if other.kind == opposite and _place(other) == _place(label):
-            raise LabelError(
-                f"{_text(label.start)} to {_text(label.stop)} is labelled {other.kind} already "
-                f"({_which(other)}): remove that label first."
-            )
+    if opposite is None or (other := said.get((opposite, _place(label)))) is None:
+        return
+    raise LabelError(
+        f"{_text(label.start)} to {_text(label.stop)} is labelled {other.kind} already "
+        f"({_which(other)}): remove that label first."
+    )
 
 
 def _which(label: Label) -> str:
@@ -135,7 +148,7 @@ def _which(label: Label) -> str:
     return f"label {label.id} by {label.created_by or 'unknown'}"
 
 
-def _place(label: Label | LabelDraft) -> tuple[object, ...]:
+def _place(label: Label | LabelDraft) -> _Place:
     return label.detector, label.start, label.stop, tuple(sorted(label.tags.items()))
 
 

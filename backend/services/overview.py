@@ -47,10 +47,10 @@ class Results:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What the records say of a detector."""
+    """What the records say of a detector: its newest version, the one that serves, and progress."""
 
-    versions: Sequence[Version]
-    champion: int | None
+    newest: Version | None
+    champion: Version | None
     runs: Sequence[Run]
     watermarks: Mapping[SeriesKey, int]
     set_aside: Sequence[SetAside]
@@ -91,8 +91,8 @@ def overview(spec: DetectorSpec, known: Remembered, results: Results, now: int) 
         why=why,
         score=max((score for score, _ in results.scores.values()), default=None),
         scored_to=max(marks.values(), default=None),
-        trained_at=known.versions[0].created_at if known.versions else None,
-        champion=known.champion,
+        trained_at=known.newest.created_at if known.newest else None,
+        champion=known.champion.number if known.champion else None,
         coverage=results.coverage,
         open_events=results.open_events,
         series=len(set(marks) | {one.series for one in aside}),
@@ -115,22 +115,18 @@ def _condition(
     if why := _blind(spec, known, results, now):
         return Condition.BLIND, why
     alarms = sorted(key for key, (_, alarm) in results.scores.items() if alarm)
-    if _is_provisional(known):
+    if known.champion.provisional:
         return Condition.LEARNING, "The model was learned without labels and raises no alarm yet."
     if results.open_events or alarms:
         return Condition.ANOMALOUS, ", ".join(key for key in alarms if key)
     return Condition.NORMAL, ""
 
 
-def _is_provisional(known: Remembered) -> bool:
-    return any(v.provisional for v in known.versions if v.number == known.champion)
-
-
 def _without_model(known: Remembered) -> tuple[Condition, str]:
     retrains = [run for run in known.runs if run.kind == "retrain"]
     if any(run.state is State.RUNNING for run in retrains):
         return Condition.LEARNING, "The first model is being trained."
-    if known.versions:
+    if known.newest:
         return Condition.NO_MODEL, "A model waits for its promotion."
     if retrains and retrains[0].state is State.FAILED:
         return Condition.NO_MODEL, retrains[0].message

@@ -1,6 +1,6 @@
 """A version begins to serve, or the one before it comes back."""
 
-from backend.detection.grid import last_closed
+from backend.detection.grid import floor_to, last_closed
 from backend.exceptions import Conflict
 from backend.ports import Clock, RecordStore
 from backend.records import Promotion
@@ -49,6 +49,5 @@ class Promoting:
     def _from(self, spec: DetectorSpec, now: int, *, first: bool) -> int:
         closed = last_closed(now, spec.step, nanoseconds(spec.delay))
         if first:
-            back = closed - nanoseconds(spec.schedule.catch_up)
-            return back - back % spec.step
+            return floor_to(closed - nanoseconds(spec.schedule.catch_up), spec.step)
         return max(self._records.watermarks(spec.name).values(), default=closed)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from backend import schema
 from backend.exceptions import StoreError
 from backend.ports import Clock, Query, RecordStore, SeriesStore
-from backend.records import Label, Request, Run, SeriesKey, Version
+from backend.records import Label, Promotion, Request, Run, SeriesKey, Version
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
 from backend.services.drawing import Drawing, Span, draw_chosen
@@ -207,13 +207,23 @@ class Queries:
 
     def _remembered(self, detector: str) -> Remembered:
         promotions = self._records.promotions(detector)
+        newest_version = next(iter(self._records.versions(detector, limit=1)), None)
         return Remembered(
-            versions=self._records.versions(detector),
-            champion=promotions[-1].number if promotions else None,
+            newest=newest_version,
+            champion=self._champion(promotions, newest_version),
             runs=self._records.runs(detector, limit=50),
             watermarks=self._records.watermarks(detector),
             set_aside=self._records.series_set_aside(detector),
         )
+
+
+    def _champion(self, promotions: Sequence[Promotion], newest: Version | None) -> Version | None:
+        if not promotions:
+            return None
+        last = promotions[-1]
+        if newest is not None and newest.number == last.number:
+            return newest
+        return self._records.version(last.detector, last.number)
 
 
 def _ping(name: str, store: SeriesStore | RecordStore) -> Part:

@@ -1,13 +1,14 @@
 """A detector's series from the source, on its grid."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.grid import Rows, inside, to_rows, touching
-from backend.ports import Floats, Points, Query, SeriesStore
-from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
+from backend.ports import Floats, Points, Query, SeriesStore, Times
+from backend.records import Label, LabelKind, SeriesKey, parse_series_key
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
@@ -31,6 +32,20 @@ def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:
         if key in place:
             values[s] = rows.values[place[key]]
     return Rows(tuple(keys), rows.times, rows.step, values)
+
+
+def filled_from(rows: Rows, archive: Rows) -> Rows:
+    """The rows with what is absent taken from an archive: retention takes nothing away."""
+    own, kept = np.flatnonzero(_is_time(rows.times)), np.flatnonzero(_is_time(archive.times))
+    _, here, there = np.intersect1d(rows.times[own], archive.times[kept], return_indices=True)
+    here, there = own[here], kept[there]
+    place = {key: s for s, key in enumerate(archive.keys)}
+    values = rows.values.copy()
+    for s, key in enumerate(rows.keys):
+        if key in place:
+            gone = ~np.isfinite(values[s, here]).any(axis=1)
+            values[s, here[gone]] = archive.values[place[key], there[gone]]
+    return replace(rows, values=values)
 
 
 def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
@@ -83,9 +98,9 @@ def merged(parts: Sequence[tuple[int, int]], apart: int = 0) -> list[tuple[int, 
     return result
 
 
-def keys_of(points: Sequence[Points]) -> list[SeriesKey]:
-    """The series that have rows."""
-    return [series_key(part.tags) for part in points]
+def _is_time(times: Times) -> Mask:
+    """(T,) rows that are not mere distance between ranges: those repeat the time before them."""
+    return np.concatenate(([True], np.diff(times) > 0))
 
 
 def _unfit(rows: Rows, labels: Sequence[Label]) -> Mask:

@@ -79,10 +79,15 @@ def _single(value: Any) -> Floats | Strings:
 
 
 def read_scores(
-    results: SeriesStore, spec: DetectorSpec, fields: tuple[str, ...], start: int, stop: int
+    results: SeriesStore,
+    spec: DetectorSpec,
+    fields: tuple[str, ...],
+    span: tuple[int, int],
+    key: SeriesKey | None = None,
 ) -> dict[SeriesKey, Points]:
-    """Stored score rows by series."""
-    query = Query(SCORES, fields, start, stop, {DETECTOR_TAG: spec.name}, spec.group_by)
+    """Stored score rows by series; with `key` no more than it takes to have those of that one."""
+    where = {DETECTOR_TAG: spec.name} if key is None else result_tags(spec.name, key)
+    query = Query(SCORES, fields, *span, where, spec.group_by)
     return {series_key(part.tags): part for part in results.read(query)}
 
 
@@ -92,7 +97,8 @@ def alarm_state_before(
     """What the alarm remembers, from the rows stored just before `start`."""
     state = AlarmState.off(len(keys))
     points = spec.alarm.points
-    stored = read_scores(results, spec, ("flag", "alarm"), start - points * spec.step, start)
+    span = start - points * spec.step, start
+    stored = read_scores(results, spec, ("flag", "alarm"), span)
     for s, key in enumerate(keys):
         if key not in stored:
             continue
@@ -105,7 +111,8 @@ def alarm_state_before(
 
 def _on_grid(points: Points, field: str, stop: int, step: int, count: int) -> NDArray[np.float64]:
     values = np.zeros(count)
-    index = count - (stop - points.times) // step
+    # Rows of a version with another grid may lie between the points of this one.
+    index = (points.times - (stop - count * step)) // step
     values[index] = np.nan_to_num(points.fields[field].astype(np.float64))
     return values
 

@@ -16,13 +16,14 @@ from backend.detection.smoothing import ewma_kernel
 from backend.detection.training import Mask, Training, fit
 from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
 from backend.ports import Clock, ModelFactory, Progress
-from backend.records import Label, LabelKind, SeriesKey, SetAside, Verdict, Version
+from backend.records import Label, LabelKind, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
 from backend.services.reading import (
     aligned,
+    filled_from,
     labelled_normal,
     merged,
     ranges,
@@ -78,7 +79,7 @@ class Retraining:
         self._clock = clock
 
     def run(self, detector: str, progress: Progress = lambda share, words: None) -> Version:
-        """Train a detector anew.
+        """Train a detector anew, or finish what a run that was cut off left to do.
 
         Without any normal label it learns, robustly, from recent data; such a version is
         provisional: its flags are written, its alarms are silent.
@@ -89,28 +90,15 @@ class Retraining:
             NotEnoughNormalData: no series has enough to learn from; the message says which and why.
         """
         spec = self._detectors.get(detector)
-        began = time.monotonic()
+        left = self._left_behind(detector)
         with recorded(self._records, self._clock, "retrain", detector) as details:
             labels = tuple(self._labelling.list(detector))
             details["basis"] = basis_hash(spec, labels)
-            progress(0.0, "reading")
-            lessons = self._lessons(spec, labels)
-            outcome = fit(
-                spec,
-                lessons.rows,
-                lessons.normal,
-                self._make_model,
-                labelled=lessons.labelled,
-                progress=progress,
-            )
-            self._set_aside(spec, lessons.rows.keys, outcome.rejected)
-            if outcome.fitted is None or outcome.training is None:
-                raise NotEnoughNormalData(_why_nothing(detector, outcome.rejected))
-            seconds = time.monotonic() - began
-            version = self._store(
-                lessons, outcome.fitted, outcome.training, outcome.rejected, seconds
-            )
-            details.update(version=version.number, seconds=round(seconds, 3))
+            if left is not None and _outdated(left, spec, labels, self._clock.now()) is None:
+                version = self._bring_in(spec, left)
+            else:
+                version = self._train(spec, labels, progress)
+            details.update(version=version.number, seconds=version.training["seconds"])
         return version
 
     def due(self, detector: str, now: int) -> str | None:
@@ -125,17 +113,23 @@ class Retraining:
         return None if reason and self._failed_lately(spec, present, now) else reason
 
     def _reason(self, spec: DetectorSpec, labels: Sequence[Label], now: int) -> str | None:
-        versions = self._records.versions(spec.name)
-        if not versions:
+        newest = next(iter(self._records.versions(spec.name, limit=1)), None)
+        if newest is None:
             return "there is no model yet"
-        newest = versions[0]
-        if newest.label_hash != label_hash(labels):
-            return "labels changed"
-        if _learned(newest.spec) != _learned(spec.plain()):
-            return "the detector's definition changed"
-        if newest.provisional and now - newest.created_at > _DAY:
-            return "the model is provisional and a day old"
+        if reason := _outdated(newest, spec, labels, now):
+            return reason
+        if self._left_behind(spec.name):
+            return "the last training was cut off before its version was brought in"
         return None
+
+    def _left_behind(self, detector: str) -> Version | None:
+        """The newest version, if the run that made it ended before all was done for it."""
+        trainings = (run for run in self._records.runs(detector) if run.kind == "retrain")
+        last = next(trainings, None)
+        if last is None or last.state not in (State.INTERRUPTED, State.FAILED):
+            return None
+        made = self._records.versions(detector, limit=1)
+        return made[0] if made and made[0].created_at >= last.started_at else None
 
     def _failed_lately(self, spec: DetectorSpec, labels: Sequence[Label], now: int) -> bool:
         """Whether the same training failed within the last hour: new data may make it succeed."""
@@ -148,6 +142,25 @@ class Retraining:
             for run in self._records.runs(spec.name, limit=20)
         )
 
+    def _train(self, spec: DetectorSpec, labels: tuple[Label, ...], progress: Progress) -> Version:
+        began = time.monotonic()
+        progress(0.0, "reading")
+        lessons = self._lessons(spec, labels)
+        outcome = fit(
+            spec,
+            lessons.rows,
+            lessons.normal,
+            self._make_model,
+            labelled=lessons.labelled,
+            progress=progress,
+        )
+        self._set_aside(spec, lessons.rows.keys, outcome.rejected)
+        if outcome.fitted is None or outcome.training is None:
+            raise NotEnoughNormalData(_why_nothing(spec.name, outcome.rejected))
+        seconds = time.monotonic() - began
+        version = self._store(lessons, outcome.fitted, outcome.training, outcome.rejected, seconds)
+        return self._bring_in(spec, version)
+
     # -- reading -----------------------------------------------------------------------------------
 
     def _lessons(self, spec: DetectorSpec, labels: tuple[Label, ...]) -> _Lessons:
@@ -155,7 +168,7 @@ class Retraining:
         wanted = spoken or [self._recent(spec)]
         step = spec.step
         parts = merged([(ceil_to(a, step), floor_to(b, step)) for a, b in wanted if b - a >= step])
-        rows = self._archived(spec, self._read(spec, [part for part in parts if part[0] < part[1]]))
+        rows = self._read(spec, [part for part in parts if part[0] < part[1]])
         if not rows.keys or not np.isfinite(rows.values).any():
             raise NoData(_nothing_read(spec, labelled=bool(spoken)))
         normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
@@ -167,20 +180,20 @@ class Retraining:
 
     def _read(self, spec: DetectorSpec, parts: Sequence[tuple[int, int]]) -> Rows:
         """The ranges one after the other, far enough apart that nothing reaches across."""
-        found = [read_rows(self._source, spec, start, stop) for start, stop in parts]
-        keys = sorted({key for rows in found for key in rows.keys} | self._archived_keys(spec))
-        apart = spec.model.window + len(ewma_kernel(spec.smoothing.span)) + spec.max_gap + 1
-        if not found:
+        if not parts:
             empty = np.empty((0, 0, len(spec.inputs)))
             return Rows((), np.empty(0, dtype=np.int64), spec.step, empty)
-        return join([aligned(rows, keys) for rows in found], apart)
-
-    def _archived_keys(self, spec: DetectorSpec) -> set[SeriesKey]:
+        found = [read_rows(self._source, spec, start, stop) for start, stop in parts]
         archive = self._archive(spec)
-        return set(archive[0]) if archive else set()
+        keys = sorted({key for rows in [*found, *archive] for key in rows.keys})
+        apart = spec.model.window + len(ewma_kernel(spec.smoothing.span)) + spec.max_gap + 1
+        rows = join([aligned(rows, keys) for rows in found], apart)
+        for old in archive:
+            rows = filled_from(rows, old)
+        return rows
 
-    def _archive(self, spec: DetectorSpec) -> tuple[list[SeriesKey], Mapping[str, Any]] | None:
-        """The normal rows that the newest comparable version was trained on."""
+    def _archive(self, spec: DetectorSpec) -> list[Rows]:
+        """The normal rows that the newest comparable version was trained on; none, or one."""
         for version in self._records.versions(spec.name):
             same = ("measurement", "channels", "context", "where", "group_by", "every")
             if any(version.spec.get(key) != spec.plain()[key] for key in same):
@@ -191,23 +204,9 @@ class Retraining:
                 # A damaged old version must not keep a new one from being made.
                 log.warning("The archive of %s cannot be used: %s", version.name, error)
                 continue
-            return list(version.training["series"]), read_archive(files)
-        return None
-
-    def _archived(self, spec: DetectorSpec, rows: Rows) -> Rows:
-        """Fill in from the archive what the source no longer has: retention takes nothing away."""
-        archive = self._archive(spec)
-        if archive is None or not rows.keys:
-            return rows
-        keys, arrays = archive
-        place = {int(t): i for i, t in enumerate(arrays["times"])}
-        here = np.array([place.get(int(t), -1) for t in rows.times])
-        values = rows.values.copy()
-        for s, key in enumerate(rows.keys):
-            gone = ~np.isfinite(values[s]).any(axis=1) & (here >= 0) & _first_of(rows.times)
-            if key in keys and gone.any():
-                values[s, gone] = arrays["values"][keys.index(key), here[gone]]
-        return replace(rows, values=values)
+            kept, keys = read_archive(files), tuple(version.training["series"])
+            return [Rows(keys, kept["times"], spec.step, kept["values"])]
+        return []
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -219,13 +218,16 @@ class Retraining:
         rejected: Mapping[SeriesKey, str],
         seconds: float,
     ) -> Version:
-        """Files first, then the record, then the promotion: a crash in between leaves no trace."""
+        """Files first, then the record: a version that is on record can always be read.
+
+        A crash in between leaves files that nothing refers to, and a number that is never used.
+        """
         spec, now = lessons.spec, self._clock.now()
         kept = aligned(lessons.rows, fitted.keys)
         number = self._records.next_number(spec.name)
         artifact = f"{spec.name}/{number}"
         self._artifacts.save(artifact, to_files(fitted, training, kept))
-        version = self._records.add_version(
+        return self._records.add_version(
             Version(
                 detector=spec.name,
                 number=number,
@@ -244,8 +246,14 @@ class Retraining:
                 },
             )
         )
+
+    def _bring_in(self, spec: DetectorSpec, version: Version) -> Version:
+        """Let a version on record serve where it should, and write how its training went.
+
+        Both may be done again: a crash in between is made good by the next run.
+        """
         verdict = self._decide(spec, version)
-        self._write_training(spec, version, verdict, now)
+        self._write_training(spec, version, verdict)
         return replace(version, verdict=verdict)
 
     def _decide(self, spec: DetectorSpec, version: Version) -> Verdict:
@@ -254,6 +262,8 @@ class Retraining:
         The first version always serves; a champion that learned from labels is not given up for a
         version that learned without.
         """
+        if version.verdict is not Verdict.CHALLENGER:
+            return version.verdict  # decided before a crash
         made = self._records.promotions(spec.name)
         if made and (spec.promote == "review" or self._steps_back(made[-1].number, version)):
             return Verdict.CHALLENGER
@@ -264,9 +274,7 @@ class Retraining:
         serving = self._records.version(version.detector, champion)
         return version.provisional and not serving.provisional
 
-    def _write_training(
-        self, spec: DetectorSpec, version: Version, verdict: Verdict, now: int
-    ) -> None:
+    def _write_training(self, spec: DetectorSpec, version: Version, verdict: Verdict) -> None:
         series = version.training["series"].values()
         losses = [entry["loss"] for entry in series]
         held_out = [entry["val_loss"] for entry in series if entry["val_loss"] is not None]
@@ -281,18 +289,31 @@ class Retraining:
             "model": version.name,
             "verdict": str(verdict),
         }
-        self._results.write(TRAINING, [one_point({DETECTOR_TAG: spec.name}, now, values)])
+        tags = {DETECTOR_TAG: spec.name}
+        self._results.write(TRAINING, [one_point(tags, version.created_at, values)])
 
     def _set_aside(
         self, spec: DetectorSpec, keys: Sequence[SeriesKey], rejected: Mapping[SeriesKey, str]
     ) -> None:
         now = self._clock.now()
-        for key in keys:
-            if key in rejected:
-                aside = SetAside(spec.name, key, rejected[key], now, now + _RETRY_NS)
-                self._records.set_aside(aside)
-            else:
-                self._records.readmit(spec.name, key)
+        for key, reason in rejected.items():
+            self._records.set_aside(SetAside(spec.name, key, reason, now, now + _RETRY_NS))
+        aside = {one.series for one in self._records.series_set_aside(spec.name)}
+        for key in aside & set(keys) - set(rejected):
+            self._records.readmit(spec.name, key)
+
+
+def _outdated(
+    version: Version, spec: DetectorSpec, labels: Sequence[Label], now: int
+) -> str | None:
+    """Why a version is no longer what a training would aim at."""
+    if version.label_hash != label_hash(labels):
+        return "labels changed"
+    if _learned(version.spec) != _learned(spec.plain()):
+        return "the detector's definition changed"
+    if version.provisional and now - version.created_at > _DAY:
+        return "the model is provisional and a day old"
+    return None
 
 
 def label_hash(labels: Sequence[Label]) -> str:
@@ -325,11 +346,6 @@ def _data_hash(rows: Rows, normal: Mask) -> str:
     for array in (rows.times, normal, rows.values):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _first_of(times: np.ndarray[Any, np.dtype[np.int64]]) -> Mask:
-    """Rows that are not mere distance between ranges: those repeat the time before them."""
-    return np.concatenate(([True], np.diff(times) > 0))
 
 
 def _nothing_read(spec: DetectorSpec, *, labelled: bool) -> str:

@@ -32,7 +32,9 @@ from backend.services.stores import Stores
 from backend.specs import DetectorSpec, nanoseconds
 
 _PART = 5_000
-"""Grid points scored and written at once: bounds memory and what a crash has to do again."""
+"""Most grid points scored and written at once: bounds what a crash has to do again."""
+_NUMBERS = 8_000_000
+"""Most numbers of a fleet read at once: bounds memory, however many series there are."""
 _RETRY_NS = 3_600_000_000_000
 _NOT_DUE = (REASON_OFF, REASON_SETTLING, REASON_EXCLUDED)
 
@@ -77,7 +79,6 @@ class _Task:
 
     spec: DetectorSpec
     labels: tuple[Label, ...]
-    provisional: frozenset[str]
     live: int
     new_from: int
 
@@ -113,14 +114,15 @@ class Scoring:
         promotions = self._records.promotions(detector)
         if not promotions:
             return ScoringReport(detector, closed, closed, note="no model serves yet")
-        done = self._scored_until(spec, promotions)
-        oldest = closed - nanoseconds(spec.schedule.catch_up)
-        late = nanoseconds(spec.schedule.lateness)
-        start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
-        turns = [_Part(*turn) for turn in shifts(promotions, start, closed)]
         with failures_recorded(self._records, self._clock, "score", detector):
-            report = self._run(spec, turns, max(done, start), forward=True)
-            if done < closed:
+            done = self._scored_until(detector, promotions[-1])
+            oldest = closed - nanoseconds(spec.schedule.catch_up)
+            late = nanoseconds(spec.schedule.lateness)
+            start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
+            turns = [_Part(*turn) for turn in shifts(promotions, start, closed)]
+            task = self._task(spec, live=max(closed, done), new_from=max(done, start))
+            report = self._run(task, turns, forward=True)
+            if report.stop > done:
                 self._cover(spec, report, now)
         return report
 
@@ -150,52 +152,55 @@ class Scoring:
             raise NotFound(f"No model of {detector!r} serves yet: retrain it first.")
         turn = _Part(promotions[-1].number, start, stop)
         with recorded(self._records, self._clock, "backfill", detector) as details:
-            report = self._run(spec, [turn], start, progress=progress)
+            done = self._scored_until(detector, promotions[-1])
+            task = self._task(spec, live=max(stop, done), new_from=start)
+            report = self._run(task, [turn], progress=progress)
             details.update(report.plain())
         return report
 
     # -- one run -----------------------------------------------------------------------------------
 
-    def _scored_until(self, spec: DetectorSpec, promotions: Sequence[Promotion]) -> int:
+    def _scored_until(self, detector: str, serving: Promotion) -> int:
         """How far every series of the serving version is scored."""
-        last = promotions[-1]
-        served = self._records.version(spec.name, last.number).training["series"]
-        marks = self._records.watermarks(spec.name)
-        return min((marks[key] for key in served if key in marks), default=last.serves_from)
+        _, fitted = self._served.load(detector, serving.number)
+        marks = self._records.watermarks(detector)
+        known = (marks[key] for key in fitted.keys if key in marks)
+        return min(known, default=serving.serves_from)
+
+    def _task(self, spec: DetectorSpec, *, live: int, new_from: int) -> _Task:
+        return _Task(spec, tuple(self._labelling.list(spec.name)), live, new_from)
 
     def _run(
         self,
-        spec: DetectorSpec,
+        task: _Task,
         turns: Sequence[_Part],
-        new_from: int,
         *,
         forward: bool = False,
         progress: Progress = lambda share, words: None,
     ) -> ScoringReport:
         """Score the turns in order; `forward` moves the watermarks along."""
-        parts = [part for turn in turns for part in _cut(turn, _PART * spec.step)]
-        end = parts[-1].stop if parts else new_from
-        total = ScoringReport(spec.name, parts[0].start if parts else end, end)
-        task = self._task(spec, end, new_from)
+        detector = task.spec.name
+        parts = [part for turn in turns for part in self._cut(detector, turn)]
+        end = parts[-1].stop if parts else task.new_from
+        total = ScoringReport(detector, parts[0].start if parts else end, end)
         for index, part in enumerate(parts):
-            version, fitted = self._served.load(spec.name, part.number)
+            version, fitted = self._served.load(detector, part.number)
             total = _add(total, self._score_part(task, part, version, fitted))
             if forward:
-                marks = dict.fromkeys(fitted.keys, part.stop)
-                self._records.set_watermarks(spec.name, marks)
+                self._records.set_watermarks(detector, dict.fromkeys(fitted.keys, part.stop))
             progress((index + 1) / len(parts), "scoring")
         return total
 
-    def _task(self, spec: DetectorSpec, end: int, new_from: int) -> _Task:
-        done = self._scored_until(spec, self._records.promotions(spec.name))
-        versions = self._records.versions(spec.name)
-        return _Task(
-            spec=spec,
-            labels=tuple(self._labelling.list(spec.name)),
-            provisional=frozenset(v.name for v in versions if v.provisional),
-            live=max(end, done),
-            new_from=new_from,
-        )
+    def _cut(self, detector: str, turn: _Part) -> list[_Part]:
+        """A turn in pieces, on the version's own grid: the detector's may be another by now."""
+        _, fitted = self._served.load(detector, turn.number)
+        step = fitted.spec.step
+        start, stop = ceil_to(turn.start, step), floor_to(turn.stop, step)
+        length = _piece(fitted) * step
+        return [
+            _Part(turn.number, begin, min(begin + length, stop))
+            for begin in range(start, stop, length)
+        ]
 
     def _score_part(
         self, task: _Task, part: _Part, version: Version, fitted: Fitted
@@ -212,7 +217,7 @@ class Scoring:
             alarm=alarm_state_before(self._results, then, fitted.keys, part.start),
         )
         self._write(task.spec, then, scored, version)
-        done = Rescored(part.start, part.stop, task.live, task.provisional)
+        done = Rescored(part.start, part.stop, task.live, self._served.is_provisional)
         events = update_events(self._results, then, fitted.keys, done)
         aside = self._without_model(task.spec, found.keys, fitted.keys)
         return _report(task, part, scored, events, aside)
@@ -250,9 +255,10 @@ class Scoring:
         self._results.write(COVERAGE, [one_point(tags, report.stop - spec.step, values)])
 
 
-def _cut(turn: _Part, length: int) -> list[_Part]:
-    starts = range(turn.start, turn.stop, length)
-    return [_Part(turn.number, a, min(a + length, turn.stop)) for a in starts]
+def _piece(fitted: Fitted) -> int:
+    """Grid points scored at once; never so few that most of what is read is only looked back at."""
+    row = len(fitted.keys) * len(fitted.spec.inputs)
+    return max(fitted.lookback, min(_PART, _NUMBERS // row))
 
 
 def _report(

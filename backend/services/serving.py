@@ -4,15 +4,17 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from backend.detection.pipeline import Fitted
+from backend.exceptions import NotFound
 from backend.ports import ArtifactStore, ModelFactory, RecordStore
 from backend.records import Promotion, Version
 from backend.services.versions import from_files
 
-_KEPT = 8
+_KEPT = 64
+"""More than a server has detectors: each tick asks for all of them in turn."""
 
 
 class Served:
-    """Loads versions once and keeps the last few: a version never changes."""
+    """Loads versions once and keeps the latest: a version never changes."""
 
     def __init__(
         self, records: RecordStore, artifacts: ArtifactStore, make_model: ModelFactory
@@ -20,7 +22,8 @@ class Served:
         self._records = records
         self._artifacts = artifacts
         self._make_model = make_model
-        self._ready: OrderedDict[str, tuple[Version, Fitted]] = OrderedDict()
+        self._ready: OrderedDict[tuple[str, int], tuple[Version, Fitted]] = OrderedDict()
+        self._provisional: dict[str, bool] = {}
 
     def load(self, detector: str, number: int) -> tuple[Version, Fitted]:
         """A version ready to score.
@@ -29,14 +32,28 @@ class Served:
             NotFound: there is no such version, or its files are gone.
             ArtifactError: its files are damaged.
         """
-        version = self._records.version(detector, number)
-        if version.artifact not in self._ready:
+        name = detector, number
+        if name not in self._ready:
+            version = self._records.version(detector, number)
             files = self._artifacts.load(version.artifact)
-            self._ready[version.artifact] = version, from_files(files, self._make_model)
+            self._ready[name] = version, from_files(files, self._make_model)
             while len(self._ready) > _KEPT:
                 self._ready.popitem(last=False)
-        self._ready.move_to_end(version.artifact)
-        return self._ready[version.artifact]
+        self._ready.move_to_end(name)
+        return self._ready[name]
+
+    def is_provisional(self, name: str) -> bool:
+        """Whether a version, by the name that its points carry, was learned without labels."""
+        if name not in self._provisional:
+            self._provisional[name] = self._look_up(name)
+        return self._provisional[name]
+
+    def _look_up(self, name: str) -> bool:
+        detector, _, number = name.rpartition("/")
+        try:
+            return bool(number) and self._records.version(detector, int(number)).provisional
+        except (NotFound, ValueError):
+            return False  # the points are older than the records: nobody knows any more
 
 
 def shifts(promotions: Sequence[Promotion], start: int, stop: int) -> list[tuple[int, int, int]]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -42,6 +42,8 @@ def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]
         "held_out_error": training.held_out_error,
         "held_out_smoothed": training.held_out_smoothed,
         "values": np.where(training.normal[:, :, None], rows.values, np.nan),
+        "loss": _curves([curve.loss for curve in training.curves]),
+        "val_loss": _curves([curve.val_loss for curve in training.curves]),
     }
     return {
         "version.json": json.dumps(about, ensure_ascii=False, indent=1).encode(),
@@ -124,6 +126,14 @@ def _prove(fitted: Fitted, probe: Arrays) -> None:
             "The model gives other scores than when it was trained: its files, or the numerical "
             "libraries under it, have changed. Train the detector again."
         )
+
+
+def _curves(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    """(S, E) one row a series, NaN behind its last epoch."""
+    table = np.full((len(curves), max(map(len, curves))), np.nan)
+    for row, curve in zip(table, curves, strict=True):
+        row[: len(curve)] = curve
+    return table
 
 
 def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -1,9 +1,11 @@
 """Times as people write them."""
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})(?!\d)")
 
 
 def parse_time(text: str, zone: tzinfo = UTC) -> int:
@@ -20,7 +22,10 @@ def parse_time(text: str, zone: tzinfo = UTC) -> int:
         ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    # datetime holds microseconds and drops the digits beyond them.
+    beyond = _NANOSECONDS.search(text)
+    rest = int(beyond[1].ljust(3, "0")) if beyond else 0
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + rest
 
 
 def parse_zone(name: str) -> ZoneInfo:

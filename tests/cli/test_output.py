@@ -38,7 +38,14 @@ def test_without_a_terminal_nothing_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-03-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "2026-03-01T00:00:00.000001Z"]
+    "text",
+    [
+        "2026-03-01T00:00:00Z",
+        "1969-12-31T23:59:59.5Z",
+        "2026-03-01T00:00:00.000001Z",
+        "2026-03-01T00:00:00.123456789Z",
+        "2026-03-01T00:00:00.0000001Z",
+    ],
 )
 def test_times_are_written_as_they_are_read(text: str) -> None:
     assert iso(parse_time(text)) == text

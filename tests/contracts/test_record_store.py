@@ -219,6 +219,7 @@ class TestVersions:
             store.add_version(version(number))
         store.add_version(version(3, "boiler"))
         assert [one.number for one in store.versions("gas-room")] == [10, 2, 1]
+        assert [one.number for one in store.versions("gas-room", limit=2)] == [10, 2]
         assert store.versions("unknown") == []
 
     def test_unknown_ones_are_not_found(self, store: RecordStore) -> None:
@@ -405,6 +406,21 @@ class TestRequests:
             first.id,
             second.id,
         )
+
+    def test_open_ones_are_those_that_wait_or_run_however_many_came_since(
+        self, store: RecordStore
+    ) -> None:
+        first, second, third = (
+            store.add_request("retrain", name, {}, by="ada", at=NOW) for name in "abc"
+        )
+        store.claim_request(worker="w", at=NOW, deadline=NOW + 1)
+        store.finish_request(second.id, State.FAILED, at=NOW, result={})
+        for number in range(120):
+            store.add_request("backfill", "a", {"x": number}, by="ada", at=NOW)
+        found = store.open_requests()
+        assert len(found) == 122
+        assert [one.id for one in found[:2]] == [first.id, third.id]
+        assert [one.state for one in found[:2]] == [State.RUNNING, State.WAITING]
 
     def test_equal_requests_at_once_are_one(self, store: RecordStore) -> None:
         asked = at_once(8, lambda n: store.add_request("retrain", "a", {}, by=str(n), at=NOW))

@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from backend.demo.noise import red, uniform, white
 
+# A busy machine is slow without anything being wrong.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 POINTS = st.integers(-2000, 2000)
 
 
 @given(POINTS, st.integers(0, 400), st.integers(0, 400), st.integers(0, 5))
+@PATIENT
 def test_noise_is_the_same_however_time_is_cut(first, left, right, seed):
     middle, last = first + left, first + left + right
     for noise in (white, uniform, lambda *a: red(*a, memory=7.0)):

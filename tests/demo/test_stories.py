@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
@@ -11,6 +11,9 @@ from backend.demo.faults import inject
 from backend.demo.gas_room import GasRoom
 from backend.demo.scenario import Fault, FaultKind
 from backend.demo.sine_tangent import SineTangent
+
+# A busy machine is slow without anything being wrong.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 DAY = 86_400_000_000_000
 NOW = 1_790_000_000_000_000_000
@@ -30,7 +33,7 @@ def story(request):
 
 def test_history_ends_before_now(story):
     assert story.start < story.trained < story.stop <= NOW
-    assert NOW - story.stop < 7 * DAY
+    assert NOW - story.stop < 8 * DAY
 
 
 def test_rows_lie_on_the_grid_of_the_detector_and_carry_its_channels(story):
@@ -44,7 +47,7 @@ def test_rows_lie_on_the_grid_of_the_detector_and_carry_its_channels(story):
 
 
 @given(cut=st.floats(0, 1), seed=st.integers(0, 3), name=st.sampled_from(sorted(MAKERS)))
-@settings(max_examples=15, deadline=None)
+@settings(PATIENT, max_examples=15)
 def test_a_story_is_the_same_however_time_is_cut(cut, seed, name):
     story = MAKERS[name](seed)
     start, stop = story.trained - DAY, story.stop + DAY
@@ -87,6 +90,13 @@ def test_faults_go_on_after_history(story):
 # -- the gas room ----------------------------------------------------------------------------------
 
 
+@given(st.integers(0, 14 * DAY))
+@PATIENT
+def test_history_of_the_gas_room_ends_one_to_eight_days_ago(later):
+    room = GasRoom(gas_room.latest_start(NOW + later))
+    assert DAY <= NOW + later - room.stop < 8 * DAY
+
+
 def test_the_gas_room_tells_the_same_story_every_week():
     now, week = NOW, 7 * DAY
     assert gas_room.latest_start(now + week) == gas_room.latest_start(now) + week
@@ -111,7 +121,7 @@ def test_every_kind_of_fault_is_injected_once_more_for_the_spike():
 
 
 @given(st.integers(0, 200))
-@settings(max_examples=25, deadline=None)
+@settings(PATIENT, max_examples=25)
 def test_faults_of_history_stay_apart_and_inside(seed):
     room = MAKERS["gas-room"](seed)
     faults = sorted(room.faults(room.trained, room.stop), key=lambda fault: fault.start)

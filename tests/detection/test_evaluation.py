@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
@@ -8,6 +8,9 @@ from numpy.testing import assert_allclose
 from backend.detection.evaluation import decide, false_alarms, judged_rows, rank, threshold_curve
 from backend.detection.range_auc import range_average_precision, soft_labels, vus_pr
 from backend.exceptions import InputError
+
+# A busy machine is slow without anything being wrong.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LABELS = st.integers(4, 80).flatmap(
     lambda n: arrays(np.int64, n, elements=st.sampled_from([0, 0, 0, 1]))
@@ -69,6 +72,7 @@ def test_without_anomalies_recall_is_undefined_and_false_alarms_still_count():
 
 
 @given(scored_rows())
+@PATIENT
 def test_flagging_the_labels_themselves_is_perfect(rows):
     labels, _ = rows
     decision = decide(labels, labels == 1)
@@ -77,6 +81,7 @@ def test_flagging_the_labels_themselves_is_perfect(rows):
 
 
 @given(scored_rows())
+@PATIENT
 def test_one_hit_in_an_event_does_not_count_as_all_of_it(rows):
     labels, _ = rows
     labels = np.concatenate((labels, [0, 1, 1, 1]))
@@ -122,6 +127,7 @@ def test_ranking_of_a_case_computed_by_hand():
 
 
 @given(scored_rows())
+@PATIENT
 def test_the_best_limit_reaches_the_best_f1(rows):
     labels, scores = rows
     ranking = rank(labels, scores, buffer=3)
@@ -129,6 +135,7 @@ def test_the_best_limit_reaches_the_best_f1(rows):
 
 
 @given(scored_rows())
+@PATIENT
 def test_no_limit_beats_the_best_f1(rows):
     labels, scores = rows
     best = rank(labels, scores, buffer=0).best_f1
@@ -136,6 +143,7 @@ def test_no_limit_beats_the_best_f1(rows):
 
 
 @given(scored_rows())
+@PATIENT
 def test_the_threshold_curve_is_what_deciding_at_each_limit_gives(rows):
     labels, scores = rows
     curve = threshold_curve(labels, scores)
@@ -181,12 +189,14 @@ def test_a_near_miss_is_worth_more_the_wider_the_buffer():
 
 
 @given(scored_rows(), st.integers(0, 20))
+@PATIENT
 def test_the_volume_lies_between_0_and_1(rows, buffer):
     labels, scores = rows
     assert 0 <= vus_pr(labels == 1, scores, buffer) <= 1 + 1e-12
 
 
 @given(scored_rows(), st.integers(0, 20))
+@PATIENT
 def test_the_volume_depends_on_the_order_of_scores_alone(rows, buffer):
     labels, scores = rows
     stretched = vus_pr(labels == 1, 3 * scores + 1, buffer)
@@ -194,6 +204,7 @@ def test_the_volume_depends_on_the_order_of_scores_alone(rows, buffer):
 
 
 @given(scored_rows(), st.integers(0, 20))
+@PATIENT
 def test_the_volume_is_the_mean_of_the_areas(rows, buffer):
     labels, scores = rows
     areas = [range_average_precision(labels == 1, scores, w) for w in range(buffer + 1)]
@@ -201,6 +212,7 @@ def test_the_volume_is_the_mean_of_the_areas(rows, buffer):
 
 
 @given(scored_rows())
+@PATIENT
 def test_perfect_scores_without_a_buffer_have_volume_1(rows):
     labels, _ = rows
     assert vus_pr(labels == 1, labels.astype(float), 0) == pytest.approx(1.0)

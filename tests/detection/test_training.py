@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from backend.detection.alarms import AlarmState, raise_alarms
+from backend.detection.enough import windows_needed
 from backend.detection.grid import Rows
 from backend.detection.pipeline import score
 from backend.detection.runs import spans
-from backend.detection.training import fit, windows_needed
+from backend.detection.training import fit
 from backend.exceptions import TrainingFailed
 from tests.detection.fleets import STEP, rows_of, spec, train, waves
 from tests.fakes.models import LinearModel
@@ -97,6 +98,23 @@ def test_a_series_trains_the_same_with_or_without_companions():
     together, alone = train(values, threshold=kind), train(values[:1], threshold=kind)
     np.testing.assert_allclose(together.fitted.threshold[0], alone.fitted.threshold[0], rtol=1e-12)
     np.testing.assert_allclose(together.fitted.spread[0], alone.fitted.spread[0], rtol=1e-12)
+
+
+def test_the_seeds_of_a_series_do_not_depend_on_its_companions():
+    seeds = []
+
+    class Noting(LinearModel):
+        def fit(self, lessons, progress):
+            seeds.append([lesson.seed for lesson in lessons])
+            return super().fit(lessons, progress)
+
+    for series in (1, 2):
+        values = waves(600, series=series)
+        fit(spec(), rows_of(values), np.ones(values.shape[:2], dtype=bool), Noting)
+    alone, served, together, _ = seeds
+    assert len(set(alone)) == len(alone) == 5
+    assert together == alone * 2
+    assert served[0] not in alone
 
 
 def test_unlabelled_data_is_learned_from_more_warily():

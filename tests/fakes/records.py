@@ -21,6 +21,7 @@ from backend.records import (
 )
 
 Row = TypeVar("Row")
+OPEN = (State.WAITING, State.RUNNING)
 
 
 class MemoryRecordStore:
@@ -102,10 +103,10 @@ class MemoryRecordStore:
             self._versions[key] = replace(version, spec=spec, training=training)
             return self._versions[key]
 
-    def versions(self, detector: str) -> list[Version]:
+    def versions(self, detector: str, *, limit: int | None = None) -> list[Version]:
         with self._lock:
             found = [one for one in self._versions.values() if one.detector == detector]
-        return sorted(found, key=lambda version: -version.number)
+        return sorted(found, key=lambda version: -version.number)[:limit]
 
     def version(self, detector: str, number: int) -> Version:
         with self._lock:
@@ -246,6 +247,10 @@ class MemoryRecordStore:
     def requests(self, *, limit: int = 100) -> list[Request]:
         with self._lock:
             return list(self._requests.values())[::-1][:limit]
+
+    def open_requests(self) -> list[Request]:
+        with self._lock:
+            return [one for one in self._requests.values() if one.state in OPEN]
 
     def _change(self, request: int, **values: Any) -> Request:
         self._requests[request] = replace(self._requests[request], **values)

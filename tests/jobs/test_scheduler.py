@@ -128,6 +128,20 @@ def test_detectors_join_change_and_leave(here: Bench, timetable: Timetable) -> N
     assert job.trigger.interval == timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("name", ["train", "backfill"])
+def test_a_detector_named_as_a_place_takes_no_standing_job_with_it(
+    here: Bench, timetable: Timetable, name: str
+) -> None:
+    timetable.start()
+    timetable._scheduler.pause()
+    here.specs[name] = detector(name)
+    timetable.refresh()
+    del here.specs[name]
+    timetable.refresh()
+
+    assert scheduled(timetable) == {"timetable:", "requests:train", "requests:backfill"}
+
+
 def test_a_detector_that_stays_as_it_is_keeps_its_jobs(here: Bench, timetable: Timetable) -> None:
     timetable._scheduler.start(paused=True)
     here.specs["a"] = detector("a", score="1h")

@@ -8,9 +8,10 @@ import pytest
 from backend.exceptions import StoreUnavailable
 from backend.ports import Points
 from backend.records import Promotion, SetAside, Verdict, Version
-from backend.services.checking import Checking, CheckLine, Places
+from backend.services.checking import Checking, CheckLine
 from backend.services.detectors import Detectors
 from backend.services.queries import Queries
+from backend.services.stores import Stores
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import MemoryArtifactStore
 from tests.fakes.records import MemoryRecordStore
@@ -68,8 +69,8 @@ class Bench:
         clock = StoppedClock()
         detectors = Detectors({spec.name: spec for spec in specs}, self.records, clock)
         checking = Checking(
-            Places(self.source, self.results, MemoryArtifactStore(), self.directory),
-            self.records,
+            Stores(self.source, self.results, self.records, MemoryArtifactStore()),
+            self.directory,
             detectors,
             Queries(self.records, self.source, self.results, detectors, clock),
             clock,

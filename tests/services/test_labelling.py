@@ -85,3 +85,12 @@ def test_labels_of_the_configuration_come_and_go_with_it(plant):
     assert plant.labelling.list() == first
     plant.wire(configured=(draft(20, 30),))
     assert [x.start for x in plant.labelling.list()] == [at(20), at(50)]
+
+
+def test_a_label_that_two_processes_brought_in_at_once_comes_and_goes_as_one(plant):
+    plant.labelling.add_all([draft(0, 10)] * 2, source="yaml", by="normalcy.yaml")
+    plant.wire(configured=(draft(0, 10),))
+    assert [x.start for x in plant.labelling.list()] == [at(0)]
+    plant.labelling.add(draft(0, 10), source="yaml", by="normalcy.yaml")
+    plant.wire(configured=())
+    assert plant.labelling.list() == []

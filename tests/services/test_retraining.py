@@ -112,6 +112,19 @@ def test_retention_in_the_source_cannot_take_a_labelled_season_away():
     assert again.training["series"] == first.training["series"]
 
 
+def test_retention_takes_nothing_of_several_ranges_either():
+    plant = Plant()
+    plant.measure()
+    for start, stop in ((0, 200), (250, 400), (450, 600)):
+        plant.label(start, stop)
+    first = plant.train()
+    plant.source.delete("air", {}, at(0), at(650))
+    for _ in range(2):
+        again = plant.train()
+        assert again.training["rows"] == first.training["rows"]
+        assert again.data_hash == first.data_hash
+
+
 def test_the_archive_holds_the_normal_rows_of_every_series():
     plant = Plant().ready()
     archive = read_archive(plant.artifacts.load("rooms/1"))

@@ -108,6 +108,13 @@ def listed(connection: Connection, *, limit: int) -> list[Request]:
     return [_request(row) for row in connection.execute(statement)]
 
 
+def still_open(connection: Connection) -> list[Request]:
+    """Requests that wait or are worked on, oldest first."""
+    # Written out, as in the partial index, so that it is used.
+    statement = select(_REQUESTS).where(text(tables.OPEN)).order_by(_REQUESTS.c.id)
+    return [_request(row) for row in connection.execute(statement)]
+
+
 def _request(row: Row[Any]) -> Request:
     values = {name: value for name, value in row._mapping.items() if name != "fingerprint"}
     return Request(**{**values, "state": State(row.state)})

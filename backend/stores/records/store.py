@@ -88,10 +88,10 @@ class SqlRecordStore:
         with self._database.writing() as connection:
             return versions.next_number(connection, detector)
 
-    def versions(self, detector: str) -> list[Version]:
+    def versions(self, detector: str, *, limit: int | None = None) -> list[Version]:
         """Versions, newest first."""
         with self._database.reading() as connection:
-            return versions.listed(connection, detector)
+            return versions.listed(connection, detector, limit=limit)
 
     def version(self, detector: str, number: int) -> Version:
         """One version."""
@@ -195,6 +195,11 @@ class SqlRecordStore:
         """Requests, newest first."""
         with self._database.reading() as connection:
             return requests.listed(connection, limit=limit)
+
+    def open_requests(self) -> list[Request]:
+        """Requests that wait or are worked on, oldest first."""
+        with self._database.reading() as connection:
+            return requests.still_open(connection)
 
     def close(self) -> None:
         """Release connections."""

@@ -136,6 +136,7 @@ runs = Table(
 )
 
 WAITING = "state = 'waiting'"
+OPEN = "state IN ('waiting', 'running')"
 
 requests = Table(
     "requests",
@@ -156,6 +157,6 @@ requests = Table(
     Column("result", JSON, nullable=False),
     _text("message"),
     _partial("uq_requests_waiting", "kind", "detector", "fingerprint", where=WAITING, unique=True),
-    _partial("ix_requests_open", "id", where="state IN ('waiting', 'running')"),
+    _partial("ix_requests_open", "id", where=OPEN),
     sqlite_autoincrement=True,
 )

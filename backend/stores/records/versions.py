@@ -33,10 +33,10 @@ def add(connection: Connection, version: Version) -> Version:
     return _version(row)
 
 
-def listed(connection: Connection, detector: str) -> list[Version]:
+def listed(connection: Connection, detector: str, *, limit: int | None) -> list[Version]:
     """Versions of a detector, newest first."""
     statement = select(_VERSIONS).where(_VERSIONS.c.detector == detector)
-    rows = connection.execute(statement.order_by(_VERSIONS.c.number.desc()))
+    rows = connection.execute(statement.order_by(_VERSIONS.c.number.desc()).limit(limit))
     return [_version(row) for row in rows]
 
 
