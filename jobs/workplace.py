@@ -86,7 +86,7 @@ class Workplace:
         runs = [
             run
             for run in self.records.runs(task.detector)
-            if run.kind == task.kind and run.started_at >= started
+            if run.kind == task.kind and (run.finished_at or run.started_at) >= started
         ] or [self.records.start_run(task.kind, task.detector, worker=self.worker, at=started)]
         for run in runs:
             if run.state is State.RUNNING:

@@ -21,8 +21,8 @@ class Moment:
     ago: int = 0
 
     def at(self, now: int) -> int:
-        """The time in UTC nanoseconds, when now is `now`."""
-        return now - self.ago if self.fixed is None else self.fixed
+        """The time in UTC nanoseconds, when now is `now`; no earlier than 1970 if relative."""
+        return max(now - self.ago, 0) if self.fixed is None else self.fixed
 
 
 class MomentType(click.ParamType[Moment]):

@@ -145,7 +145,7 @@ def _go_on(
         clock.begin()
         caught_up = False
         while not stop.wait(PAUSE_S):
-            print_news(live.advance(clock.now()))
+            print_news(live.advance(clock.move()))
             if clock.caught_up and not caught_up:
                 caught_up = True
                 print_caught_up(scenario)

@@ -18,6 +18,9 @@ SPEED = 3600.0
 class StoryClock:
     """Stands at the end of the history until begun, then runs fast until it meets the present.
 
+    Until then it goes in steps, one with each `move`: who looks at the pages between two steps sees
+    a detector that has scored all there is, not one that lies behind.
+
     Args:
         start: where it stands, UTC nanoseconds.
         present: the real time, which the story never overtakes.
@@ -32,11 +35,13 @@ class StoryClock:
         elapsed: Callable[[], float] = time.monotonic,
         speed: float = SPEED,
     ) -> None:
-        self._start = start
+        self._start = self._shown = start
         self._present = present
         self._elapsed = elapsed
         self.speed = speed
         self._begun: float | None = None
+        self.caught_up = False
+        """Whether the story has met the present and goes on in real time."""
 
     def begin(self) -> None:
         """Let time run."""
@@ -44,16 +49,16 @@ class StoryClock:
 
     def now(self) -> int:
         """UTC nanoseconds of the story."""
-        if self._begun is None:
-            return self._start
-        passed = (self._elapsed() - self._begun) * self.speed
-        return min(self._start + int(passed * 1e9), self._present.now())
+        return self._present.now() if self.caught_up else self._shown
 
-    @property
-    def caught_up(self) -> bool:
-        """Whether the story has met the present and goes on in real time."""
-        present = self._present.now()  # read first: the story reads it again, a little later
-        return self.now() >= present
+    def move(self) -> int:
+        """Take the next step, to where the story is by now, and return it."""
+        if self._begun is not None and not self.caught_up:
+            passed = (self._elapsed() - self._begun) * self.speed
+            present = self._present.now()
+            self._shown = min(self._start + int(passed * 1e9), present)
+            self.caught_up = self._shown == present
+        return self.now()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from backend.specs import NetworkSpec
 CHUNK = 1 << 22
 """Numbers of the widest layer that scoring holds at once (32 MiB in float64)."""
 
+EVEN = 32
+"""Windows are scored in multiples of so many: where a product of matrices has rows left over, other
+instructions compute them, and the last digits would depend on how a range was cut."""
+
 LARGEST = 1e100
 """Scaled values beyond are cut off when scored, so that a reconstruction is always finite."""
 
@@ -77,15 +81,16 @@ class Network:
                 f"windows of shape {windows.shape} for a model of"
                 f" ({self._series}, N, {self.window}, {self.stack.channels})"
             )
-        known = np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
+        count = windows.shape[1]
+        padded = np.zeros((self._series, -(-count // EVEN) * EVEN, *windows.shape[2:]))
+        padded[:, :count] = np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
         run = program.scoring(self.stack)
-        size = max(1, CHUNK // (self._series * self.stack.width))
-        out = np.empty(windows.shape)
+        size = max(1, CHUNK // (self._series * self.stack.width * EVEN)) * EVEN
         with translated("scoring"):
-            for start in range(0, windows.shape[1], size):
-                piece = tf.constant(known[:, start : start + size], tf.float64)
-                out[:, start : start + size] = run(self._exact, piece).numpy()
-        return out
+            for start in range(0, padded.shape[1], size):
+                piece = tf.constant(padded[:, start : start + size], tf.float64)
+                padded[:, start : start + size] = run(self._exact, piece).numpy()
+        return padded[:, :count]
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """Copies of all weights, float32 with a leading axis of S."""

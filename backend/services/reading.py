@@ -24,6 +24,24 @@ def read_rows(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) ->
     return to_rows(read_points(source, spec, start, stop), spec.inputs, start, stop, spec.step)
 
 
+def earliest(store: SeriesStore, query: Query, within: int) -> int | None:
+    """A time not after the first row of a query, and at most `within` before it; None if empty.
+
+    Found by halving the range, so that little is read of a long one.
+    """
+    start, stop = query.start, query.stop
+    newest = replace(query, newest=1)
+    if not store.read(newest):
+        return None
+    while stop - start > within:
+        middle = (start + stop) // 2
+        if store.read(replace(newest, start=start, stop=middle)):
+            stop = middle
+        else:
+            start = middle
+    return start
+
+
 def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:
     """The rows in the order of `keys`; a series without data is absent throughout."""
     place = {key: s for s, key in enumerate(rows.keys)}

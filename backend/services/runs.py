@@ -10,6 +10,9 @@ from backend.exceptions import NormalcyError
 from backend.ports import Clock, RecordStore
 from backend.records import Run, State
 
+_GOES_ON_NS = 3_600_000_000_000
+"""A failure this long after an equal one is a new one."""
+
 
 def worker_name() -> str:
     """This process, as it signs its runs: `host:pid`."""
@@ -35,18 +38,36 @@ def recorded(
 def failures_recorded(
     records: RecordStore, clock: Clock, kind: str, detector: str
 ) -> Iterator[None]:
-    """Record a run only if it fails: one that happens every minute would drown the others."""
+    """Record a run only if it fails: one that happens every minute would drown the others.
+
+    A failure that goes on stays one run.
+    """
     try:
         yield
     except BaseException as error:
-        run = records.start_run(kind, detector, worker=worker_name(), at=clock.now())
+        now = clock.now()
+        run = _going_on(records, kind, detector, _message(error), now)
+        run = run or records.start_run(kind, detector, worker=worker_name(), at=now)
         _fail(records, clock, run, error, {})
         raise
+
+
+def _going_on(records: RecordStore, kind: str, detector: str, message: str, now: int) -> Run | None:
+    """The newest run, if it failed in the same way a short while ago."""
+    for run in records.runs(detector, limit=1):
+        same = (run.kind, run.state, run.message) == (kind, State.FAILED, message)
+        if same and now - (run.finished_at or run.started_at) < _GOES_ON_NS:
+            return run
+    return None
 
 
 def _fail(
     records: RecordStore, clock: Clock, run: Run, error: BaseException, details: dict[str, Any]
 ) -> None:
+    at, message = clock.now(), _message(error)
+    records.finish_run(run.id, State.FAILED, at=at, message=message, details=details)
+
+
+def _message(error: BaseException) -> str:
     known = isinstance(error, NormalcyError)
-    message = str(error) if known else f"unexpected {type(error).__name__}: {error}"
-    records.finish_run(run.id, State.FAILED, at=clock.now(), message=message, details=details)
+    return str(error) if known else f"unexpected {type(error).__name__}: {error}"

@@ -1,5 +1,6 @@
 """Score what is new, or a past range on request, and write what was found."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -8,8 +9,8 @@ import numpy as np
 
 from backend.detection.grid import ceil_to, floor_to, last_closed
 from backend.detection.pipeline import Fitted, Scored, score
-from backend.exceptions import InputError, NotFound
-from backend.ports import Clock, Progress
+from backend.exceptions import ArtifactError, InputError, NoData, NotFound
+from backend.ports import Clock, Progress, Query
 from backend.records import Label, Promotion, SeriesKey, SetAside, Version
 from backend.schema import (
     CONTRIBUTIONS,
@@ -24,12 +25,14 @@ from backend.schema import (
 from backend.services.detectors import Detectors
 from backend.services.event_keeping import Rescored, update_events
 from backend.services.labelling import Labelling
-from backend.services.reading import aligned, excluded, read_rows
+from backend.services.reading import aligned, earliest, excluded, read_rows
 from backend.services.results import alarm_state_before, channel_points, one_point, score_points
 from backend.services.runs import failures_recorded, recorded
 from backend.services.serving import Served, shifts
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec, nanoseconds
+
+log = logging.getLogger(__name__)
 
 _PART = 5_000
 """Most grid points scored and written at once: bounds what a crash has to do again."""
@@ -120,6 +123,7 @@ class Scoring:
             late = nanoseconds(spec.schedule.lateness)
             start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
             turns = [_Part(*turn) for turn in shifts(promotions, start, closed)]
+            turns = self._without_lost(detector, turns, promotions[-1].number, done)
             task = self._task(spec, live=max(closed, done), new_from=max(done, start))
             report = self._run(task, turns, forward=True)
             if report.stop > done:
@@ -137,6 +141,7 @@ class Scoring:
 
         Raises:
             InputError: the range is empty or lies in the future.
+            NoData: it is a long one, and there is nothing in it.
             NotFound: no such detector, or no version serves yet.
         """
         spec, now = self._detectors.get(detector), self._clock.now()
@@ -150,13 +155,45 @@ class Scoring:
         promotions = self._records.promotions(detector)
         if not promotions:
             raise NotFound(f"No model of {detector!r} serves yet: retrain it first.")
-        turn = _Part(promotions[-1].number, start, stop)
         with recorded(self._records, self._clock, "backfill", detector) as details:
+            start = self._begin(spec, start, stop)
             done = self._scored_until(detector, promotions[-1])
             task = self._task(spec, live=max(stop, done), new_from=start)
+            turn = _Part(promotions[-1].number, start, stop)
             report = self._run(task, [turn], progress=progress)
             details.update(report.plain())
         return report
+
+    def _begin(self, spec: DetectorSpec, start: int, stop: int) -> int:
+        """Where a long range begins to hold anything: who asks "from 1970" means all there is."""
+        within = _PART * spec.step
+        if stop - start <= within:
+            return start
+        data = Query(spec.measurement, spec.inputs, start, stop, spec.where)
+        scores = Query(SCORES, ("score",), start, stop, {DETECTOR_TAG: spec.name})
+        found = [earliest(self._source, data, within), earliest(self._results, scores, within)]
+        begins = [floor_to(time, spec.step) for time in found if time is not None]
+        if not begins:
+            raise NoData(f"The range to score holds no data of {spec.name!r}: check its start.")
+        return min(begins)
+
+    def _without_lost(
+        self, detector: str, turns: Sequence[_Part], serving: int, done: int
+    ) -> list[_Part]:
+        """Let the serving version stand in for older ones whose files are damaged or gone.
+
+        What those have scored up to `done` stays as it is.
+        """
+        kept = []
+        for turn in turns:
+            try:
+                self._served.load(detector, turn.number)
+                kept.append(turn)
+            except (ArtifactError, NotFound) as error:
+                log.warning("version %d of %s is left out: %s", turn.number, detector, error)
+                if done < turn.stop:
+                    kept.append(_Part(serving, max(turn.start, done), turn.stop))
+        return kept
 
     # -- one run -----------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime(1678, 1, 1, tzinfo=UTC), datetime(2262, 1, 1, tzinfo=UTC)
+"""About where nanoseconds in 64 bits begin and end."""
 _NANOSECONDS = re.compile(r"[.,]\d{6}(\d{1,3})(?!\d)")
 
 
@@ -12,7 +14,7 @@ def parse_time(text: str, zone: tzinfo = UTC) -> int:
     """Read an ISO 8601 time as UTC nanoseconds; without an offset it is in `zone`.
 
     Raises:
-        ValueError: the text is not a time.
+        ValueError: the text is not a time, or one outside 1678 to 2262.
     """
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -25,6 +27,8 @@ def parse_time(text: str, zone: tzinfo = UTC) -> int:
     # datetime holds microseconds and drops the digits beyond them.
     beyond = _NANOSECONDS.search(text)
     rest = int(beyond[1].ljust(3, "0")) if beyond else 0
+    if not _FIRST <= moment < _LAST:
+        raise ValueError(f"expected a time in the years 1678 to 2261, got {text!r}")
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + rest
 
 

@@ -124,13 +124,14 @@ def test_the_clock_stands_until_begun_then_runs_fast_to_the_present():
     present, elapsed = StillClock(10 * HOUR), Seconds()
     clock = StoryClock(2 * HOUR, present, elapsed, speed=3600)
     elapsed.passed += 50
-    assert clock.now() == 2 * HOUR
+    assert clock.move() == clock.now() == 2 * HOUR
     clock.begin()
     elapsed.passed += 3
-    assert clock.now() == 5 * HOUR
+    assert clock.now() == 2 * HOUR  # until it is moved on
+    assert clock.move() == clock.now() == 5 * HOUR
     assert not clock.caught_up
     elapsed.passed += 100
-    assert clock.now() == 10 * HOUR
+    assert clock.move() == 10 * HOUR
     assert clock.caught_up
     present.time += HOUR
     assert clock.now() == 11 * HOUR

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from backend.exceptions import InputError, NotFound, StoreUnavailable
+from backend.exceptions import InputError, NoData, NotFound, StoreUnavailable
 from backend.ports import Points, Query
 from backend.records import LabelKind, State
 from backend.schema import (
@@ -141,6 +141,37 @@ def test_late_data_inside_lateness_is_scored_again():
     after = written(plant)["b"]
     assert after.fields["score"][-2] > before.fields["score"][-2]
     assert after.fields["score"][-3] == before.fields["score"][-3]
+
+
+def damage(plant: Plant, number: int) -> None:
+    """Lose the files of a version, as a process sees it that starts afterwards."""
+    del plant.artifacts._artifacts[f"rooms/{number}"]
+    plant.wire()
+
+
+def test_a_lost_version_that_served_before_does_not_keep_the_next_from_scoring():
+    plant = run(Plant().ready(), 710)
+    before = written(plant)["a"]
+    damage(plant, 1)
+    plant.now(730)
+    with pytest.raises(NotFound):
+        plant.scoring.tick("rooms")
+    plant.train()  # what the message asks for
+    run(plant, 740)
+    rows = written(plant)["a"]
+    assert rows.times[-1] == at(739)
+    old = rows.times < at(710)
+    assert (rows.fields["model"][old] == before.fields["model"]).all()
+    assert set(rows.fields["model"][~old]) == {"rooms/2"}
+
+
+def test_a_lost_version_that_serves_is_an_error_and_moves_nothing():
+    plant = run(Plant().ready(), 710)
+    damage(plant, 1)
+    plant.now(730)
+    with pytest.raises(NotFound, match="rooms/1"):
+        plant.scoring.tick("rooms")
+    assert set(plant.records.watermarks("rooms").values()) == {at(710)}
 
 
 def test_points_written_before_a_promotion_keep_their_threshold():
@@ -291,6 +322,24 @@ def test_a_range_without_a_closed_bucket_is_refused():
         plant.scoring.backfill("rooms", at(800), at(900))
     with pytest.raises(InputError, match="no closed bucket"):
         plant.scoring.backfill("rooms", at(100), at(50))
+
+
+def test_a_long_backfill_begins_where_there_is_something():
+    plant = run(Plant().ready(), 710)
+    before = written(plant)
+    report = plant.scoring.backfill("rooms", 0, at(700))
+    assert at(-5_000) < report.start <= at(0)
+    assert report.stop == at(700)
+    rows = written(plant)["a"]
+    assert at(0) in rows.times
+    assert rows.times[-1] == before["a"].times[-1]
+
+
+def test_a_long_backfill_of_nothing_is_refused_and_writes_nothing():
+    plant = Plant().ready()
+    with pytest.raises(NoData, match="holds no data of 'rooms'"):
+        plant.scoring.backfill("rooms", 0, at(-1))
+    assert plant.scores() == {}
 
 
 def test_a_backfill_needs_a_model():

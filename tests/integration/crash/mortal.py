@@ -1,8 +1,7 @@
 """The jobs in a process that ends itself by SIGKILL at a chosen step.
 
-TensorFlow takes long to load, so it is loaded once, by the server that forks these processes. What
-runs in them is the product: its jobs, its worker entry and its real stores; only the time stands
-still, and each step that changes something outside the process is counted.
+What runs in it is the product: its jobs, its worker entry, its networks and its stores; only the
+time stands still, and each step that changes something outside the process is counted.
 """
 
 import importlib
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-import backend.models.dense_autoencoder  # noqa: F401  (loaded before the fork)
 from backend import bootstrap
 from backend.executors import InProcess
 from backend.services.runs import worker_name

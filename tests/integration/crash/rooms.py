@@ -149,8 +149,11 @@ def _text(time: int) -> str:
 
 # -- processes -------------------------------------------------------------------------------------
 
+# TensorFlow takes long to load: once is enough, in the server that forks all these processes.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.integration.crash.mortal"])
+_FORKS.set_forkserver_preload(
+    ["tests.integration.crash.mortal", "backend.models.dense_autoencoder"]
+)
 _PATIENCE_S = 110
 
 
