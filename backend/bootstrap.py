@@ -71,7 +71,7 @@ def bootstrap(
     )
     records = stores.records
     detectors = Detectors(settings.detectors, records, clock)
-    promoting = Promoting(records, detectors, clock)
+    promoting = Promoting(records, stores.artifacts, detectors, clock)
     served = Served(records, stores.artifacts, make_model)
     labelling = Labelling(records, detectors, clock, settings.labels)
     retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)

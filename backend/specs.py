@@ -81,9 +81,8 @@ class Spec(BaseModel):
 
 # -- models ----------------------------------------------------------------------------------------
 
-Layer = Annotated[
-    dict[Literal["lstm", "dense"], Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=1)
-]
+Units = Annotated[int, Field(ge=1, le=4096)]
+Layer = Annotated[dict[Literal["lstm", "dense"], Units], Field(min_length=1, max_length=1)]
 Activation = Literal[
     "linear", "relu", "elu", "selu", "gelu", "tanh", "sigmoid", "swish", "softplus"
 ]
@@ -119,7 +118,7 @@ class DenseAutoencoderSpec(NetworkSpec):
 
     kind: Literal["dense_autoencoder"] = "dense_autoencoder"
     window: int = Field(1, ge=1, le=4096, description="grid points fed to the model at once")
-    units: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    units: tuple[Units, ...] = Field(
         (32, 16), min_length=1, description="encoder layers; the last is the bottleneck"
     )
 
@@ -132,8 +131,8 @@ class LstmAutoencoderSpec(NetworkSpec):
     """
 
     kind: Literal["lstm_autoencoder"] = "lstm_autoencoder"
-    units: tuple[Annotated[int, Field(ge=1)] | Layer, ...] = Field((32, 8), min_length=1)
-    decoder: tuple[Annotated[int, Field(ge=1)] | Layer, ...] | None = None
+    units: tuple[Units | Layer, ...] = Field((32, 8), min_length=1)
+    decoder: tuple[Units | Layer, ...] | None = None
 
 
 ModelSpec = Annotated[
@@ -328,6 +327,17 @@ class DetectorSpec(Spec):
             raise ValueError(f"{sorted(both)[0]} stands in both where and group_by")
         if "detector" in self.group_by:
             raise ValueError("group_by cannot use the tag 'detector': results are written with it")
+        return self
+
+    @model_validator(mode="after")
+    def _catches_up(self) -> "DetectorSpec":
+        least = max(self.every, self.schedule.score)
+        if self.schedule.catch_up < least:
+            raise ValueError(
+                "schedule.catch_up is shorter than the grid or than the time between two scoring "
+                f"runs, so that points would never be scored: expected {format_duration(least)} or "
+                "more"
+            )
         return self
 
     @property

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backend.exceptions import NormalcyError
-
 if TYPE_CHECKING:
     from backend.bootstrap import Application
     from backend.settings import Settings
@@ -63,7 +61,7 @@ class Session:
         """Where tracebacks are kept, if the configuration can tell."""
         try:
             return self.settings.logs
-        except NormalcyError:
+        except Exception:  # what is wrong with it may be the very thing that is being told
             return None
 
     def now(self) -> int:

@@ -36,8 +36,8 @@ def fit_scaler(values: Floats, mask: NDArray[np.bool_], scaling: Scaling) -> Sca
     Args:
         values: (S, T, F).
         mask: (S, T) rows to learn from; absent values in them are left out.
-        scaling: `minmax`, `standard`, `robust` (median, and the wider of quartiles and outer percentiles) or
-            `none`.
+        scaling: `minmax`, `standard`, `robust` (median, and the wider of quartiles and outer
+            percentiles) or `none`.
     """
     series, _, channels = values.shape
     center, scale = np.zeros((series, channels)), np.ones((series, channels))

@@ -3,12 +3,12 @@
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
 from backend.ports import Clock, Query, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
+from backend.services.names import missing_name
 from backend.services.overview import Condition, Overview
 from backend.services.queries import Queries
 from backend.services.stores import Stores
@@ -80,7 +80,17 @@ class Checking:
         for spec in specs if read_source else ():
             yield self._data(spec)
         for overview in overviews:
-            yield _state(overview)
+            yield self._state(overview)
+
+    def _state(self, overview: Overview) -> CheckLine:
+        """How a detector is, and whether the files of the version that serves can be read."""
+        if overview.champion is not None:
+            try:
+                version = self._records.version(overview.detector, overview.champion)
+                self._files.load(version.artifact)
+            except NormalcyError as error:
+                return CheckLine(f"detector {overview.detector}", False, str(error))
+        return _told(overview)
 
     def _artifacts(self) -> CheckLine:
         directory = self._directory
@@ -99,7 +109,7 @@ class Checking:
         """Whether the source holds what a detector watches, and lately."""
         what = f"data of {spec.name}"
         try:
-            if missing := _missing(self._source, spec):
+            if missing := missing_name(self._source, spec):
                 return CheckLine(what, False, missing)
             return self._freshness(what, spec)
         except NormalcyError as error:
@@ -131,7 +141,7 @@ class Checking:
         return max((int(points.times[-1]) for points in found if len(points)), default=None)
 
 
-def _state(overview: Overview) -> CheckLine:
+def _told(overview: Overview) -> CheckLine:
     condition, aside = overview.condition, overview.set_aside
     words = [f"{condition}: {overview.why.rstrip('.')}" if overview.why else str(condition)]
     if remedy := _REMEDY.get(condition):
@@ -146,30 +156,6 @@ def _answers(what: str, store: SeriesStore | RecordStore) -> CheckLine:
         return CheckLine(what, True, store.ping())
     except NormalcyError as error:
         return CheckLine(what, False, str(error))
-
-
-def _missing(source: SeriesStore, spec: DetectorSpec) -> str:
-    """What a detector names and the source lacks, in a sentence; empty when all is there."""
-    fields = source.fields(spec.measurement)
-    if not fields:
-        return _unknown("measurement", spec.measurement, source.measurements())
-    for channel in spec.inputs:
-        if channel not in fields:
-            return _unknown("channel", channel, list(fields))
-        if fields[channel] == "string":
-            return f"the channel {channel!r} holds text: expected numbers"
-    tags = source.tag_keys(spec.measurement)
-    for tag in (*spec.group_by, *spec.where):
-        if tag not in tags:
-            return _unknown("tag", tag, tags)
-    return ""
-
-
-def _unknown(kind: str, name: str, known: list[str]) -> str:
-    if near := get_close_matches(name, known, n=1):
-        return f"the store has no {kind} {name!r}; did you mean {near[0]!r}?"
-    shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-    return f"the store has no {kind} {name!r}; it has {shown or 'none'}"
 
 
 def _span(nanos: int) -> str:

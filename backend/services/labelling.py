@@ -124,6 +124,11 @@ def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
             f"The label on {draft.detector!r} ends in the future ({_text(draft.stop)}): "
             "only what has happened can be called normal or an anomaly."
         )
+    if "\0" in draft.note or not all(value.isprintable() for value in draft.tags.values()):
+        raise LabelError(
+            f"The label on {draft.detector!r} holds a control character in its note or tags: "
+            "remove it."
+        )
     if unknown := set(draft.tags) - set(spec.group_by):
         known = ", ".join(spec.group_by) or "it has none"
         raise LabelError(

@@ -2,7 +2,7 @@
 
 from backend.detection.grid import floor_to, last_closed
 from backend.exceptions import Conflict
-from backend.ports import Clock, RecordStore
+from backend.ports import ArtifactStore, Clock, RecordStore
 from backend.records import Promotion
 from backend.services.detectors import Detectors
 from backend.specs import DetectorSpec, nanoseconds
@@ -11,8 +11,11 @@ from backend.specs import DetectorSpec, nanoseconds
 class Promoting:
     """Points written before a promotion keep their threshold: it says from when it counts."""
 
-    def __init__(self, records: RecordStore, detectors: Detectors, clock: Clock) -> None:
+    def __init__(
+        self, records: RecordStore, artifacts: ArtifactStore, detectors: Detectors, clock: Clock
+    ) -> None:
         self._records = records
+        self._artifacts = artifacts
         self._detectors = detectors
         self._clock = clock
 
@@ -22,9 +25,10 @@ class Promoting:
         Raises:
             NotFound: no such detector or version.
             Conflict: it serves already.
+            ArtifactError: its files are damaged, so that nothing could be scored with it.
         """
         spec = self._detectors.get(detector)
-        self._records.version(detector, number)
+        self._artifacts.load(self._records.version(detector, number).artifact)
         made = self._records.promotions(detector)
         if made and made[-1].number == number:
             raise Conflict(f"Version {number} of {detector!r} serves already.")

@@ -216,7 +216,6 @@ class Queries:
             set_aside=self._records.series_set_aside(detector),
         )
 
-
     def _champion(self, promotions: Sequence[Promotion], newest: Version | None) -> Version | None:
         if not promotions:
             return None

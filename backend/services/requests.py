@@ -54,10 +54,6 @@ class Requests:
         """One request, with its state, progress and result."""
         return self._records.request(request)
 
-    def list(self, limit: int = 100) -> list[Request]:
-        """Requests, newest first."""
-        return self._records.requests(limit=limit)
-
     def serve_one(
         self, worker: str | None = None, kinds: Collection[str] = KINDS
     ) -> Request | None:

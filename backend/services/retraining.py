@@ -15,14 +15,16 @@ from backend.detection.pipeline import Fitted
 from backend.detection.smoothing import ewma_kernel
 from backend.detection.training import Mask, Training, fit
 from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
-from backend.ports import Clock, ModelFactory, Progress
+from backend.ports import Clock, ModelFactory, Progress, Query
 from backend.records import Label, LabelKind, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
+from backend.services.names import missing_name
 from backend.services.promotion import Promoting
 from backend.services.reading import (
     aligned,
+    earliest,
     filled_from,
     labelled_normal,
     merged,
@@ -41,6 +43,8 @@ log = logging.getLogger(__name__)
 
 _DAY = 86_400_000_000_000
 _RETRY_NS = 3_600_000_000_000
+_LONG = 5_000
+"""Grid points from which on a range is looked at for where its data begin."""
 # What a version is made from: a change to anything else needs no new one.
 _NOT_LEARNED = {"schedule", "promote", "write_expected", "write_contributions", "delay"}
 
@@ -86,7 +90,7 @@ class Retraining:
 
         Raises:
             NotFound: there is no such detector.
-            NoData: nothing is stored where it should learn from.
+            NoData: nothing is stored where it should learn from, or under the names it is told.
             NotEnoughNormalData: no series has enough to learn from; the message says which and why.
         """
         spec = self._detectors.get(detector)
@@ -138,6 +142,7 @@ class Retraining:
             run.kind == "retrain"
             and run.state == "failed"
             and run.details.get("basis") == basis
+            and not run.details.get("retry")
             and now - run.started_at < _RETRY_NS
             for run in self._records.runs(spec.name, limit=20)
         )
@@ -168,7 +173,12 @@ class Retraining:
         wanted = spoken or [self._recent(spec)]
         step = spec.step
         parts = merged([(ceil_to(a, step), floor_to(b, step)) for a, b in wanted if b - a >= step])
-        rows = self._read(spec, [part for part in parts if part[0] < part[1]])
+        archive = self._archive(spec)
+        if not archive and (wrong := missing_name(self._source, spec)):
+            end = "" if wrong.endswith("?") else "."
+            raise NoData(f"{spec.name!r} cannot be trained: {wrong}{end}")
+        parts = [(self._begin(spec, start, stop, archive), stop) for start, stop in parts]
+        rows = self._read(spec, [part for part in parts if part[0] < part[1]], archive)
         if not rows.keys or not np.isfinite(rows.values).any():
             raise NoData(_nothing_read(spec, labelled=bool(spoken)))
         normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
@@ -178,13 +188,24 @@ class Retraining:
         closed = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
         return closed - nanoseconds(spec.learn_from), closed
 
-    def _read(self, spec: DetectorSpec, parts: Sequence[tuple[int, int]]) -> Rows:
+    def _begin(self, spec: DetectorSpec, start: int, stop: int, archive: Sequence[Rows]) -> int:
+        """Where a long range begins to hold data: a label "from 1970" means all there is."""
+        within = _LONG * spec.step
+        if stop - start <= within:
+            return start
+        query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
+        read = earliest(self._source, query, within)
+        kept = [int(time) for old in archive for time in old.times if start <= time < stop]
+        return floor_to(min([*kept, stop if read is None else read]), spec.step)
+
+    def _read(
+        self, spec: DetectorSpec, parts: Sequence[tuple[int, int]], archive: Sequence[Rows]
+    ) -> Rows:
         """The ranges one after the other, far enough apart that nothing reaches across."""
         if not parts:
             empty = np.empty((0, 0, len(spec.inputs)))
             return Rows((), np.empty(0, dtype=np.int64), spec.step, empty)
         found = [read_rows(self._source, spec, start, stop) for start, stop in parts]
-        archive = self._archive(spec)
         keys = sorted({key for rows in [*found, *archive] for key in rows.keys})
         apart = spec.model.window + len(ewma_kernel(spec.smoothing.span)) + spec.max_gap + 1
         rows = join([aligned(rows, keys) for rows in found], apart)

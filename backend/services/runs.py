@@ -65,6 +65,8 @@ def _fail(
     records: RecordStore, clock: Clock, run: Run, error: BaseException, details: dict[str, Any]
 ) -> None:
     at, message = clock.now(), _message(error)
+    if isinstance(error, NormalcyError) and error.retry:
+        details["retry"] = True
     records.finish_run(run.id, State.FAILED, at=at, message=message, details=details)
 
 

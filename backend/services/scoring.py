@@ -69,7 +69,7 @@ class ScoringReport:
 
 @dataclass(frozen=True)
 class _Part:
-    """One version's turn within a run, and which of its points are new."""
+    """What one version scores: its turn within a run, or a piece of it."""
 
     number: int
     start: int

@@ -28,6 +28,9 @@ def dotted(path: Path) -> str:
 
 ABSENT = object()
 
+_MOST = 100_000
+"""Values in a file: aliases of aliases make millions of a few lines."""
+
 
 def child(value: Any, step: str | int) -> Any:
     """What a key or an index leads to inside a plain value, or ABSENT."""
@@ -80,6 +83,8 @@ def read_document(file: File) -> Document:
         return _Reader(text).document()
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file} is not valid YAML", [_syntax(error)]) from None
+    except RecursionError:
+        raise ConfigurationError(f"{file} is nested too deeply to be a configuration") from None
 
 
 def _syntax(error: yaml.YAMLError) -> Problem:
@@ -134,6 +139,10 @@ class _Reader:
         if node in around:
             raise yaml.MarkedYAMLError(
                 problem="an alias cannot stand inside its own anchor", problem_mark=node.start_mark
+            )
+        if len(self._lines) > _MOST:
+            raise yaml.MarkedYAMLError(
+                problem=f"expected at most {_MOST} values", problem_mark=node.start_mark
             )
         around = (*around, node)
         if isinstance(node, yaml.MappingNode):

@@ -1,7 +1,7 @@
 """URLs of the stores: which are known, what may stand in them, and the defaults."""
 
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
 
 SERIES_SCHEMES = ("embedded", "influxdb", "influxdb+https")
 RECORD_SCHEMES = ("sqlite", "postgresql", "postgres")
@@ -80,11 +80,6 @@ def _safe(parts: SplitResult) -> str:
 def embedded_url(directory: Path) -> str:
     """The URL of the embedded store in a directory."""
     return f"embedded://{quote(directory.as_posix())}"
-
-
-def embedded_directory(url: str) -> Path:
-    """The directory of an embedded store."""
-    return Path(unquote(urlsplit(url).path))
 
 
 def default_results(store: str) -> str:

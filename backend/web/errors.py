@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from backend.exceptions import (
+    ArtifactError,
     ConfigurationError,
     Conflict,
     InputError,
@@ -21,6 +22,7 @@ _log = logging.getLogger(__name__)
 STATUS: tuple[tuple[type[NormalcyError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
+    (ArtifactError, 409),
     (InputError, 422),
     (ConfigurationError, 400),
     (StoreUnavailable, 503),

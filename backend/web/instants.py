@@ -1,7 +1,7 @@
 """Times at the door: epoch milliseconds or ISO 8601 outside, UTC nanoseconds inside."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, overload
 
 from pydantic import BeforeValidator, WithJsonSchema
 
@@ -28,6 +28,10 @@ def parse_instant(value: object) -> int:
     return milliseconds * MS + rest
 
 
+@overload
+def milliseconds(time: int) -> int: ...
+@overload
+def milliseconds(time: int | None) -> int | None: ...
 def milliseconds(time: int | None) -> int | None:
     """Nanoseconds as epoch milliseconds; None stays None."""
     return None if time is None else time // MS

@@ -17,7 +17,7 @@ from tests.web.worlds import NOW, World, add_version, make_world, write_event, w
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
-FLAGS = [
+FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -27,7 +27,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--hide-scrollbars",
-]
+)
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from backend.services.promotion import Promoting
 from backend.services.scoring import ScoringReport
 from backend.settings import Settings, parse_time
 from backend.specs import DetectorSpec
+from tests.fakes.artifacts import BlankArtifactStore
 from tests.fakes.records import MemoryRecordStore
 
 NOW = parse_time("2026-03-10T12:00")
@@ -144,7 +145,7 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         records=records,
         detectors=detectors,
         labelling=Labelling(records, detectors, clock),
-        promotion=Promoting(records, detectors, clock),
+        promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         retraining=Retraining(records),
         scoring=Scoring(),
         checking=Checking(),

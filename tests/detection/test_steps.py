@@ -70,10 +70,18 @@ def test_a_constant_or_absent_channel_is_not_divided_by_zero():
     np.testing.assert_array_equal(scaler.scale, [[1, 1]])
 
 
-def test_a_channel_that_mostly_rests_is_scaled_by_its_deviation():
-    column = np.zeros(100)
-    column[::10] = 1.0
-    scaler = fit_scaler(column[None, :, None], np.ones((1, 100), dtype=bool), "robust")
+@pytest.mark.parametrize("pause", [3, 10, 50])
+def test_a_channel_that_mostly_rests_keeps_its_other_state_within_reach(pause):
+    column = np.zeros(1000)
+    column[::pause] = 1.0
+    scaler = fit_scaler(column[None, :, None], np.ones((1, 1000), dtype=bool), "robust")
+    assert 1 < 1.0 / scaler.scale[0, 0] < 5
+
+
+def test_a_channel_that_hardly_ever_moves_is_scaled_by_its_deviation():
+    column = np.zeros(1000)
+    column[:5] = 1.0
+    scaler = fit_scaler(column[None, :, None], np.ones((1, 1000), dtype=bool), "robust")
     assert scaler.scale[0, 0] == pytest.approx(column.std())
 
 

@@ -58,7 +58,7 @@ class Plant:
         """Build the use cases anew, as a process that starts does."""
         stores = Stores(self.source, self.results, self.records, self.artifacts)
         self.detectors = Detectors({self.spec.name: self.spec}, self.records, self.clock)
-        self.promoting = Promoting(self.records, self.detectors, self.clock)
+        self.promoting = Promoting(self.records, self.artifacts, self.detectors, self.clock)
         self.labelling = Labelling(self.records, self.detectors, self.clock, configured)
         served = Served(self.records, self.artifacts, LinearModel)
         self.scoring = Scoring(stores, self.detectors, self.labelling, served, self.clock)

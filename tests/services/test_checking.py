@@ -48,6 +48,7 @@ class Bench:
         self.source: Any = MemorySeriesStore()
         self.results: Any = MemorySeriesStore()
         self.records: Any = MemoryRecordStore()
+        self.artifacts = MemoryArtifactStore()
 
     def measured(self, time: int, fields: Sequence[str] = ("temp", "NH3"), **tags: str) -> None:
         values: Mapping[str, Any] = {name: np.array([1.0]) for name in fields}
@@ -57,6 +58,7 @@ class Bench:
         version = Version(
             "gas-room", 1, NOW, "gas-room/1", {}, "", "", False, Verdict.CHALLENGER, {}
         )
+        self.artifacts.save(version.artifact, {})
         self.records.add_version(version)
         self.records.promote(Promotion("gas-room", 1, 0, NOW, "test"))
         self.records.set_watermarks("gas-room", {"room=a": NOW})
@@ -69,7 +71,7 @@ class Bench:
         clock = StoppedClock()
         detectors = Detectors({spec.name: spec for spec in specs}, self.records, clock)
         checking = Checking(
-            Stores(self.source, self.results, self.records, MemoryArtifactStore()),
+            Stores(self.source, self.results, self.records, self.artifacts),
             self.directory,
             detectors,
             Queries(self.records, self.source, self.results, detectors, clock),
@@ -193,6 +195,17 @@ def test_a_detector_without_a_model_says_how_to_train(bench: Bench) -> None:
 
     assert not line.ok
     assert "train it with: normalcy retrain gas-room" in line.detail
+
+
+def test_lost_files_of_the_version_that_serves_are_told(bench: Bench) -> None:
+    bench.measured(NOW - MINUTE)
+    bench.served()
+    bench.artifacts = MemoryArtifactStore()
+
+    line = bench.lines()["detector gas-room"]
+
+    assert not line.ok
+    assert line.detail == "There is no artifact gas-room/1."
 
 
 def test_a_series_set_aside_is_told_with_the_reason(bench: Bench) -> None:

@@ -3,7 +3,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
+from backend.exceptions import (
+    ArtifactError,
+    NoData,
+    NotEnoughNormalData,
+    NotFound,
+    StoreUnavailable,
+)
 from backend.ports import Points, Query
 from backend.records import LabelDraft, LabelKind, State, Verdict
 from backend.schema import TRAINING, TRAINING_FIELDS
@@ -134,9 +140,12 @@ def test_the_archive_holds_the_normal_rows_of_every_series():
 
 def test_a_damaged_old_version_does_not_keep_a_new_one_from_being_made(monkeypatch):
     plant = Plant().ready()
+    load = plant.artifacts.load
 
     def refuse(name):
-        raise ArtifactError("damaged")
+        if name == "rooms/1":
+            raise ArtifactError("damaged")
+        return load(name)
 
     monkeypatch.setattr(plant.artifacts, "load", refuse)
     assert plant.train().number == 2
@@ -151,6 +160,44 @@ def test_normal_ranges_without_data_are_an_error_that_says_what_was_expected():
     (run,) = plant.records.runs("rooms")
     assert run.state is State.FAILED
     assert "hold no data" in run.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"group_by": ["romo"]}, "the store has no tag 'romo'; did you mean 'room'?"),
+        ({"channels": ["x", "z"]}, "the store has no channel 'z'; it has x, y."),
+        ({"measurement": "water"}, "the store has no measurement 'water'; it has air."),
+    ],
+)
+def test_a_name_that_the_source_lacks_is_told(changes, told):
+    plant = Plant(**changes)
+    plant.measure()
+    plant.label(0, 600)
+    with pytest.raises(NoData) as caught:
+        plant.train()
+    assert str(caught.value) == f"'rooms' cannot be trained: {told}"
+    assert plant.records.versions("rooms") == []
+
+
+def test_names_that_were_right_once_are_not_asked_for_again():
+    plant = Plant().ready()
+    plant.source.delete("air", {}, 0, at(5000))
+    assert plant.train().number == 2
+
+
+def test_a_label_may_begin_long_before_the_data():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    once = plant.train()
+    plant.labelling.remove([plant.labelling.list()[0].id], by="operator")
+    draft = LabelDraft("rooms", LabelKind.NORMAL, 0, at(600), {})
+    plant.labelling.add(draft, source="command", by="operator")
+    again = plant.train()
+    assert again.training["rows"] == once.training["rows"]
+    archive = read_archive(plant.artifacts.load("rooms/2"))
+    assert archive["values"].shape[1] <= 600 + 5000
 
 
 def test_too_little_normal_data_is_told_and_leaves_nothing_behind():
@@ -190,6 +237,30 @@ class TestDue:
         plant.label(600, 650)
         assert plant.retraining.due("rooms", plant.clock.now()) is None
         assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "labels changed"
+
+    def test_soon_again_when_only_the_store_was_away(self, monkeypatch):
+        plant = Plant()
+        plant.measure()
+        plant.label(0, 600)
+
+        def away(query):
+            raise StoreUnavailable("the store does not answer")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(plant.source, "read", away)
+            with pytest.raises(StoreUnavailable):
+                plant.train()
+        assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "there is no model yet"
+
+    def test_not_again_within_the_hour_when_the_same_data_were_too_few(self):
+        plant = Plant()
+        plant.measure()
+        plant.label(0, 20)
+        with pytest.raises(NotEnoughNormalData):
+            plant.train()
+        hour = 3600 * 10**9
+        assert plant.retraining.due("rooms", plant.clock.now() + hour - 1) is None
+        assert plant.retraining.due("rooms", plant.clock.now() + hour) == "there is no model yet"
 
     def test_when_a_label_is_taken_back(self):
         plant = Plant().ready()

@@ -81,6 +81,15 @@ class TestPromotion:
             plant.promoting.promote("rooms", 1, by="anna")
         with pytest.raises(Conflict, match="no earlier version"):
             plant.promoting.rollback("rooms", by="anna")
+
+    def test_a_version_whose_files_are_lost_does_not_begin_to_serve(self):
+        plant = Plant().ready()
+        plant.label(600, 650)
+        plant.train()
+        del plant.artifacts._artifacts["rooms/1"]
+        with pytest.raises(NotFound, match="rooms/1"):
+            plant.promoting.rollback("rooms", by="anna")
+        assert plant.records.promotions("rooms")[-1].number == 2
         with pytest.raises(NotFound):
             plant.promoting.promote("rooms", 9, by="anna")
 
@@ -126,7 +135,7 @@ class TestRequests:
         plant.requests.ask("retrain", "rooms", by="anna")
         done = plant.requests.serve_one("worker")
         assert done.state is State.FAILED
-        assert "holds no recent data" in done.message
+        assert "the store has no measurement 'air'" in done.message
 
     def test_a_backfill_is_served_only_by_a_worker_for_backfills(self):
         plant = Plant().ready()
@@ -149,7 +158,7 @@ class TestRequests:
         plant = Plant()
         with pytest.raises(InputError):
             plant.requests.ask(kind, "rooms", payload, by="anna")
-        assert plant.requests.list() == []
+        assert plant.records.requests() == []
 
 
 class TestVersions:

@@ -17,6 +17,7 @@ from backend.services.queries import Queries
 from backend.services.requests import Requests
 from backend.specs import DetectorSpec
 from backend.web import create_app
+from tests.fakes.artifacts import BlankArtifactStore
 from tests.fakes.records import MemoryRecordStore
 from tests.fakes.series import MemorySeriesStore
 
@@ -95,7 +96,7 @@ def make_world(token: str | None = None) -> World:
         results=results,
         detectors=detectors,
         labelling=Labelling(records, detectors, clock),
-        promotion=Promoting(records, detectors, clock),
+        promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         requests=Requests(records, detectors, nobody, nobody, clock),
         queries=Queries(records, source, results, detectors, clock),
     )

@@ -147,7 +147,7 @@ class EventRow(BaseModel):
         """The row of an event."""
         tops = [*one.channels, None, None, None]
         return cls(
-            time=one.start // 1_000_000,
+            time=milliseconds(one.start),
             time_end=milliseconds(one.stop),
             id=one.id,
             detector=one.detector,
@@ -180,8 +180,8 @@ class LabelRow(BaseModel):
     def of(cls, one: Label) -> "LabelRow":
         """The row of a label."""
         return cls(
-            time=one.start // 1_000_000,
-            time_end=one.stop // 1_000_000,
+            time=milliseconds(one.start),
+            time_end=milliseconds(one.stop),
             id=one.id,
             detector=one.detector,
             kind=one.kind.value,
@@ -189,7 +189,7 @@ class LabelRow(BaseModel):
             note=one.note,
             source=one.source,
             created_by=one.created_by,
-            created_at=one.created_at // 1_000_000,
+            created_at=milliseconds(one.created_at),
         )
 
 

@@ -229,19 +229,13 @@ def _renamed(part: Points, old: str, new: str) -> Points:
     return replace(part, fields={**part.fields, "model": names})
 
 
-def assert_same(found: Written, expected: Written, rtol: float = 0.0) -> None:
-    """Same rows, texts alike, and numbers to a relative tolerance: to the last digit without."""
+def assert_same(found: Written, expected: Written) -> None:
+    """Same rows, alike to the last digit."""
     assert found.keys() == expected.keys()
     for name, parts in expected.items():
         assert [part.tags for part in found[name]] == [part.tags for part in parts], name
         for ours, theirs in zip(found[name], parts, strict=True):
             np.testing.assert_array_equal(ours.times, theirs.times, err_msg=name)
             for field, column in theirs.fields.items():
-                _assert_alike(ours.fields[field], column, rtol, f"{name}.{field} {ours.tags}")
-
-
-def _assert_alike(found: np.ndarray, expected: np.ndarray, rtol: float, where: str) -> None:
-    if rtol and expected.dtype != np.object_:
-        np.testing.assert_allclose(found, expected, rtol=rtol, atol=1e-12, err_msg=where)
-    else:
-        np.testing.assert_array_equal(found, expected, err_msg=where)
+                where = f"{name}.{field} {ours.tags}"
+                np.testing.assert_array_equal(ours.fields[field], column, err_msg=where)
