@@ -1,4 +1,5 @@
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 
@@ -242,6 +243,26 @@ def test_a_file_that_is_not_text() -> None:
         load({})
 
 
+ALIASES = "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n" for before, name in pairwise("abcdef")
+)
+"""Each line ten times the one before."""
+
+
+def test_a_file_nested_too_deeply(tmp_path: Path) -> None:
+    file = tmp_path / "normalcy.yaml"
+    file.write_text("[" * 5000, encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match="nested too deeply"):
+        load({"NORMALCY_CONFIG": str(file)})
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "1677-12-31", "2262-01-01", "9999-12-31T23:59Z"])
+def test_times_that_no_store_can_hold(text: str) -> None:
+    with pytest.raises(ValueError, match="in the years 1678 to 2261"):
+        parse_time(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -253,6 +274,7 @@ def test_a_file_that_is_not_text() -> None:
         ("? [a, b]\n: c\n", "line 1, column 3: expected a plain name before the colon"),
         ("store: &x {a: *x}\n", "line 1, column 8: an alias cannot stand inside its own anchor"),
         ("store: !!python/object:os.system x\n", "line 1, column 8: could not determine"),
+        ("a: &a [x, x]\n" + ALIASES, "line 1, column 11: expected at most 100000 values"),
     ],
 )
 def test_what_is_not_yaml(text: str, expected: str) -> None:

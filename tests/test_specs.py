@@ -26,6 +26,14 @@ SPEC: dict[str, Any] = {
         ({"schedule": {"catch_up": "9m"}}, "expected 10m or more"),
         ({"schedule": {"catch_up": "30m", "score": "1h"}}, "expected 1h or more"),
         ({"every": "2w"}, "expected 2w or more"),
+        (
+            {"model": {"kind": "dense_autoencoder", "units": [99_999_999]}},
+            "less than or equal to 4096",
+        ),
+        (
+            {"model": {"kind": "lstm_autoencoder", "units": [{"lstm": 99_999_999}]}},
+            "less than or equal to 4096",
+        ),
     ],
 )
 def test_keys_that_contradict_each_other(changes: dict[str, Any], expected: str) -> None:

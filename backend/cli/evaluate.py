@@ -5,11 +5,8 @@ from typing import Any
 
 import click
 
-from backend.cli.evaluate_options import Asked, RangeType, SettingType, read
-from backend.cli.output import json_option, print_facts, print_json, progress
-from backend.detector import Detector
-from backend.services.evaluation import Report, evaluate
-from backend.services.exams import Exam
+from backend.cli.evaluate_options import Asked, RangeType, SettingType
+from backend.cli.output import json_option
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -58,30 +55,7 @@ def command(**options: Any) -> None:
     FILE is CSV, gzipped CSV or Parquet. The figures from f1 to mar are those of the threshold that
     was chosen without the labels; best_f1 is the best that any threshold reaches with hindsight.
     """
-    asked = Asked(**options)
-    spec, exam, notes = read(asked)
-    detector = Detector(spec)
-    with progress(f"Evaluating {spec.model.kind}") as report_progress:
-        report = evaluate(detector, exam, spec.step, asked.buffer, report_progress)
-    facts = {
-        **report.plain(),
-        "model": spec.model.kind,
-        "warnings": list(detector.training["warnings"]),
-        "notes": list(dict.fromkeys(notes)),
-        "pictures": _draw(asked.plots, detector, exam, report) if asked.plots else [],
-    }
-    if asked.as_json:
-        print_json(facts)
-    else:
-        print_facts({name: _text(value) for name, value in facts.items()})
+    # What it works with is loaded when it runs, so that --help answers at once.
+    from backend.cli.evaluate_run import run  # noqa: PLC0415
 
-
-def _draw(directory: Path, detector: Detector, exam: Exam, report: Report) -> list[str]:
-    # matplotlib is loaded only where something is drawn
-    from backend.cli.evaluate_pictures import draw  # noqa: PLC0415
-
-    return [str(path) for path in draw(detector, exam, report, directory)]
-
-
-def _text(value: Any) -> Any:
-    return "\n".join(value) or "none" if isinstance(value, list) else value
+    run(Asked(**options))

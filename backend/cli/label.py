@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from backend.cli.arguments import MOMENT, TAG, Moment, tags_of
 from backend.cli.label_file import read_labels, write_labels
+from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, plain_label, print_json, print_table
 from backend.cli.session import Session, pass_session
+from backend.cli.tags import TAG, tags_of
 from backend.exceptions import InputError
 from backend.records import Label, LabelDraft, LabelKind, series_key
 

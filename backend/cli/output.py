@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 import orjson
 
-from backend.ports import Progress
-from backend.records import Label
+if TYPE_CHECKING:
+    from backend.ports import Progress
+    from backend.records import Label
 
 _SECOND = 1_000_000_000
 _PATIENCE_S = 2.0
@@ -78,7 +79,7 @@ def iso(moment: int) -> str:
     return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
 
 
-def plain_label(label: Label) -> dict[str, Any]:
+def plain_label(label: "Label") -> dict[str, Any]:
     """A label as JSON: times in ISO 8601."""
     return {
         **vars(label),
@@ -92,7 +93,7 @@ def plain_label(label: Label) -> dict[str, Any]:
 @contextmanager
 def progress(
     label: str, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Progress]:
+) -> "Iterator[Progress]":
     """Show a bar on a terminal when work takes more than two seconds."""
     bar = _Bar(label, stream or sys.stderr, clock)
     try:

@@ -2,7 +2,7 @@
 
 import click
 
-from backend.cli.arguments import MOMENT, Moment
+from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, print_json, progress
 from backend.cli.session import Session, pass_session
 from backend.services.scoring import ScoringReport

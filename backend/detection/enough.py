@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from backend.detection.smoothing import ewma_kernel
 from backend.detection.windows import full_windows
 from backend.ports import Floats
-from backend.specs import DetectorSpec
+from backend.specs import DetectorSpec, format_duration
 
 Mask = NDArray[np.bool_]
 
@@ -49,6 +49,8 @@ def what_is_lacking(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mas
             f"no values of channel {', '.join(missing)} in the normal ranges: "
             "check the field's name and that it is written"
         )
+    if apart := _too_far_apart(spec, values, asked):
+        return apart
     full = int(full_windows(normal[None], spec.model.window).sum())
     if full < (needed := windows_needed(spec)):
         hours = needed * spec.step / _HOUR
@@ -60,3 +62,18 @@ def what_is_lacking(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mas
     if (judged == judged[0]).all():
         return "every channel is constant in the normal ranges: there is nothing to learn"
     return None
+
+
+def _too_far_apart(spec: DetectorSpec, values: Floats, asked: Mask) -> str | None:
+    """Told where even bridged gaps leave holes between one reading and the next."""
+    readings = np.flatnonzero(asked & np.isfinite(values).any(axis=1))
+    if readings.size < _FEWEST_TO_FIT:
+        return None
+    steps = int(np.median(np.diff(readings)))
+    if steps <= spec.max_gap + 1:
+        return None
+    usual = format_duration(steps * spec.every)
+    return (
+        f"the grid is finer than the data: a reading comes about every {usual}, and `every` is "
+        f"{format_duration(spec.every)}: set it to {usual} or more"
+    )

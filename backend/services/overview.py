@@ -143,5 +143,15 @@ def _blind(spec: DetectorSpec, known: Remembered, results: Results, now: int) ->
     if not marks:
         return "Every series is set aside."
     if now - max(marks) > grace(spec):
-        return "Scoring lies behind: no new data, or the jobs do not run."
+        return _failing(known.runs, max(marks)) or (
+            "Scoring lies behind: no new data, or the jobs do not run."
+        )
+    return ""
+
+
+def _failing(runs: Sequence[Run], mark: int) -> str:
+    """What the scoring that should have gone past a mark failed of, if it did."""
+    for run in runs:
+        if run.kind == "score" and run.state is State.FAILED:
+            return run.message if (run.finished_at or run.started_at) > mark else ""
     return ""

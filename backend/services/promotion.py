@@ -33,7 +33,7 @@ class Promoting:
         if made and made[-1].number == number:
             raise Conflict(f"Version {number} of {detector!r} serves already.")
         now = self._clock.now()
-        promotion = Promotion(detector, number, self._from(spec, now, first=not made), now, by)
+        promotion = Promotion(detector, number, self._from(spec, now), now, by)
         self._records.promote(promotion)
         return promotion
 
@@ -50,8 +50,8 @@ class Promoting:
             raise Conflict(f"There is no earlier version of {detector!r} to roll back to.")
         return self.promote(detector, before[-1], by=by)
 
-    def _from(self, spec: DetectorSpec, now: int, *, first: bool) -> int:
+    def _from(self, spec: DetectorSpec, now: int) -> int:
+        """The first point not scored yet; before the first scoring, as far back as that goes."""
         closed = last_closed(now, spec.step, nanoseconds(spec.delay))
-        if first:
-            return floor_to(closed - nanoseconds(spec.schedule.catch_up), spec.step)
-        return max(self._records.watermarks(spec.name).values(), default=closed)
+        oldest = floor_to(closed - nanoseconds(spec.schedule.catch_up), spec.step)
+        return max(self._records.watermarks(spec.name).values(), default=oldest)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from backend.bootstrap import bootstrap
-from backend.cli import cli, demo
+from backend.cli import cli, demo_run
 from backend.demo.live import Live
 from tests.fakes.models import LinearModel
 
@@ -17,7 +17,9 @@ from tests.fakes.models import LinearModel
 @pytest.fixture(autouse=True)
 def linear_model(monkeypatch, tmp_path):
     """The demo with a model that needs no network, in a home of its own."""
-    monkeypatch.setattr("backend.cli.demo.bootstrap", partial(bootstrap, make_model=LinearModel))
+    monkeypatch.setattr(
+        "backend.cli.demo_run.bootstrap", partial(bootstrap, make_model=LinearModel)
+    )
     monkeypatch.setenv("NORMALCY_HOME", str(tmp_path / "home"))
 
 
@@ -47,10 +49,10 @@ def test_the_story_is_told_in_words(tmp_path):
 
 def test_a_second_demo_empties_what_the_first_one_made(tmp_path):
     home = tmp_path / "here"
-    demo._make_anew(home)
+    demo_run._make_anew(home)
     (home / "left").touch()
-    demo._make_anew(home)
-    assert [path.name for path in home.iterdir()] == [demo.MARK]
+    demo_run._make_anew(home)
+    assert [path.name for path in home.iterdir()] == [demo_run.MARK]
 
 
 def test_a_directory_with_other_files_is_left_alone(tmp_path):
@@ -86,7 +88,7 @@ def test_pages_are_served_and_points_arrive_until_it_is_ended(monkeypatch, tmp_p
         return news
 
     monkeypatch.setattr(Live, "advance", watched)
-    monkeypatch.setattr(demo, "PAUSE_S", 0.01)
+    monkeypatch.setattr(demo_run, "PAUSE_S", 0.01)
     result = run("--port", port, "--dir", tmp_path / "here")
     assert result.exit_code == 0, result.output
     assert seen == [200]
@@ -97,8 +99,8 @@ def test_pages_are_served_and_points_arrive_until_it_is_ended(monkeypatch, tmp_p
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_every_injected_fault_of_the_gas_room_is_found(seed, monkeypatch, tmp_path):
-    monkeypatch.setattr("backend.cli.demo.bootstrap", bootstrap)
-    monkeypatch.setattr("backend.cli.demo.draw", lambda material, directory: [])
+    monkeypatch.setattr("backend.cli.demo_run.bootstrap", bootstrap)
+    monkeypatch.setattr("backend.cli.demo_run.draw", lambda material, directory: [])
     facts = json.loads(run("--once", "--json", "--seed", seed, "--dir", tmp_path / "d").stdout)
     assert facts["found"] == facts["injected"] == 6
     assert facts["false_events"] <= 1
@@ -106,7 +108,7 @@ def test_every_injected_fault_of_the_gas_room_is_found(seed, monkeypatch, tmp_pa
 
 @pytest.mark.slow
 def test_the_tangent_is_found_and_nothing_else(monkeypatch, tmp_path):
-    monkeypatch.setattr("backend.cli.demo.bootstrap", bootstrap)
-    monkeypatch.setattr("backend.cli.demo.draw", lambda material, directory: [])
+    monkeypatch.setattr("backend.cli.demo_run.bootstrap", bootstrap)
+    monkeypatch.setattr("backend.cli.demo_run.draw", lambda material, directory: [])
     facts = json.loads(run("sine-tangent", "--once", "--json", "--dir", tmp_path / "d").stdout)
     assert (facts["found"], facts["false_events"]) == (1, 0)

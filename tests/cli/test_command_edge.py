@@ -67,3 +67,18 @@ def test_the_application_is_closed_whatever_happens(broken: Broken) -> None:
     command("retrain", "gas-room", code=1)
 
     assert closed == [True]
+
+
+def test_a_configuration_that_breaks_its_reading_is_told_in_one_sentence(
+    normalcy: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(_environ: object) -> None:
+        raise ZeroDivisionError("while reading")
+
+    monkeypatch.setattr("backend.settings.load", breaks)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    result = normalcy("retrain", "gas-room", code=1)
+
+    assert result.stderr.startswith("normalcy: unexpected ZeroDivisionError: while reading")
+    assert len(result.stderr.splitlines()) == 1

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 
 from backend.cli import cli
-from backend.cli.evaluate_options import Asked, RangeType, SettingType, build_spec
+from backend.cli.evaluate_options import Asked, RangeType, SettingType
+from backend.cli.evaluate_reading import build_spec
 from backend.detector import Detector
 from backend.exceptions import ConfigurationError
 from backend.settings import parse_time
@@ -39,7 +40,7 @@ def file(frame, tmp_path):
 def linear_model(monkeypatch):
     """The command with a model that needs no network."""
     linear = partial(Detector, make_model=LinearModel)
-    monkeypatch.setattr("backend.cli.evaluate.Detector", linear)
+    monkeypatch.setattr("backend.cli.evaluate_run.Detector", linear)
 
 
 def run(*arguments):

@@ -64,12 +64,15 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     assert "No such command 'tran'" in result.stderr
 
 
-def test_help_loads_nothing_heavy() -> None:
+@pytest.mark.parametrize(
+    "words", [["--help"], ["demo", "--help"], ["evaluate", "--help"], ["import", "--help"]]
+)
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
     program = (
         "import sys\n"
         "from backend.cli import cli\n"
-        "cli.main(['--help'], standalone_mode=False)\n"
-        "heavy = {'tensorflow', 'keras', 'pandas', 'sqlalchemy', 'numpy', 'pydantic'}\n"
+        f"cli.main({words}, standalone_mode=False)\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'sqlalchemy', 'numpy', 'pydantic', 'sklearn'}\n"
         "sys.exit(len(heavy & set(sys.modules)))\n"
     )
 

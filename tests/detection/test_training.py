@@ -175,3 +175,12 @@ def test_ranges_that_do_not_touch_are_never_bridged_into_one_window():
     near = fit(spec(), rows, np.ones((1, 600), dtype=bool), LinearModel)
     far = fit(spec(), moved, np.ones((1, 600), dtype=bool), LinearModel)
     np.testing.assert_array_equal(near.fitted.threshold, far.fitted.threshold)
+
+
+def test_a_grid_finer_than_the_data_is_told_with_the_one_that_fits():
+    values = np.full((1, 6000, 2), np.nan)
+    values[:, ::10] = waves(600)
+    outcome = train(values)
+    assert outcome.fitted is None
+    told = "a reading comes about every 1h40m, and `every` is 10m: set it to 1h40m or more"
+    assert told in outcome.rejected["room=a"]

@@ -40,6 +40,8 @@ def test_taking_a_label_back_keeps_it_on_record(plant):
         (draft(10, 10), "is empty"),
         (draft(10, 5), "is empty"),
         (draft(600, 800), "in the future"),
+        (draft(0, 10, note="nul\0"), "control character"),
+        (draft(0, 10, tags={"room": "a\nb"}), "control character"),
         (draft(0, 10, tags={"floor": "1"}), "the tag 'floor'.*group_by: room"),
     ],
 )

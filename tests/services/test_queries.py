@@ -80,6 +80,15 @@ class TestOverview:
         assert one.condition is Condition.BLIND
         assert "behind" in one.why
 
+    def test_scoring_that_fails_says_of_what(self, world):
+        now = world.clock.time = NOW + 60 * MINUTE
+        run = world.records.start_run("score", "gas-room", worker="vm:1", at=now)
+        world.records.finish_run(
+            run.id, State.FAILED, at=now, message="Artifact gas-room/1 is damaged.", details={}
+        )
+        one = world.queries.overview("gas-room")
+        assert (one.condition, one.why) == (Condition.BLIND, "Artifact gas-room/1 is damaged.")
+
     def test_every_series_set_aside_is_blind(self, world):
         for key in ("room=R1", "room=R2"):
             world.records.set_aside(SetAside("gas-room", key, "no data", NOW, NOW))

@@ -61,6 +61,13 @@ class TestPromotion:
         (promotion,) = plant.records.promotions("rooms")
         assert promotion.serves_from == at(700) - 7 * 24 * 3600 * 10**9
 
+    def test_before_anything_is_scored_a_second_version_reaches_back_as_far(self):
+        plant = Plant().ready()
+        plant.train()
+        first, second = plant.records.promotions("rooms")
+        assert second.serves_from == first.serves_from
+        assert plant.scoring.tick("rooms").start == first.serves_from
+
     def test_a_version_serves_from_the_first_point_not_scored_yet(self):
         plant = Plant().ready()
         plant.now(750)
