@@ -51,7 +51,8 @@ def _print(report: ScoringReport) -> None:
         return
     click.echo(
         f"{report.detector}: {iso(report.start)} to {iso(report.stop)}, series: {report.series}, "
-        f"points: {report.points}, judged: {report.judged}, flagged: {report.flagged}, "
+        f"points: {report.points}, judged: {report.judged}, "
+        f"bridged: {report.bridged}, flagged: {report.flagged}, "
         f"events: {report.events}{note}"
     )
     for series, reason in report.set_aside.items():

@@ -71,6 +71,7 @@ class Scored:
         flag, alarm, judged: (S, T).
         reason: (S, T) why flagged, or why not judged.
         channels_used: (S, T) how many channels counted.
+        bridged: (S, T) how many channels show the last value because a short gap is open.
         contributions: (S, T, F) shares of the smoothed error by `spec.inputs`.
         expected: (S, T, F) the reconstruction in sensor units; the input's own value, or the
             channel's center, where there is no reconstruction.
@@ -87,6 +88,7 @@ class Scored:
     judged: NDArray[np.bool_]
     reason: NDArray[np.object_]
     channels_used: Floats
+    bridged: NDArray[np.int64]
     contributions: Floats
     expected: Floats
 
@@ -164,6 +166,7 @@ def score(
         judged=judged[:, wanted],
         reason=reason[:, wanted],
         channels_used=_channels_used(fitted, prepared)[:, wanted],
+        bridged=prepared.bridged.sum(axis=2)[:, wanted],
         contributions=np.where(judged[:, :, None], share, 0.0)[:, wanted],
         expected=_fill(fitted, expected, prepared.values)[:, wanted],
     )

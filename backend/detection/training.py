@@ -53,6 +53,7 @@ class Training:
     Attributes:
         times: (T,) of the rows.
         normal: (S, T) rows trained on, after trimming.
+        bridged: (S,) how many of them hold a value bridged over a short gap.
         held_out_error: (S, T) error of normal rows by the fold that had not seen them.
         held_out_smoothed: (S, T) the same, smoothed: what the limit was learned from.
         limits: the limit of each series and what backs it.
@@ -65,6 +66,7 @@ class Training:
 
     times: NDArray[np.int64]
     normal: Mask
+    bridged: NDArray[np.int64]
     held_out_error: Floats
     held_out_smoothed: Floats
     limits: Limits
@@ -150,6 +152,7 @@ def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Tr
     training = Training(
         times=course.rows.times,
         normal=normal,
+        bridged=(course.prepared.bridged.any(axis=2) & normal).sum(axis=1),
         held_out_error=error,
         held_out_smoothed=smoothed,
         limits=limits,

@@ -159,7 +159,7 @@ class Retraining:
             labelled=lessons.labelled,
             progress=progress,
         )
-        self._set_aside(spec, lessons.rows.keys, outcome.rejected)
+        self._set_aside(spec, outcome.rejected)
         if outcome.fitted is None or outcome.training is None:
             raise NotEnoughNormalData(_why_nothing(spec.name, outcome.rejected))
         seconds = time.monotonic() - began
@@ -313,14 +313,13 @@ class Retraining:
         tags = {DETECTOR_TAG: spec.name}
         self._results.write(TRAINING, [one_point(tags, version.created_at, values)])
 
-    def _set_aside(
-        self, spec: DetectorSpec, keys: Sequence[SeriesKey], rejected: Mapping[SeriesKey, str]
-    ) -> None:
+    def _set_aside(self, spec: DetectorSpec, rejected: Mapping[SeriesKey, str]) -> None:
+        """Put aside what could not be trained; all others are taken back, also those now gone."""
         now = self._clock.now()
         for key, reason in rejected.items():
             self._records.set_aside(SetAside(spec.name, key, reason, now, now + _RETRY_NS))
         aside = {one.series for one in self._records.series_set_aside(spec.name)}
-        for key in aside & set(keys) - set(rejected):
+        for key in aside - set(rejected):
             self._records.readmit(spec.name, key)
 
 

@@ -47,7 +47,8 @@ class ScoringReport:
     """What one run scored: the range, how much of it, and what stood out.
 
     `due` and `judged` count points new in this run that should have been, and were judged; time
-    that nobody expects to be judged (off, settling, excluded) is not due.
+    that nobody expects to be judged (off, settling, excluded) is not due. `bridged` counts points
+    at which a channel showed its last value because a short gap was open.
     """
 
     detector: str
@@ -57,6 +58,7 @@ class ScoringReport:
     points: int = 0
     due: int = 0
     judged: int = 0
+    bridged: int = 0
     flagged: int = 0
     events: int = 0
     note: str = ""
@@ -311,6 +313,7 @@ def _report(
         points=scored.score.size,
         due=int(due.sum()),
         judged=int((new & scored.judged).sum()),
+        bridged=int((new & (scored.bridged > 0)).sum()),
         flagged=int(scored.flag.sum()),
         events=events,
         set_aside=aside,
@@ -324,6 +327,7 @@ def _add(total: ScoringReport, part: ScoringReport) -> ScoringReport:
         points=total.points + part.points,
         due=total.due + part.due,
         judged=total.judged + part.judged,
+        bridged=total.bridged + part.bridged,
         flagged=total.flagged + part.flagged,
         events=total.events + part.events,
         set_aside={**total.set_aside, **part.set_aside},

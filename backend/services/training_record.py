@@ -21,6 +21,7 @@ def training_record(fitted: Fitted, training: Training) -> dict[str, Any]:
             key: {
                 "rows": int(rows[s]),
                 "hours": round(float(rows[s]) * hours, 2),
+                "bridged_rows": int(training.bridged[s]),
                 "held_out_rows": int(held_out[s]),
                 "threshold": float(fitted.threshold[s]),
                 "basis": training.limits.basis[s],

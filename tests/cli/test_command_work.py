@@ -43,7 +43,7 @@ def test_score_without_a_range_scores_what_is_due(normalcy: Command) -> None:
     text = normalcy("score", "gas-room").stdout
 
     assert normalcy.application.scoring.asked == [("gas-room",)]
-    assert "series: 2, points: 12, judged: 11, flagged: 3, events: 1" in text
+    assert "series: 2, points: 12, judged: 11, bridged: 0, flagged: 3, events: 1" in text
 
 
 def test_a_range_makes_it_a_backfill(normalcy: Command) -> None:

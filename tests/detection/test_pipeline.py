@@ -118,6 +118,9 @@ def test_gaps_missing_channels_and_warm_up_are_told_apart():
     assert reason[722] == schema.REASON_WARM_UP
     assert reason[810] == schema.REASON_MISSING_CHANNEL
     assert reason[701] == ""  # bridged by the last value
+    bridged = score(model, rows_of(values)).bridged[0]
+    assert bridged[699:704].tolist() == [0, 2, 2, 2, 0]
+    assert bridged[800:804].tolist() == [1, 1, 1, 0]
 
 
 def test_a_machine_that_is_off_or_settling_is_not_judged():

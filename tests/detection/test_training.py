@@ -154,6 +154,12 @@ def test_a_series_whose_training_comes_to_nothing_does_not_stop_the_others():
     assert "beyond all bounds" in outcome.rejected["room=b"]
 
 
+def test_rows_bridged_over_short_gaps_are_counted():
+    values = waves(600, series=2)
+    values[1, [100, 101, 300], 0] = np.nan
+    assert train(values).training.bridged.tolist() == [0, 3]
+
+
 def test_progress_goes_forward_to_the_end():
     told: list[float] = []
     normal = np.ones((1, 500), dtype=bool)

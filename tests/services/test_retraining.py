@@ -58,6 +58,16 @@ def test_a_label_speaks_for_the_series_whose_tags_match():
     assert plant.records.series_set_aside("rooms") == []
 
 
+def test_a_series_that_is_gone_does_not_stay_aside():
+    plant = Plant().ready()
+    plant.measure(600, 700, rooms=("a", "b", "c"))
+    plant.scoring.tick("rooms")
+    assert [aside.series for aside in plant.records.series_set_aside("rooms")] == ["room=c"]
+    plant.source.delete("air", {"room": "c"}, at(0), at(5000))
+    plant.train()
+    assert plant.records.series_set_aside("rooms") == []
+
+
 def test_a_bucket_that_is_only_partly_labelled_is_not_normal():
     plant = Plant()
     plant.measure()
