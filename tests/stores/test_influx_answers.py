@@ -1,6 +1,7 @@
 """What the InfluxDB store makes of answers that a healthy server never gives."""
 
 import json
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -159,6 +160,23 @@ def test_a_broken_or_busy_answer_is_tried_again_and_then_given_up(bad: Answer) -
     assert caught.value.retry
     assert len(stub.asked) == 4
     assert pauses == [0.2, 1.0]
+
+
+def test_a_server_that_hangs_is_told_at_once_and_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("backend.stores.influx.client._PING_TIMEOUTS", (5.0, 0.1))
+    pauses: list[float] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"influxdb://127.0.0.1:{silent.getsockname()[1]}/plant"
+        address = parse_address(url, Credentials())
+        store = InfluxSeriesStore(address, client=InfluxClient(address, sleep=pauses.append))
+        with pytest.raises(StoreUnavailable, match="does not answer them") as caught:
+            store.ping()
+        store.close()
+
+    assert caught.value.retry
+    assert pauses == []
 
 
 def test_a_second_try_gives_the_answer() -> None:

@@ -16,6 +16,7 @@ from backend.stores.influx.address import Address
 from backend.stores.influx.answers import Series, StatementError, collect
 
 _TIMEOUTS = (5.0, 60.0)  # seconds to connect; seconds without a byte
+_PING_TIMEOUTS = (3.0, 3.0)
 _PAUSES = (0.2, 1.0)  # seconds before the second and the third try
 _LONGEST_PAUSE = 20.0
 _PIECE = 1 << 20
@@ -113,7 +114,7 @@ class InfluxClient:
         return attempt()
 
     def _ping(self) -> str:
-        with self._request("GET", "/ping") as response:
+        with self._request("GET", "/ping", timeout=_PING_TIMEOUTS) as response:
             version: str | None = response.headers.get("X-Influxdb-Version")
         if version is None:
             raise StoreRefused(
@@ -137,12 +138,19 @@ class InfluxClient:
         headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
         self._request("POST", "/write", params=parameters, data=packed, headers=headers).close()
 
-    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        timeout: tuple[float, float] = _TIMEOUTS,
+        **options: Any,
+    ) -> requests.Response:
         try:
             response = self._session.request(
                 method,
                 self._address.base_url + path,
-                timeout=_TIMEOUTS,
+                timeout=timeout,
                 stream=True,
                 allow_redirects=False,
                 **options,
@@ -155,6 +163,11 @@ class InfluxClient:
             raise StoreRefused(
                 f"{self._address} shows a certificate that is not trusted ({_reason(error)}); "
                 "name its authority with ?ca=FILE in the store's URL"
+            ) from error
+        except requests.ReadTimeout as error:
+            # It hangs: whoever asked has waited long enough already.
+            raise StoreUnavailable(
+                f"{self._address} takes requests and does not answer them; see to the server"
             ) from error
         except requests.RequestException as error:
             raise _Busy(
