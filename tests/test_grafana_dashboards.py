@@ -30,6 +30,7 @@ NUMBERS = {
     *schema.COVERAGE_FIELDS,
 }
 QUOTED = re.compile(r'"([^"]+)"')
+SENSORS = "${measurement:doublequote}"
 
 
 def provisioned(folder: str) -> Iterator[Any]:
@@ -70,7 +71,7 @@ def queries() -> list[tuple[str, str]]:
 
 def selected(query: str) -> tuple[str, list[str]]:
     """Measurement and fields of a query."""
-    fields, _, rest = query.partition(" FROM ")
+    fields, _, rest = query.replace(SENSORS, '"$measurement"').partition(" FROM ")
     measurement = QUOTED.match(rest)
     assert measurement is not None, query
     return measurement[1], QUOTED.findall(fields)
@@ -139,6 +140,15 @@ class TestDashboard:
         used = {name for text in asked for name in re.findall(r"\$\{?(\w+)", text)}
         assert used - {"timeFilter", "__interval"} <= known
 
+    def test_names_with_dots_and_quotes_may_be_chosen(self, dashboard: Any) -> None:
+        # Grafana escapes a variable for a regular expression unless told its format.
+        asked = [target["query"] for panel in panels(dashboard) for target in panel["targets"]]
+        asked += [variable["query"] for variable in dashboard["templating"]["list"]]
+        asked += [n["target"].get("query", "") for n in dashboard["annotations"]["list"][1:]]
+        for text in asked:
+            plain = re.sub(r"\$timeFilter|\$__interval", "", text)
+            assert not re.search(r"\$\w|\$\{\w+\}", plain), text
+
     def test_operators_can_draw_labels(self, dashboard: Any) -> None:
         built_in = [note for note in dashboard["annotations"]["list"] if note.get("builtIn")]
         assert [note["enable"] for note in built_in] == [True]
@@ -171,7 +181,8 @@ class TestRule:
 
         assert len(fields) == 1
         assert set(fields) <= NUMBERS
-        assert query.endswith("fill(none)")
+        # A value that is not there is not one; a count of none is.
+        assert query.endswith("fill(0)" if "count(" in query else "fill(none)")
 
     def test_its_nodes_follow_one_another_to_the_condition(self, rule: Any) -> None:
         query, reduce, threshold = rule["data"]
@@ -202,6 +213,17 @@ class TestRule:
             assert not re.search(r"(?<!\$)\$(?!\$)", text)
         for text in rule["annotations"].values():
             assert "$$" not in text
+            # All labels at once would show Grafana's own ones, too.
+            assert not re.search(r"\{\{-?\s*\$labels\s*-?\}\}", text)
+
+
+def test_a_detector_that_stops_alone_is_told() -> None:
+    (silent,) = [rule for uid, rule in rules().items() if uid.endswith("silent")]
+    (query,) = [node["model"]["query"] for node in silent["data"] if "query" in node["model"]]
+
+    assert selected(query) == (schema.COVERAGE, ["coverage"])
+    assert f'"{schema.DETECTOR_TAG}" fill(0)' in query
+    assert silent["noDataState"] == "Alerting"
 
 
 def test_losing_a_file_never_deletes_a_dashboard() -> None:

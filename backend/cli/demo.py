@@ -1,27 +1,13 @@
 """The whole loop on simulated sensors, on this machine alone."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backend.cli.demo_options import STORIES, Asked
 from backend.cli.output import json_option
 from backend.cli.session import Session, pass_session
-
-STORIES = ("gas-room", "sine-tangent")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What stands on the command line."""
-
-    story: str
-    seed: int
-    directory: Path | None
-    port: int
-    once: bool
-    as_json: bool
 
 
 @click.command("demo")

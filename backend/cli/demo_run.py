@@ -10,7 +10,7 @@ from pathlib import Path
 import waitress
 
 from backend.bootstrap import Application, SystemClock, bootstrap
-from backend.cli.demo import Asked
+from backend.cli.demo_options import Asked
 from backend.cli.demo_pictures import draw
 from backend.cli.demo_words import print_caught_up, print_live, print_news, print_told
 from backend.cli.output import print_json, progress
