@@ -10,6 +10,7 @@ from backend.services.detectors import Detectors
 from backend.specs import DetectorSpec
 
 _HOUR = 3_600_000_000_000
+_LARGEST_ID = 2**63 - 1
 _OPPOSITES = {
     LabelKind.NORMAL: LabelKind.ANOMALY,
     LabelKind.ANOMALY: LabelKind.NORMAL,
@@ -65,6 +66,9 @@ class Labelling:
         Raises:
             NotFound: one is unknown or was taken back already.
         """
+        for number in ids:
+            if not 0 < number <= _LARGEST_ID:
+                raise NotFound(f"There is no label {number}.")
         return self._records.remove_labels(ids, by=by, at=self._clock.now())
 
     def list(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:

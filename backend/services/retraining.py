@@ -1,63 +1,38 @@
 """Train a detector on what its operator calls normal, and let the new version serve."""
 
-import hashlib
-import json
-import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from backend.detection.grid import Rows, ceil_to, floor_to, join, last_closed
 from backend.detection.pipeline import Fitted
-from backend.detection.smoothing import ewma_kernel
-from backend.detection.training import Mask, Training, fit
-from backend.exceptions import ArtifactError, NoData, NotEnoughNormalData, NotFound
-from backend.ports import Clock, ModelFactory, Progress, Query
-from backend.records import Label, LabelKind, SeriesKey, SetAside, State, Verdict, Version
+from backend.detection.training import Training, fit
+from backend.exceptions import NotEnoughNormalData
+from backend.ports import Clock, ModelFactory, Progress
+from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
 from backend.services.detectors import Detectors
-from backend.services.labelling import Labelling
-from backend.services.names import missing_name
-from backend.services.promotion import Promoting
-from backend.services.reading import (
-    aligned,
-    earliest,
-    filled_from,
-    labelled_normal,
-    merged,
-    ranges,
-    read_rows,
-    unlabelled_normal,
+from backend.services.fingerprints import (
+    basis_hash,
+    data_hash,
+    label_hash,
+    learned_part,
+    plain_label,
 )
+from backend.services.labelling import Labelling
+from backend.services.material import Material, Materials
+from backend.services.promotion import Promoting
+from backend.services.reading import aligned
 from backend.services.results import one_point
 from backend.services.runs import recorded
 from backend.services.stores import Stores
 from backend.services.training_record import training_record
-from backend.services.versions import read_archive, to_files
+from backend.services.versions import to_files
 from backend.specs import DetectorSpec, nanoseconds
-
-log = logging.getLogger(__name__)
 
 _DAY = 86_400_000_000_000
 _RETRY_NS = 3_600_000_000_000
-_LONG = 5_000
-"""Grid points from which on a range is looked at for where its data begin."""
-# What a version is made from: a change to anything else needs no new one.
-_NOT_LEARNED = {"schedule", "promote", "write_expected", "write_contributions", "delay"}
-
-
-@dataclass(frozen=True)
-class _Lessons:
-    """What one training starts from."""
-
-    spec: DetectorSpec
-    labels: tuple[Label, ...]
-    rows: Rows
-    normal: Mask
-    labelled: bool
 
 
 class Retraining:
@@ -72,10 +47,10 @@ class Retraining:
         make_model: ModelFactory,
         clock: Clock,
     ) -> None:
-        self._source = stores.source
         self._results = stores.results
         self._records = stores.records
         self._artifacts = stores.artifacts
+        self._materials = Materials(stores, clock)
         self._detectors = detectors
         self._labelling = labelling
         self._promoting = promoting
@@ -150,90 +125,27 @@ class Retraining:
     def _train(self, spec: DetectorSpec, labels: tuple[Label, ...], progress: Progress) -> Version:
         began = time.monotonic()
         progress(0.0, "reading")
-        lessons = self._lessons(spec, labels)
+        material = self._materials.gather(spec, labels)
         outcome = fit(
             spec,
-            lessons.rows,
-            lessons.normal,
+            material.rows,
+            material.normal,
             self._make_model,
-            labelled=lessons.labelled,
+            labelled=material.labelled,
             progress=progress,
         )
         self._set_aside(spec, outcome.rejected)
         if outcome.fitted is None or outcome.training is None:
             raise NotEnoughNormalData(_why_nothing(spec.name, outcome.rejected))
         seconds = time.monotonic() - began
-        version = self._store(lessons, outcome.fitted, outcome.training, outcome.rejected, seconds)
+        version = self._store(material, outcome.fitted, outcome.training, outcome.rejected, seconds)
         return self._bring_in(spec, version)
-
-    # -- reading -----------------------------------------------------------------------------------
-
-    def _lessons(self, spec: DetectorSpec, labels: tuple[Label, ...]) -> _Lessons:
-        spoken = ranges(labels, LabelKind.NORMAL)
-        wanted = spoken or [self._recent(spec)]
-        step = spec.step
-        parts = merged([(ceil_to(a, step), floor_to(b, step)) for a, b in wanted if b - a >= step])
-        archive = self._archive(spec)
-        if not archive and (wrong := missing_name(self._source, spec)):
-            end = "" if wrong.endswith("?") else "."
-            raise NoData(f"{spec.name!r} cannot be trained: {wrong}{end}")
-        parts = [(self._begin(spec, start, stop, archive), stop) for start, stop in parts]
-        rows = self._read(spec, [part for part in parts if part[0] < part[1]], archive)
-        if not rows.keys or not np.isfinite(rows.values).any():
-            raise NoData(_nothing_read(spec, labelled=bool(spoken)))
-        normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
-        return _Lessons(spec, labels, rows, normal, bool(spoken))
-
-    def _recent(self, spec: DetectorSpec) -> tuple[int, int]:
-        closed = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
-        return closed - nanoseconds(spec.learn_from), closed
-
-    def _begin(self, spec: DetectorSpec, start: int, stop: int, archive: Sequence[Rows]) -> int:
-        """Where a long range begins to hold data: a label "from 1970" means all there is."""
-        within = _LONG * spec.step
-        if stop - start <= within:
-            return start
-        query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
-        read = earliest(self._source, query, within)
-        kept = [int(time) for old in archive for time in old.times if start <= time < stop]
-        return floor_to(min([*kept, stop if read is None else read]), spec.step)
-
-    def _read(
-        self, spec: DetectorSpec, parts: Sequence[tuple[int, int]], archive: Sequence[Rows]
-    ) -> Rows:
-        """The ranges one after the other, far enough apart that nothing reaches across."""
-        if not parts:
-            empty = np.empty((0, 0, len(spec.inputs)))
-            return Rows((), np.empty(0, dtype=np.int64), spec.step, empty)
-        found = [read_rows(self._source, spec, start, stop) for start, stop in parts]
-        keys = sorted({key for rows in [*found, *archive] for key in rows.keys})
-        apart = spec.model.window + len(ewma_kernel(spec.smoothing.span)) + spec.max_gap + 1
-        rows = join([aligned(rows, keys) for rows in found], apart)
-        for old in archive:
-            rows = filled_from(rows, old)
-        return rows
-
-    def _archive(self, spec: DetectorSpec) -> list[Rows]:
-        """The normal rows that the newest comparable version was trained on; none, or one."""
-        for version in self._records.versions(spec.name):
-            same = ("measurement", "channels", "context", "where", "group_by", "every")
-            if any(version.spec.get(key) != spec.plain()[key] for key in same):
-                continue
-            try:
-                files = self._artifacts.load(version.artifact)
-            except (ArtifactError, NotFound) as error:
-                # A damaged old version must not keep a new one from being made.
-                log.warning("The archive of %s cannot be used: %s", version.name, error)
-                continue
-            kept, keys = read_archive(files), tuple(version.training["series"])
-            return [Rows(keys, kept["times"], spec.step, kept["values"])]
-        return []
 
     # -- writing -----------------------------------------------------------------------------------
 
     def _store(
         self,
-        lessons: _Lessons,
+        material: Material,
         fitted: Fitted,
         training: Training,
         rejected: Mapping[SeriesKey, str],
@@ -243,8 +155,8 @@ class Retraining:
 
         A crash in between leaves files that nothing refers to, and a number that is never used.
         """
-        spec, now = lessons.spec, self._clock.now()
-        kept = aligned(lessons.rows, fitted.keys)
+        spec, now = material.spec, self._clock.now()
+        kept = aligned(material.rows, fitted.keys)
         number = self._records.next_number(spec.name)
         artifact = f"{spec.name}/{number}"
         self._artifacts.save(artifact, to_files(fitted, training, kept))
@@ -255,13 +167,13 @@ class Retraining:
                 created_at=now,
                 artifact=artifact,
                 spec=spec.plain(),
-                label_hash=label_hash(lessons.labels),
-                data_hash=_data_hash(kept, training.normal),
-                provisional=not lessons.labelled,
+                label_hash=label_hash(material.labels),
+                data_hash=data_hash(kept, training.normal),
+                provisional=not material.labelled,
                 verdict=Verdict.CHALLENGER,
                 training={
                     **training_record(fitted, training),
-                    "labels": [_plain(label) for label in lessons.labels],
+                    "labels": [plain_label(label) for label in material.labels],
                     "set_aside": dict(rejected),
                     "seconds": round(seconds, 3),
                 },
@@ -329,57 +241,11 @@ def _outdated(
     """Why a version is no longer what a training would aim at."""
     if version.label_hash != label_hash(labels):
         return "labels changed"
-    if _learned(version.spec) != _learned(spec.plain()):
+    if learned_part(version.spec) != learned_part(spec.plain()):
         return "the detector's definition changed"
     if version.provisional and now - version.created_at > _DAY:
         return "the model is provisional and a day old"
     return None
-
-
-def label_hash(labels: Sequence[Label]) -> str:
-    """Names a set of labels by what they say, not by when or by whom it was said."""
-    said = sorted(json.dumps(_plain(label), sort_keys=True) for label in labels)
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()
-
-
-def basis_hash(spec: DetectorSpec, labels: Sequence[Label]) -> str:
-    """Names what a training is asked to learn: the definition and the labels."""
-    learned = json.dumps(_learned(spec.plain()), sort_keys=True)
-    return hashlib.sha256((learned + label_hash(labels)).encode()).hexdigest()
-
-
-def _plain(label: Label) -> dict[str, Any]:
-    return {
-        "kind": str(label.kind),
-        "start": label.start,
-        "stop": label.stop,
-        "tags": dict(label.tags),
-    }
-
-
-def _learned(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key not in _NOT_LEARNED}
-
-
-def _data_hash(rows: Rows, normal: Mask) -> str:
-    digest = hashlib.sha256("\n".join(rows.keys).encode())
-    for array in (rows.times, normal, rows.values):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
-
-
-def _nothing_read(spec: DetectorSpec, *, labelled: bool) -> str:
-    what = f"measurement {spec.measurement!r} with channels {', '.join(spec.inputs)}"
-    if labelled:
-        return (
-            f"The normal ranges of {spec.name!r} hold no data: {what} was expected there. Check "
-            "the names, the labels' times and the source's retention (InfluxDB 3 Core: "
-            "--gen1-lookback-duration)."
-        )
-    return (
-        f"{spec.name!r} has no normal labels, and the source holds no recent data to learn from: "
-        f"{what} was expected. Check the names, or mark a normal range."
-    )
 
 
 def _why_nothing(detector: str, rejected: Mapping[SeriesKey, str]) -> str:

@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from backend.bootstrap import bootstrap
-from backend.cli import cli, demo_run
+from backend.cli import cli, demo, demo_run
 from backend.demo.live import Live
+from backend.settings.values import DEFAULT_PORT
 from tests.fakes.models import LinearModel
 
 
@@ -45,6 +46,11 @@ def test_the_story_is_told_in_words(tmp_path):
     assert "sine turned tangent in signal" in result.stdout
     assert str(tmp_path / "here" / "pictures") in result.stdout
     assert (tmp_path / "here" / "pictures" / "animation.gif").stat().st_size > 1000
+
+
+def test_the_pages_are_served_where_the_service_serves_them():
+    (port,) = [option.default for option in demo.command.params if option.name == "port"]
+    assert port == DEFAULT_PORT
 
 
 def test_a_second_demo_empties_what_the_first_one_made(tmp_path):

@@ -34,6 +34,12 @@ def test_taking_a_label_back_keeps_it_on_record(plant):
     assert (gone.removed_by, gone.removed_at) == ("ben", plant.clock.now())
 
 
+@pytest.mark.parametrize("number", [0, -1, 7, 10**30])
+def test_a_label_that_is_not_there_cannot_be_taken_back(plant, number):
+    with pytest.raises(NotFound, match=str(number)):
+        plant.labelling.remove([number], by="ben")
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -13,7 +13,7 @@ from backend.exceptions import (
 from backend.ports import Points, Query
 from backend.records import LabelDraft, LabelKind, State, Verdict
 from backend.schema import TRAINING, TRAINING_FIELDS
-from backend.services.retraining import label_hash
+from backend.services.fingerprints import label_hash
 from backend.services.versions import read_archive
 from tests.services.plant import NORMAL, STEP, Plant, at
 
