@@ -216,6 +216,12 @@ class TestRule:
             # All labels at once would show Grafana's own ones, too.
             assert not re.search(r"\{\{-?\s*\$labels\s*-?\}\}", text)
 
+    def test_it_speaks_sense_where_no_series_is_known(self, rule: Any) -> None:
+        # No data and failed queries raise alerts without the labels of a series.
+        for text in (*rule["labels"].values(), rule["annotations"]["summary"]):
+            assert "{{ if $labels.detector }}" in text.replace("$$", "$")
+            assert "{{ else }}" in text
+
 
 def test_a_detector_that_stops_alone_is_told() -> None:
     (silent,) = [rule for uid, rule in rules().items() if uid.endswith("silent")]
