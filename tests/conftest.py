@@ -4,8 +4,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.influxdb import InfluxServer, require_influxd
+
+# A busy machine is no mistake of the code; and what CI tries is the same each time.
+settings.register_profile("here", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
 
 _OWN = "NORMALCY_"
 _PROXY = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -3,7 +3,6 @@
 import sqlite3
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,21 +22,7 @@ from backend.records import Label, LabelKind
 from backend.stores.records import SqlRecordStore, tables
 from backend.stores.records.migrating import VERSION_TABLE
 from backend.stores.records.translation import translate
-from tests.servers.postgres import PASSWORD, PostgresServer, binaries_or_skip, running_postgres
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres(binaries_or_skip()) as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/records.sqlite3"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+from tests.servers.postgres import PASSWORD, PostgresServer
 
 
 @pytest.fixture

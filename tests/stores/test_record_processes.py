@@ -5,13 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from backend.records import LabelKind
 from backend.stores.records import SqlRecordStore
-from tests.servers.postgres import PostgresServer, binaries_or_skip, running_postgres
 
 # One interpreter loads the libraries; its children start together, each with a store of its own.
 TOGETHER = """
@@ -50,20 +48,6 @@ for start in count():
     label = Label(0, "d0", LabelKind.NORMAL, start, start + 1)
     print(store.add_labels([label])[0].id, flush=True)
 """
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres(binaries_or_skip()) as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/records.sqlite3"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
 
 
 @pytest.fixture
