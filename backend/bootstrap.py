@@ -110,7 +110,7 @@ def _application() -> Application:
 
 
 def _retrain(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    version = application.retraining.run(arguments["detector"])
+    version = application.retraining.run(arguments["detector"], again=False)
     return {"version": version.number, "verdict": str(version.verdict)}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from backend.detection.pipeline import Fitted
 from backend.detection.training import Training, fit
-from backend.exceptions import NotEnoughNormalData
+from backend.exceptions import ArtifactError, NotEnoughNormalData, NotFound
 from backend.ports import Clock, ModelFactory, Progress
 from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
@@ -57,11 +57,23 @@ class Retraining:
         self._make_model = make_model
         self._clock = clock
 
-    def run(self, detector: str, progress: Progress = lambda share, words: None) -> Version:
+    def run(
+        self,
+        detector: str,
+        progress: Progress = lambda share, words: None,
+        *,
+        again: bool = True,
+    ) -> Version:
         """Train a detector anew, or finish what a run that was cut off left to do.
 
         Without any normal label it learns, robustly, from recent data; such a version is
         provisional: its flags are written, its alarms are silent.
+
+        Args:
+            detector: its name.
+            progress: told the share done.
+            again: train also where labels, definition and data are those of the newest version;
+                a timetable says no, so that a quiet week does not make seven equal versions.
 
         Raises:
             NotFound: there is no such detector.
@@ -76,7 +88,7 @@ class Retraining:
             if left is not None and _outdated(left, spec, labels, self._clock.now()) is None:
                 version = self._bring_in(spec, left)
             else:
-                version = self._train(spec, labels, progress)
+                version = self._train(spec, labels, progress, again=again)
             details.update(version=version.number, seconds=version.training["seconds"])
         return version
 
@@ -122,10 +134,14 @@ class Retraining:
             for run in self._records.runs(spec.name, limit=20)
         )
 
-    def _train(self, spec: DetectorSpec, labels: tuple[Label, ...], progress: Progress) -> Version:
+    def _train(
+        self, spec: DetectorSpec, labels: tuple[Label, ...], progress: Progress, *, again: bool
+    ) -> Version:
         began = time.monotonic()
         progress(0.0, "reading")
         material = self._materials.gather(spec, labels)
+        if not again and (equal := self._made_already(material)):
+            return equal
         outcome = fit(
             spec,
             material.rows,
@@ -140,6 +156,19 @@ class Retraining:
         seconds = time.monotonic() - began
         version = self._store(material, outcome.fitted, outcome.training, outcome.rejected, seconds)
         return self._bring_in(spec, version)
+
+    def _made_already(self, material: Material) -> Version | None:
+        """The newest version, if it was made from the very same labels, definition and data."""
+        newest = next(iter(self._records.versions(material.spec.name, limit=1)), None)
+        if newest is None or newest.data_hash != data_hash(material.rows, material.normal):
+            return None
+        if _redefined(newest, material.spec, material.labels):
+            return None
+        try:
+            self._artifacts.load(newest.artifact)
+        except (ArtifactError, NotFound):
+            return None  # its files are damaged or gone: an equal version heals that
+        return newest
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -168,7 +197,7 @@ class Retraining:
                 artifact=artifact,
                 spec=spec.plain(),
                 label_hash=label_hash(material.labels),
-                data_hash=data_hash(kept, training.normal),
+                data_hash=data_hash(material.rows, material.normal),
                 provisional=not material.labelled,
                 verdict=Verdict.CHALLENGER,
                 training={
@@ -235,14 +264,21 @@ class Retraining:
             self._records.readmit(spec.name, key)
 
 
-def _outdated(
-    version: Version, spec: DetectorSpec, labels: Sequence[Label], now: int
-) -> str | None:
-    """Why a version is no longer what a training would aim at."""
+def _redefined(version: Version, spec: DetectorSpec, labels: Sequence[Label]) -> str | None:
+    """What of labels and definition is no longer as it was when a version was made."""
     if version.label_hash != label_hash(labels):
         return "labels changed"
     if learned_part(version.spec) != learned_part(spec.plain()):
         return "the detector's definition changed"
+    return None
+
+
+def _outdated(
+    version: Version, spec: DetectorSpec, labels: Sequence[Label], now: int
+) -> str | None:
+    """Why a version is no longer what a training would aim at."""
+    if reason := _redefined(version, spec, labels):
+        return reason
     if version.provisional and now - version.created_at > _DAY:
         return "the model is provisional and a day old"
     return None

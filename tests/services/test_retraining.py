@@ -118,6 +118,31 @@ def test_the_same_labels_and_data_give_the_same_version_again():
     assert again.training["series"] == first.training["series"]
 
 
+def test_a_timetable_makes_no_second_version_of_the_same():
+    plant = Plant().ready()
+    same = plant.retraining.run("rooms", again=False)
+    assert same.number == 1
+    assert plant.records.runs("rooms")[0].state is State.DONE
+    plant.label(600, 650)
+    assert plant.retraining.run("rooms", again=False).number == 2
+    late = {"x": np.array([9.0]), "y": np.array([9.0])}
+    plant.source.write("air", [Points({"room": "a"}, np.array([at(10)]), late)])
+    assert plant.retraining.run("rooms", again=False).number == 3
+
+
+def test_a_timetable_replaces_a_version_whose_files_are_damaged(monkeypatch):
+    plant = Plant().ready()
+    whole = plant.artifacts.load
+
+    def load(name):
+        if name == "rooms/1":
+            raise ArtifactError("damaged")
+        return whole(name)
+
+    monkeypatch.setattr(plant.artifacts, "load", load)
+    assert plant.retraining.run("rooms", again=False).number == 2
+
+
 def test_retention_in_the_source_cannot_take_a_labelled_season_away():
     plant = Plant().ready()
     first = plant.records.version("rooms", 1)
