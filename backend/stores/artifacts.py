@@ -16,6 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
+try:
+    import fcntl
+except ImportError:  # not on Windows, where several processes on one store are not supported
+    fcntl = None  # type: ignore[assignment]
+
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from backend.exceptions import (
@@ -69,7 +74,8 @@ class FileArtifactStore:
         target = self._path(name)
         _check_file_names(files)
         with _translated(target):
-            self._refuse_complete(target, name)
+            if target.is_dir() and _is_complete(target, name):
+                raise _taken(name)
             self._refuse_nesting(target)
             _make_directories(target.parent)
             unfinished = target.parent / f"{_LEFTOVER}{secrets.token_hex(8)}"
@@ -92,9 +98,7 @@ class FileArtifactStore:
         with _translated(directory):
             if not directory.is_dir():
                 raise NotFound(f"There is no artifact {name} in {self._directory}.")
-            manifest = _read_manifest(directory, name)
-            _check_listing(directory, name, manifest)
-            return {file: _read(directory / file, name, manifest) for file in manifest.files}
+            return _read_all(directory, name)
 
     def names(self) -> list[str]:
         """Complete artifacts, sorted."""
@@ -123,27 +127,39 @@ class FileArtifactStore:
                 "directory with another artifact; choose another name."
             )
 
-    def _refuse_complete(self, target: Path, name: str) -> None:
-        if not target.exists():
-            return
-        with suppress(ArtifactError, NotFound):
-            self.load(name)
-            raise _taken(name)
-
     def _put(self, unfinished: Path, target: Path, name: str) -> None:
-        """Rename into place; a directory that is not empty cannot be overwritten by that."""
-        self._refuse_complete(target, name)  # another process may have been faster
-        if target.exists():
-            broken = target.with_name(f"{_LEFTOVER}{secrets.token_hex(8)}")
-            target.rename(broken)
-            shutil.rmtree(broken)
-        try:
-            unfinished.rename(target)
-        except OSError as error:
+        """Rename into place; an unreadable earlier try is moved out of the way and removed."""
+        with _alone(target.parent):
             if target.exists():
-                raise _taken(name) from error
-            raise
-        _sync_directory(target.parent)
+                if _is_complete(target, name):
+                    raise _taken(name)
+                aside = target.with_name(f"{_LEFTOVER}{secrets.token_hex(8)}")
+                target.rename(aside)
+                shutil.rmtree(aside)
+            unfinished.rename(target)
+            _sync_directory(target.parent)
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Let one writer at a time look at a place and take it; a killed one lets go."""
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_complete(directory: Path, name: str) -> bool:
+    try:
+        _read_all(directory, name)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _taken(name: str) -> Conflict:
@@ -203,8 +219,9 @@ def _remove_leftovers(directory: Path, newest: Path) -> None:
     """Remove what crashed saves left; the age is told by the file system's own clock."""
     now = newest.stat().st_mtime
     for path in directory.glob(f"{_LEFTOVER}*"):
-        if path != newest and now - path.stat().st_mtime > _LEFTOVER_AGE_S:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another save ended meanwhile
+            if path != newest and now - path.stat().st_mtime > _LEFTOVER_AGE_S:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -233,6 +250,12 @@ def _check_format(plain: Any, name: str) -> None:
             f"Artifact {name} was written by a newer normalcy (format {written}, this one reads "
             f"{_FORMAT}); install that one, or retrain."
         )
+
+
+def _read_all(directory: Path, name: str) -> dict[str, bytes]:
+    manifest = _read_manifest(directory, name)
+    _check_listing(directory, name, manifest)
+    return {file: _read(directory / file, name, manifest) for file in manifest.files}
 
 
 def _check_listing(directory: Path, name: str, manifest: _Manifest) -> None:

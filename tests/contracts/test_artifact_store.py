@@ -35,6 +35,23 @@ def files(directory: Path) -> FileArtifactStore:
     return FileArtifactStore(directory)
 
 
+def save_four_at_once(store: ArtifactStore, name: str) -> None:
+    """One of them wins, the others are told, and what the winner saved stays."""
+    gate = threading.Barrier(4)
+
+    def save(number: int) -> int | None:
+        gate.wait()
+        try:
+            store.save(name, {"file": bytes([number]) * 10_000})
+        except Conflict:
+            return None
+        return number
+
+    with ThreadPoolExecutor(4) as pool:
+        (winner,) = (one for one in pool.map(save, range(4)) if one is not None)
+    assert store.load(name) == {"file": bytes([winner]) * 10_000}
+
+
 class TestContract:
     def test_what_was_saved_is_read_back(self, store: ArtifactStore) -> None:
         store.save("gas-room/7", FILES)
@@ -57,19 +74,8 @@ class TestContract:
         assert store.load("gas-room/7") == FILES
 
     def test_of_several_saves_at_once_one_wins(self, store: ArtifactStore) -> None:
-        gate = threading.Barrier(4)
-
-        def save(number: int) -> int | None:
-            gate.wait()
-            try:
-                store.save("gas-room/7", {"file": bytes([number]) * 100_000})
-            except Conflict:
-                return None
-            return number
-
-        with ThreadPoolExecutor(4) as pool:
-            (winner,) = (one for one in pool.map(save, range(4)) if one is not None)
-        assert store.load("gas-room/7") == {"file": bytes([winner]) * 100_000}
+        for number in range(20):  # enough to meet at a bad moment
+            save_four_at_once(store, f"gas-room/{number}")
 
     def test_an_unknown_artifact_is_not_found(self, store: ArtifactStore) -> None:
         with pytest.raises(NotFound, match="gas-room/8"):
@@ -177,6 +183,15 @@ class TestDamage:
         (artifact / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
         with pytest.raises(ArtifactError, match="newer normalcy"):
             files.load("gas-room/7")
+
+    def test_of_several_saves_over_a_broken_one_one_wins(
+        self, files: FileArtifactStore, directory: Path
+    ) -> None:
+        for number in range(20):
+            broken = directory / "pump" / str(number)
+            broken.mkdir(parents=True)
+            (broken / "half").write_text("written")
+            save_four_at_once(files, f"pump/{number}")
 
     def test_a_damaged_artifact_may_be_saved_again(
         self, files: FileArtifactStore, artifact: Path
