@@ -109,14 +109,14 @@ def channel_errors(fitted: Fitted, prepared: Prepared, first: int) -> tuple[Floa
     values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
     scaled = fitted.scaler.transform(values)
     error, expected = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
-    scale, center = fitted.scaler.scale[:, None, None, :], fitted.scaler.center[:, None, :]
+    scale = fitted.scaler.scale[:, None, None, :]
     chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
     for start in range(max(first, window - 1), values.shape[1], chunk):
         stop = min(start + chunk, values.shape[1])
         windows = windows_ending_at(scaled, start, stop, window)
         output = fitted.model.reconstruct(windows)
         error[:, start:stop] = window_error((windows - output) * scale, spec.error)
-        expected[:, start:stop] = output[:, :, -1, :] * scale[:, 0] + center
+        expected[:, start:stop] = fitted.scaler.inverse(output[:, :, -1, :])
     full = full_windows(prepared.usable, window)[:, :, None]
     return np.where(full, error, np.nan), np.where(full, expected, np.nan)
 

@@ -35,7 +35,7 @@ def files(directory: Path) -> FileArtifactStore:
     return FileArtifactStore(directory)
 
 
-def save_four_at_once(store: ArtifactStore, name: str) -> None:
+def assert_one_of_four_saves_wins(store: ArtifactStore, name: str) -> None:
     """One of them wins, the others are told, and what the winner saved stays."""
     gate = threading.Barrier(4)
 
@@ -75,7 +75,7 @@ class TestContract:
 
     def test_of_several_saves_at_once_one_wins(self, store: ArtifactStore) -> None:
         for number in range(20):  # enough to meet at a bad moment
-            save_four_at_once(store, f"gas-room/{number}")
+            assert_one_of_four_saves_wins(store, f"gas-room/{number}")
 
     def test_an_unknown_artifact_is_not_found(self, store: ArtifactStore) -> None:
         with pytest.raises(NotFound, match="gas-room/8"):
@@ -191,7 +191,7 @@ class TestDamage:
             broken = directory / "pump" / str(number)
             broken.mkdir(parents=True)
             (broken / "half").write_text("written")
-            save_four_at_once(files, f"pump/{number}")
+            assert_one_of_four_saves_wins(files, f"pump/{number}")
 
     def test_a_damaged_artifact_may_be_saved_again(
         self, files: FileArtifactStore, artifact: Path

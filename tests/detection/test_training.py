@@ -154,6 +154,17 @@ def test_a_series_whose_training_comes_to_nothing_does_not_stop_the_others():
     assert "beyond all bounds" in outcome.rejected["room=b"]
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_constant_channel_changes_nothing_for_the_others_wherever_it_stands(place):
+    values = np.insert(waves(600), place, 7.0, axis=2)
+    names = ["x", "y"]
+    names.insert(place, "z")
+    with_constant = train(values, channels=names).fitted
+    without = train(waves(600)).fitted
+    others = [n for n in range(3) if n != place]
+    np.testing.assert_allclose(with_constant.spread[0, others], without.spread[0], rtol=0.2)
+
+
 def test_rows_bridged_over_short_gaps_are_counted():
     values = waves(600, series=2)
     values[1, [100, 101, 300], 0] = np.nan
