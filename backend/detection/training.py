@@ -131,7 +131,7 @@ def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Tr
     spec = course.spec
     raw, residual, fold_curves = held_out(course, _part(progress, 0.0, _CROSS_FIT_SHARE))
     floor = resolution(course.rows.values, course.normal)
-    known = np.isfinite(residual).any(axis=2)
+    known: Mask = np.any(np.isfinite(residual), axis=2)
     error = _error(course, raw, spread_of(residual, known, floor))
     share, far = (
         (spec.trim, FAR) if labelled else (max(spec.trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)

@@ -21,15 +21,11 @@ from backend.services.scoring import ScoringReport
 from backend.settings import Settings, parse_time
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import BlankArtifactStore
+from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
 
 NOW = parse_time("2026-03-10T12:00")
 HOUR = 3_600_000_000_000
-
-
-class StoppedClock:
-    def now(self) -> int:
-        return NOW
 
 
 def version(number: int = 1, **changes: Any) -> Version:
@@ -129,7 +125,7 @@ class Command:
 @pytest.fixture
 def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     monkeypatch.chdir(tmp_path)
-    records, clock = MemoryRecordStore(), StoppedClock()
+    records, clock = MemoryRecordStore(), StillClock(NOW)
     spec = DetectorSpec.model_validate(
         {
             "name": "gas-room",

@@ -14,6 +14,7 @@ from backend.services.queries import Queries
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import MemoryArtifactStore
+from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
 from tests.fakes.series import MemorySeriesStore
 
@@ -26,11 +27,6 @@ SPEC: dict[str, Any] = {
     "group_by": ["room"],
     "every": "10m",
 }
-
-
-class StoppedClock:
-    def now(self) -> int:
-        return NOW
 
 
 class Down:
@@ -68,7 +64,7 @@ class Bench:
         return self.checked([spec])
 
     def checked(self, specs: list[DetectorSpec]) -> dict[str, CheckLine]:
-        clock = StoppedClock()
+        clock = StillClock(NOW)
         detectors = Detectors({spec.name: spec for spec in specs}, self.records, clock)
         checking = Checking(
             Stores(self.source, self.results, self.records, self.artifacts),

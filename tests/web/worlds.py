@@ -18,20 +18,13 @@ from backend.services.requests import Requests
 from backend.specs import DetectorSpec
 from backend.web import create_app
 from tests.fakes.artifacts import BlankArtifactStore
+from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
 from tests.fakes.series import MemorySeriesStore
 
 MINUTE = 60_000_000_000
 NOW = 1_780_000_000_000_000_000 // MINUTE * MINUTE
 START = NOW - 600 * MINUTE
-
-
-@dataclass
-class StoppedClock:
-    time: int = NOW
-
-    def now(self) -> int:
-        return self.time
 
 
 @dataclass(frozen=True)
@@ -51,7 +44,7 @@ class World:
     """Everything the web sees, to be filled by a test."""
 
     settings: SettingsValues
-    clock: StoppedClock
+    clock: StillClock
     records: MemoryRecordStore
     source: MemorySeriesStore
     results: MemorySeriesStore
@@ -83,7 +76,7 @@ PUMP = DetectorSpec(name="pump", measurement="pump", channels=("flow",), every=t
 
 
 def make_world(token: str | None = None) -> World:
-    clock, records = StoppedClock(), MemoryRecordStore()
+    clock, records = StillClock(NOW), MemoryRecordStore()
     source, results = MemorySeriesStore(), MemorySeriesStore()
     detectors = Detectors({"gas-room": GAS_ROOM, "pump": PUMP}, records, clock)
     # The web only ever asks for work; nothing here can train or score.
