@@ -4,7 +4,7 @@ Shapes: S series, T grid points, N windows, W rows a window, F channels. Times a
 (int64); a missing number is NaN inside the program and absent outside it.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -64,6 +64,10 @@ class Query:
         where: tags that must have these values.
         group_by: tags that part the rows into series; rows that differ in other tags merge.
         newest: only the last so many rows of each series.
+        oldest: only the first so many rows of each series; not together with `newest`.
+        every: in place of rows the mean of each field in buckets of so many nanoseconds, aligned to
+            1970 and stamped at their starts; `start` and `stop` are multiples of it. Strings have
+            no mean and are absent. Not together with `newest` or `oldest`.
     """
 
     measurement: str
@@ -73,6 +77,17 @@ class Query:
     where: Mapping[str, str] = field(default_factory=dict)
     group_by: tuple[str, ...] = ()
     newest: int | None = None
+    oldest: int | None = None
+    every: int | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at in a store: whether it is well, and how it is or what to do."""
+
+    what: str
+    ok: bool
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,15 @@ class SeriesStore(Protocol):
         """
         ...
 
+    def stream(self, query: Query, rows: int) -> Iterator[Points]:
+        """Read what `read` reads, in pieces of at most `rows` rows, without ever holding it whole.
+
+        Pieces of one series follow each other in the order of time; series come in any order. What
+        was handed out before an error is right, and not all there is. Refuses `newest` and
+        `oldest`.
+        """
+        ...
+
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
         """Store rows; when it returns they are durable.
 
@@ -118,7 +142,12 @@ class SeriesStore(Protocol):
         ...
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
-        """Delete rows whose tags match; only ever called for normalcy's own results."""
+        """Delete rows whose tags match.
+
+        Raises:
+            InputError: the measurement is not one of normalcy's own results.
+            StoreRefused: the server cannot delete rows, as InfluxDB 3 Core.
+        """
         ...
 
     def measurements(self) -> list[str]:
@@ -129,12 +158,22 @@ class SeriesStore(Protocol):
         """Fields of a measurement with their kinds, sorted by name; empty when unknown."""
         ...
 
-    def tag_values(self, measurement: str, tag: str) -> list[str]:
-        """Values of a tag, sorted; empty when unknown."""
+    def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
+        """Values of a tag, sorted, at most `limit` of them; empty when unknown."""
         ...
 
     def tag_keys(self, measurement: str) -> list[str]:
         """Tags of a measurement, sorted; empty when unknown."""
+        ...
+
+    def examine(self, at: int, *, writing: bool, scratch: bool) -> list[Finding]:
+        """Look at the store from every side, and never raise: what is wrong is a finding.
+
+        Args:
+            at: the time now, to compare the server's clock with.
+            writing: whether these credentials are meant to write; else that they could is told.
+            scratch: write a point to `schema.SCRATCH` and read it back.
+        """
         ...
 
     def close(self) -> None:

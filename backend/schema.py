@@ -44,6 +44,10 @@ TRAINING_FIELDS = TRAINING_NUMBERS + TRAINING_STRINGS
 COVERAGE = "normalcy_coverage"
 COVERAGE_FIELDS = ("coverage", "lag_s", "series", "set_aside")
 
+SCRATCH = "normalcy_check"
+"""Where `normalcy check --write` puts its point."""
+SCRATCH_FIELD = "value"
+
 RESULT_MEASUREMENTS = (SCORES, EXPECTED, CONTRIBUTIONS, EVENTS, TRAINING, COVERAGE)
 """What normalcy may write, and on request delete; nothing else is ever touched."""
 

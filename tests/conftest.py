@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.servers.influxdb import InfluxServer, require_influxd
+from tests.servers.remote import InfluxServer2, InfluxServer3, require
 
 # A busy machine is no mistake of the code; and what CI tries is the same each time.
 settings.register_profile("here", deadline=None)
@@ -30,4 +31,20 @@ def influxdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influx
     """A real InfluxDB 1.x; skips where it is not installed, fails there if CI=true."""
     require_influxd()
     with InfluxServer(tmp_path_factory.mktemp("influxdb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx2_server() -> Iterator[InfluxServer2]:
+    """An InfluxDB 2.x of INFLUXDB2_URL; skips, and says so, where that is not set."""
+    url, token = require("INFLUXDB2_URL"), require("INFLUXDB2_TOKEN")
+    with InfluxServer2(url, token, os.environ.get("INFLUXDB2_BUCKET")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx3_server() -> Iterator[InfluxServer3]:
+    """An InfluxDB 3 of INFLUXDB3_URL; skips, and says so, where that is not set."""
+    url, token = require("INFLUXDB3_URL"), os.environ.get("INFLUXDB3_TOKEN", "")
+    with InfluxServer3(url, token, os.environ.get("INFLUXDB3_DATABASE")) as server:
         yield server

@@ -126,6 +126,23 @@ def bucket_means(times: Times, values: Floats, start: int, buckets: int, step: i
     return means
 
 
+def sparse_means(times: Times, values: Floats, step: int) -> tuple[Times, Floats]:
+    """Mean of each bucket that holds anything, however far apart the buckets are.
+
+    Args:
+        times: (R,) nanoseconds, any order, repeats allowed.
+        values: (R, F); NaN and infinities are left out.
+        step: length of a bucket in nanoseconds.
+
+    Returns:
+        (B,) starts of the buckets, ascending, and (B, F) means, NaN where a column has nothing.
+    """
+    filled = np.isfinite(values).any(axis=1)
+    buckets, index = np.unique(times[filled] // step, return_inverse=True)
+    means = bucket_means(index.astype(np.int64), values[filled], 0, len(buckets), 1)
+    return buckets * step, means
+
+
 def bridge(values: Floats, max_gap: int) -> tuple[Floats, NDArray[np.bool_]]:
     """Fill gaps of at most `max_gap` grid points by the last value; longer ones from their start.
 

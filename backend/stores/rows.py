@@ -4,14 +4,17 @@ The rules are those of InfluxDB's line protocol, so that rows move between store
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.grid import sparse_means
 from backend.exceptions import InputError, PartialWrite
 from backend.ports import FieldKind, Floats, Points, Strings, Times
+from backend.records import series_key
+from backend.schema import RESULT_MEASUREMENTS, SCRATCH
 
 # InfluxDB keeps the outermost integers for itself.
 EARLIEST = -(2**63) + 2
@@ -96,6 +99,66 @@ def part_conflicts(
         f"before: {fields}; give these values another field name"
     )
     return [points for points in kept if len(points)], PartialWrite(message, dropped)
+
+
+def joined(pieces: Iterable[Points]) -> list[Points]:
+    """Put the pieces of each series behind each other; one `Points` a series, sorted by key."""
+    series: dict[str, list[Points]] = {}
+    for piece in pieces:
+        series.setdefault(series_key(piece.tags), []).append(piece)
+    return [_concatenated(series[key]) for key in sorted(series)]
+
+
+def cut(points: Points, rows: int) -> Iterator[Points]:
+    """Cut into pieces of at most `rows` rows."""
+    for start in range(0, len(points), rows):
+        yield _take(points, slice(start, start + rows))
+
+
+def means(points: Points, every: int) -> Points:
+    """The means of buckets in place of the rows; see `Query.every`."""
+    columns = [
+        values if numeric(values) else absent(None, len(points))
+        for values in points.fields.values()
+    ]
+    starts, values = sparse_means(points.times, np.column_stack(columns), every)
+    return Points(points.tags, starts, dict(zip(points.fields, values.T.copy(), strict=True)))
+
+
+def bucketed(pieces: Iterable[Points], every: int) -> Iterator[Points]:
+    """The means of buckets, of rows that come in pieces; a bucket over two pieces stays one."""
+    begun: dict[str, Points] = {}
+    for piece in pieces:
+        key = series_key(piece.tags)
+        rows = _concatenated([begun[key], piece]) if key in begun else piece
+        last_bucket = rows.times[-1] // every * every
+        last = int(np.searchsorted(rows.times, last_bucket))
+        begun[key] = _take(rows, slice(last, None))
+        yield from filter(len, [means(_take(rows, slice(0, last)), every)])
+    yield from filter(len, (means(rows, every) for rows in begun.values()))
+
+
+def check_deletable(measurement: str) -> None:
+    """Refuse to delete what normalcy has not written.
+
+    Raises:
+        InputError: the measurement is not one of normalcy's own results.
+    """
+    if measurement not in (*RESULT_MEASUREMENTS, SCRATCH):
+        raise InputError(
+            f"{measurement!r} is not a measurement that normalcy writes; it deletes only "
+            f"its own: {', '.join(RESULT_MEASUREMENTS)}"
+        )
+
+
+def _concatenated(pieces: Sequence[Points]) -> Points:
+    if len(pieces) == 1:
+        return pieces[0]
+    first = pieces[0]
+    fields = {
+        name: np.concatenate([piece.fields[name] for piece in pieces]) for name in first.fields
+    }
+    return Points(first.tags, np.concatenate([piece.times for piece in pieces]), fields)
 
 
 def _conflicts(name: str, values: Floats | Strings, kinds: dict[str, FieldKind]) -> bool:
@@ -186,6 +249,6 @@ def _admit_strings(what: str, values: list[object]) -> Strings:
     return column
 
 
-def _take(points: Points, rows: NDArray[np.bool_]) -> Points:
+def _take(points: Points, rows: NDArray[np.bool_] | slice) -> Points:
     fields = {name: values[rows] for name, values in points.fields.items()}
     return Points(points.tags, points.times[rows], fields)

@@ -1,14 +1,16 @@
 """A series store in memory: one dict a row, nothing clever, so that one sees that it is right."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from backend.ports import FieldKind, Points, Query
+from backend.ports import FieldKind, Finding, Points, Query
 from backend.records import series_key
-from backend.stores.rows import admit, part_conflicts
+from backend.stores.examining import attempted, round_trip
+from backend.stores.rows import admit, check_deletable, cut, means, part_conflicts
 
 Row = dict[str, Any]
 Tags = tuple[tuple[str, str], ...]
@@ -25,6 +27,9 @@ class MemorySeriesStore:
         return "memory"
 
     def read(self, query: Query) -> list[Points]:
+        if query.every is not None:
+            raw = self.read(replace(query, every=None))
+            return [p for p in (means(points, query.every) for points in raw) if len(p)]
         kinds = self._kinds.get(query.measurement, {})
         groups: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
         for tags, rows in sorted(self._data.get(query.measurement, {}).items()):
@@ -39,6 +44,11 @@ class MemorySeriesStore:
             for values, rows in groups.items()
         ]
         return sorted((p for p in found if len(p)), key=lambda p: series_key(p.tags))
+
+    def stream(self, query: Query, rows: int) -> Iterator[Points]:
+        if query.newest is not None or query.oldest is not None:
+            raise ValueError("not for the edge of a range")
+        return (piece for points in self.read(query) for piece in cut(points, rows))
 
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
         admitted = admit(measurement, batches)
@@ -55,6 +65,11 @@ class MemorySeriesStore:
             raise conflict
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
+        check_deletable(measurement)
+        self.expire(measurement, where, start, stop)
+
+    def expire(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
+        """Take rows of any measurement away, as a server's retention does."""
         series = self._data.get(measurement, {})
         for tags in [tags for tags in series if _matches(tags, where)]:
             series[tags] = {t: row for t, row in series[tags].items() if not start <= t < stop}
@@ -70,11 +85,16 @@ class MemorySeriesStore:
     def fields(self, measurement: str) -> dict[str, FieldKind]:
         return dict(sorted(self._kinds.get(measurement, {}).items()))
 
-    def tag_values(self, measurement: str, tag: str) -> list[str]:
-        return sorted({dict(t)[tag] for t in self._data.get(measurement, {}) if tag in dict(t)})
+    def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
+        found = {dict(t)[tag] for t in self._data.get(measurement, {}) if tag in dict(t)}
+        return sorted(found)[:limit]
 
     def tag_keys(self, measurement: str) -> list[str]:
         return sorted({tag for tags in self._data.get(measurement, {}) for tag, _ in tags})
+
+    def examine(self, at: int, *, writing: bool, scratch: bool) -> list[Finding]:
+        steps = [("answers", self.ping), ("round trip", lambda: round_trip(self, at))]
+        return attempted(steps if scratch else steps[:1])
 
     def close(self) -> None:
         pass
@@ -97,6 +117,8 @@ def _points(
     rows = sorted(rows, key=lambda pair: pair[0])
     if query.newest is not None:
         rows = rows[len(rows) - min(query.newest, len(rows)) :]
+    if query.oldest is not None:
+        rows = rows[: query.oldest]
     fields: dict[str, Any] = {}
     for name in query.fields:
         values = [row.get(name) for _, row in rows]

@@ -41,7 +41,7 @@ class StubServer:
 
     @property
     def store_url(self) -> str:
-        """Its URL as that of an InfluxDB."""
+        """Its URL as that of an InfluxDB; add `?version=` for one that is not asked for it."""
         return f"influxdb://127.0.0.1:{self._server.server_port}/plant"
 
     def __enter__(self) -> "StubServer":

@@ -36,7 +36,7 @@ def test_a_detector_goes_on_after_its_grid_was_changed(before, after):
 
 def test_a_finer_grid_does_not_overwrite_the_coverage_of_what_was_scored():
     plant = Plant(every="30m").ready()
-    plant.source.delete("air", {}, at(735), at(760))
+    plant.source.expire("air", {}, at(735), at(760))
     for point in (744, 747):
         plant.now(point)
         plant.scoring.tick("rooms")

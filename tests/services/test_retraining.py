@@ -63,7 +63,7 @@ def test_a_series_that_is_gone_does_not_stay_aside():
     plant.measure(600, 700, rooms=("a", "b", "c"))
     plant.scoring.tick("rooms")
     assert [aside.series for aside in plant.records.series_set_aside("rooms")] == ["room=c"]
-    plant.source.delete("air", {"room": "c"}, at(0), at(5000))
+    plant.source.expire("air", {"room": "c"}, at(0), at(5000))
     plant.train()
     assert plant.records.series_set_aside("rooms") == []
 
@@ -146,7 +146,7 @@ def test_a_timetable_replaces_a_version_whose_files_are_damaged(monkeypatch):
 def test_retention_in_the_source_cannot_take_a_labelled_season_away():
     plant = Plant().ready()
     first = plant.records.version("rooms", 1)
-    plant.source.delete("air", {}, at(0), at(650))
+    plant.source.expire("air", {}, at(0), at(650))
     plant.measure(650, 1000)
     again = plant.train()
     assert again.data_hash == first.data_hash
@@ -159,7 +159,7 @@ def test_retention_takes_nothing_of_several_ranges_either():
     for start, stop in ((0, 200), (250, 400), (450, 600)):
         plant.label(start, stop)
     first = plant.train()
-    plant.source.delete("air", {}, at(0), at(650))
+    plant.source.expire("air", {}, at(0), at(650))
     for _ in range(2):
         again = plant.train()
         assert again.training["rows"] == first.training["rows"]
@@ -217,7 +217,7 @@ def test_a_name_that_the_source_lacks_is_told(changes, told):
 
 def test_names_that_were_right_once_are_not_asked_for_again():
     plant = Plant().ready()
-    plant.source.delete("air", {}, 0, at(5000))
+    plant.source.expire("air", {}, 0, at(5000))
     assert plant.train().number == 2
 
 

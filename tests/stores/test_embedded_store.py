@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from backend.exceptions import StoreRefused, StoreUnavailable
 from backend.ports import Points, Query
+from backend.schema import SCORES
 from backend.stores.embedded import EmbeddedSeriesStore, compaction, segments
 from backend.stores.embedded.database import Database
 from tests.fakes.series import MemorySeriesStore
@@ -251,17 +253,19 @@ def test_compaction_never_changes_what_is_read(
         for step, content in steps:
             for target in (store, fake):
                 if step == "write":
-                    target.write("air", [_batch(content)])
+                    target.write(SCORES, [_batch(content)])
                 else:
-                    target.delete("air", {}, content[0], content[0] + content[1])
+                    target.delete(SCORES, {}, content[0], content[0] + content[1])
 
     for query in (
         everything("a", "b", "s"),
         everything("s", newest=newest),
         Query("air", ("b", "a"), 4, 15),
         Query("air", ("a",), 2, 18, newest=newest),
+        Query("air", ("a",), 2, 18, oldest=newest),
     ):
-        assert _plain(store.read(query)) == _plain(fake.read(query))
+        asked = replace(query, measurement=SCORES)
+        assert _plain(store.read(asked)) == _plain(fake.read(asked))
     store.close()
 
 

@@ -14,6 +14,7 @@ from backend.ports import Credentials, Points, Query
 from backend.stores.influx import InfluxSeriesStore
 from backend.stores.influx.address import parse_address
 from backend.stores.influx.client import InfluxClient
+from backend.stores.influx.patience import Patience
 from tests.servers.stub import Answer, StubServer
 
 QUERY = Query("air", ("temp", "note"), 0, 10**18, group_by=("room",))
@@ -32,7 +33,8 @@ def series(values: Sequence[Sequence[Any]], room: str = "a", **options: Any) -> 
 
 
 def answer(*lines: object, **options: Any) -> Answer:
-    return Answer(body=b"\n".join(json.dumps(line).encode() for line in lines), **options)
+    body = b"\n".join(json.dumps(line).encode() for line in lines)
+    return Answer(body=body, headers={"Content-Type": "application/json"}, **options)
 
 
 FIELD_KEYS = answer(
@@ -50,11 +52,12 @@ FIELD_KEYS = answer(
 
 @contextmanager
 def answering(
-    *answers: Answer, credentials: Credentials | None = None
+    *answers: Answer, credentials: Credentials | None = None, version: int = 1
 ) -> Iterator[tuple[InfluxSeriesStore, StubServer, list[float]]]:
     """A store on a stub, the stub, and the pauses that the store made."""
     with StubServer(answers) as stub:
-        address = parse_address(stub.store_url, credentials or Credentials())
+        url = f"{stub.store_url}?version={version}"
+        address = parse_address(url, credentials or Credentials())
         pauses: list[float] = []
         store = InfluxSeriesStore(address, client=InfluxClient(address, sleep=pauses.append))
         yield store, stub, pauses
@@ -97,7 +100,6 @@ def test_the_request_binds_nothing_but_quoted_names() -> None:
         answer(result(error="database not found: plant")),
         answer(result(series=[series([["x", 1, 3]])], partial=True), result(error="shard broken")),
         answer({"error": "engine: mixed up"}),
-        answer(result(series=[series([["x", 1, 3]])], partial=True)),
         Answer(status=400, body=b'{"error":"error parsing query"}'),
         Answer(status=403, body=b'{"error":"not authorized"}'),
         Answer(status=401, body=b'{"code":"unauthorized","message":"unauthorized access"}'),
@@ -107,7 +109,6 @@ def test_the_request_binds_nothing_but_quoted_names() -> None:
         "missing database",
         "error after rows",
         "error of the whole",
-        "cut at max-row-limit",
         "wrong query",
         "no right",
         "no credentials",
@@ -137,6 +138,14 @@ def test_a_refusal_is_never_taken_for_an_answer(bad: Answer) -> None:
         Answer(status=503, body=b"<html>no upstream</html>"),
         answer(result(error="query-timeout limit exceeded")),
         answer(result(error="max-concurrent-queries limit exceeded(1, 1)")),
+        answer(result(series=[series([["x", 1, 3]])], partial=True)),
+        Answer(
+            body=b'{"results":[{"statement_id":0}]}',
+            headers={"Content-Type": "application/x-msgpack"},
+        ),
+        Answer(
+            body=bytes.fromhex("81a7726573756c747390"), headers={"Content-Type": "application/json"}
+        ),
     ],
     ids=[
         "connection cut",
@@ -148,6 +157,9 @@ def test_a_refusal_is_never_taken_for_an_answer(bad: Answer) -> None:
         "proxy error",
         "query timeout",
         "too many queries",
+        "no last piece",
+        "JSON that is said to be MessagePack",
+        "MessagePack that is said to be JSON",
     ],
 )
 def test_a_broken_or_busy_answer_is_tried_again_and_then_given_up(bad: Answer) -> None:
@@ -162,15 +174,13 @@ def test_a_broken_or_busy_answer_is_tried_again_and_then_given_up(bad: Answer) -
     assert pauses == [0.2, 1.0]
 
 
-def test_a_server_that_hangs_is_told_at_once_and_not_asked_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("backend.stores.influx.client._PING_TIMEOUTS", (5.0, 0.1))
+def test_a_server_that_hangs_is_told_at_once_and_not_asked_again() -> None:
     pauses: list[float] = []
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"influxdb://127.0.0.1:{silent.getsockname()[1]}/plant"
         address = parse_address(url, Credentials())
-        store = InfluxSeriesStore(address, client=InfluxClient(address, sleep=pauses.append))
+        client = InfluxClient(address, sleep=pauses.append, patience=Patience(ping_s=0.1))
+        store = InfluxSeriesStore(address, client=client)
         with pytest.raises(StoreUnavailable, match="does not answer them") as caught:
             store.ping()
         store.close()
@@ -208,6 +218,17 @@ def test_a_server_may_ask_for_a_longer_pause() -> None:
         (400, {"error": "partial write: unable to parse 'x': bad timestamp dropped=0"}, 1),
         (400, {"error": "partial write of line protocol occurred"}, 1),
         (
+            400,
+            {
+                "error": "partial write of line protocol occurred",
+                "data": [
+                    {"original_line": "a", "line_number": 1, "error_message": "invalid type"},
+                    {"original_line": "b", "line_number": 4, "error_message": "invalid type"},
+                ],
+            },
+            2,
+        ),
+        (
             422,
             {"code": "unprocessable entity", "message": "failure: partial write: ... dropped=2"},
             2,
@@ -215,17 +236,17 @@ def test_a_server_may_ask_for_a_longer_pause() -> None:
     ],
 )
 def test_dropped_rows_are_counted_and_never_sent_again(
-    status: int, body: dict[str, str], dropped: int
+    status: int, body: dict[str, object], dropped: int
 ) -> None:
     refusal = Answer(status=status, body=json.dumps(body).encode())
     with (
         answering(refusal, WRITTEN) as (store, stub, _),
         pytest.raises(PartialWrite) as caught,
     ):
-        store.write("air", [many_rows(7000)])
+        store.write("air", [many_rows(15_000)])
 
     assert caught.value.dropped == dropped
-    assert [request.body.count(b"\n") + 1 for request in stub.asked] == [5000, 2000]
+    assert [request.body.count(b"\n") for request in stub.asked] == [10_000, 5000]
 
 
 def test_dropped_rows_of_several_bodies_add_up() -> None:
@@ -234,19 +255,41 @@ def test_dropped_rows_of_several_bodies_add_up() -> None:
         answering(refusal) as (store, _, _),
         pytest.raises(PartialWrite, match="retention policy") as caught,
     ):
-        store.write("air", [many_rows(11_000)])
+        store.write("air", [many_rows(21_000)])
 
     assert caught.value.dropped == 12
 
 
-def test_lines_are_sent_packed_with_nanoseconds_named() -> None:
+@pytest.mark.parametrize(
+    ("version", "path", "parameters"),
+    [
+        (1, "/write", {"db": "plant", "precision": "ns"}),
+        (2, "/write", {"db": "plant", "precision": "ns"}),
+        (
+            3,
+            "/api/v3/write_lp",
+            {"db": "plant", "precision": "nanosecond", "accept_partial": "true"},
+        ),
+    ],
+)
+def test_lines_are_sent_packed_with_nanoseconds_named(
+    version: int, path: str, parameters: dict[str, str]
+) -> None:
+    with answering(WRITTEN, version=version) as (store, stub, _):
+        store.write("air", [many_rows(100)])
+
+    (asked,) = stub.asked
+    assert (asked.path, asked.parameters) == (path, parameters)
+    assert asked.headers["Content-Encoding"] == "gzip"
+    assert asked.body.startswith(b"air temp=1.0 0\nair temp=1.0 1\n")
+
+
+def test_a_single_row_is_sent_as_it_is() -> None:
     with answering(WRITTEN) as (store, stub, _):
         store.write("air", [ROW])
 
-    (asked,) = stub.asked
-    assert asked.parameters == {"db": "plant", "precision": "ns"}
-    assert asked.headers["Content-Encoding"] == "gzip"
-    assert asked.body == b"air temp=1.0 1"
+    assert "Content-Encoding" not in stub.asked[0].headers
+    assert stub.asked[0].body == b"air temp=1.0 1\n"
 
 
 def test_a_mapping_that_is_missing_is_refused_at_once() -> None:
@@ -269,16 +312,21 @@ def test_what_is_no_influxdb_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("credentials", "header"),
+    ("version", "credentials", "header"),
     [
-        (Credentials(), None),
-        (Credentials("us", "pä"), "Basic dXM6cMOk"),
-        (Credentials(token="t0k"), "Token t0k"),
-        (Credentials("us", "pass", "t0k"), "Token t0k"),
+        (1, Credentials(), None),
+        (1, Credentials("us", "pä"), "Basic dXM6cMOk"),
+        (1, Credentials(token="jwt"), "Bearer jwt"),
+        (2, Credentials("us", "pä"), "Basic dXM6cMOk"),
+        (2, Credentials(token="t0k"), "Token t0k"),
+        (2, Credentials("us", "pass", "t0k"), "Token t0k"),
+        (3, Credentials(token="t0k"), "Bearer t0k"),
     ],
 )
-def test_credentials_become_a_header(credentials: Credentials, header: str | None) -> None:
-    with answering(WRITTEN, credentials=credentials) as (store, stub, _):
+def test_credentials_become_the_header_that_each_version_wants(
+    version: int, credentials: Credentials, header: str | None
+) -> None:
+    with answering(WRITTEN, credentials=credentials, version=version) as (store, stub, _):
         store.write("air", [ROW])
 
     assert stub.asked[0].headers.get("Authorization") == header

@@ -10,6 +10,7 @@ import pytest
 
 from backend.exceptions import PartialWrite, StoreRefused, StoreUnavailable
 from backend.ports import Credentials, Points, Query, SeriesStore
+from backend.schema import SCORES
 from backend.stores.influx import InfluxSeriesStore
 from backend.stores.influx.address import parse_address
 from backend.stores.influx.client import InfluxClient
@@ -135,7 +136,7 @@ def test_a_missing_database_is_refused_with_the_command_that_creates_it(
         lambda: store.tag_values("air", "room"),
         lambda: store.read(everything("air", "temp")),
         lambda: store.write("air", [one_row()]),
-        lambda: store.delete("air", {}, 0, 1),
+        lambda: store.delete(SCORES, {}, 0, 1),
     ):
         with pytest.raises(StoreRefused, match='CREATE DATABASE "no such db"'):
             action()
@@ -245,4 +246,4 @@ def test_a_missing_right_is_refused(guarded: InfluxServer, open_store: Opener) -
     with pytest.raises(StoreRefused, match="denies the right"):
         store.write("air", [one_row()])
     with pytest.raises(StoreRefused, match="denies the right"):
-        store.delete("air", {}, 0, 1)
+        store.delete(SCORES, {}, 0, 1)

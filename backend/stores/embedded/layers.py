@@ -87,6 +87,37 @@ def concatenate(layers: Sequence[Layer], columns: Mapping[str, Floats | Strings]
     return Layer(np.concatenate(times), joined)
 
 
+def merged(
+    sources: Sequence[Iterator[Layer]], columns: Mapping[str, Floats | Strings]
+) -> Iterator[Layer]:
+    """The rows of several series in one order of time, never more of them in memory than needed.
+
+    Args:
+        sources: each in the order of time; rows of equal times come in the order of the sources.
+        columns: an empty column of every field wanted, by name, telling its kind.
+    """
+    waiting = [_next(source) for source in sources]
+    while held := [layer for layer in waiting if layer is not None]:
+        # whatever comes later in any source comes after its rows at hand
+        until = min(int(layer.times[-1]) for layer in held)
+        due = [layer.within(int(layer.times[0]), until + 1) for layer in held]
+        rows = concatenate([layer for layer in due if len(layer)], columns)
+        yield rows.take(np.argsort(rows.times, kind="stable")) if len(due) > 1 else rows
+        for number, source in enumerate(sources):
+            waiting[number] = _after(waiting[number], until, source)
+
+
+def _after(layer: Layer | None, until: int, source: Iterator[Layer]) -> Layer | None:
+    """What is left of a layer behind a time, or the next one."""
+    if layer is None or layer.times[-1] <= until:
+        return None if layer is None else _next(source)
+    return layer.take(slice(int(np.searchsorted(layer.times, until, side="right")), None))
+
+
+def _next(source: Iterator[Layer]) -> Layer | None:
+    return next((layer for layer in source if len(layer)), None)
+
+
 def pieces(layer: Layer, rows: int) -> Iterator[Layer]:
     """Cut into pieces of at most `rows` rows and about the same size."""
     count = -(-len(layer) // rows)

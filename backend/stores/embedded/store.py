@@ -1,19 +1,30 @@
 """The series store in a directory."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import orjson
 
-from backend.ports import FieldKind, Floats, Points, Query, Strings
+from backend.ports import FieldKind, Finding, Floats, Points, Query, Strings
 from backend.records import series_key
 from backend.stores.embedded import compaction, segments
 from backend.stores.embedded.database import Database
-from backend.stores.embedded.layers import Layer, concatenate, sorted_layer
-from backend.stores.rows import absent, admit, bounded, holdable, part_conflicts
+from backend.stores.embedded.layers import Layer, concatenate, merged, sorted_layer
+from backend.stores.examining import attempted, round_trip
+from backend.stores.rows import (
+    absent,
+    admit,
+    bounded,
+    bucketed,
+    check_deletable,
+    cut,
+    holdable,
+    means,
+    part_conflicts,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,9 @@ class EmbeddedSeriesStore:
 
     def read(self, query: Query) -> list[Points]:
         """Read rows; see `SeriesStore.read`."""
+        if query.every is not None:
+            raw = self.read(replace(query, every=None))
+            return [*filter(len, (means(points, query.every) for points in raw))]
         start, stop = bounded(query.start, query.stop)
         if start >= stop:
             return []
@@ -57,6 +71,29 @@ class EmbeddedSeriesStore:
                 for members in _groups(connection, query)
             ]
         return sorted(filter(len, found), key=lambda points: series_key(points.tags))
+
+    def stream(self, query: Query, rows: int) -> Iterator[Points]:
+        """Read rows in pieces; see `SeriesStore.stream`."""
+        if query.newest is not None or query.oldest is not None:
+            raise ValueError("expected a query for all rows of a range, got one for its edge")
+        if query.every is not None:
+            return bucketed(self.stream(replace(query, every=None), rows), query.every)
+        return self._stream(query, rows)
+
+    def _stream(self, query: Query, rows: int) -> Iterator[Points]:
+        start, stop = bounded(query.start, query.stop)
+        if start >= stop:
+            return
+        # One transaction throughout, so that all pieces are of one state. Writers go on meanwhile;
+        # their log is only folded into the file once this one is done.
+        with self._database.reading() as connection:
+            columns = _empty_columns(connection, query)
+            if columns is None:
+                return
+            for tags, members in _groups(connection, query):
+                sources = [_layers(connection, s.id, columns, query) for s in members]
+                for layer in merged(sources, columns):
+                    yield from cut(Points(tags, layer.times, layer.columns), rows)
 
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
         """Store rows; see `SeriesStore.write`."""
@@ -77,6 +114,7 @@ class EmbeddedSeriesStore:
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         """Delete rows; see `SeriesStore.delete`."""
+        check_deletable(measurement)
         start, stop = bounded(start, stop)
         if start >= stop or not holdable(measurement, *where, *where.values()):
             return
@@ -99,13 +137,29 @@ class EmbeddedSeriesStore:
         with self._database.reading() as connection:
             return dict(sorted(_kinds(connection, measurement).items()))
 
-    def tag_values(self, measurement: str, tag: str) -> list[str]:
+    def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
         """Values of a tag, sorted."""
-        return sorted({tags[tag] for tags in self._tags(measurement) if tag in tags})
+        return sorted({tags[tag] for tags in self._tags(measurement) if tag in tags})[:limit]
 
     def tag_keys(self, measurement: str) -> list[str]:
         """Tags of a measurement, sorted."""
         return sorted({tag for tags in self._tags(measurement) for tag in tags})
+
+    def examine(self, at: int, *, writing: bool, scratch: bool) -> list[Finding]:
+        """Look at the file; its clock is this machine's, and who may read it may write."""
+        steps: list[tuple[str, Callable[[], str]]] = [
+            ("answers", self.ping),
+            ("reading", lambda: f"measurements seen: {len(self.measurements())}"),
+        ]
+        if writing:
+            steps.append(("writing", self._look_at_writing))
+        if scratch:
+            steps.append(("round trip", lambda: round_trip(self, at)))
+        return attempted(steps)
+
+    def _look_at_writing(self) -> str:
+        with self._database.writing():
+            return f"{self._database.path} can be written"
 
     def close(self) -> None:
         """Close the file."""
@@ -209,6 +263,8 @@ def _read_group(
         rows = rows.take(np.argsort(rows.times, kind="stable"))
     if query.newest is not None:
         rows = rows.take(slice(max(len(rows) - query.newest, 0), None))
+    if query.oldest is not None:
+        rows = rows.take(slice(0, query.oldest))
     return Points(tags, rows.times, rows.columns)
 
 
@@ -218,17 +274,31 @@ def _read_series(
     columns: Mapping[str, Floats | Strings],
     query: Query,
 ) -> list[Layer]:
-    """Rows in time order; of a query for the newest, no more segments than it takes."""
-    start, stop = bounded(query.start, query.stop)
-    found = list(segments.clusters(segments.find(connection, series, start, stop)))
+    """Rows in time order; of a query for an edge, no more segments than it takes."""
+    backwards = query.newest is not None
+    wanted = query.newest if backwards else query.oldest
     layers: list[Layer] = []
-    wanted = query.newest
-    for cluster in found if wanted is None else reversed(found):
+    for layer in _layers(connection, series, columns, query, backwards=backwards):
         if wanted is not None and sum(map(len, layers)) >= wanted:
             break
+        layers.append(layer)
+    return layers[::-1] if backwards else layers
+
+
+def _layers(
+    connection: sqlite3.Connection,
+    series: int,
+    columns: Mapping[str, Floats | Strings],
+    query: Query,
+    *,
+    backwards: bool = False,
+) -> Iterator[Layer]:
+    """The rows of a series, a few segments at a time."""
+    start, stop = bounded(query.start, query.stop)
+    found = list(segments.clusters(segments.find(connection, series, start, stop)))
+    for cluster in reversed(found) if backwards else found:
         layer = segments.load_over(connection, cluster, columns)
-        layers.append(layer.within(start, stop).filled())
-    return layers if wanted is None else layers[::-1]
+        yield layer.within(start, stop).filled()
 
 
 def _delete_rows(connection: sqlite3.Connection, series: int, start: int, stop: int) -> None:

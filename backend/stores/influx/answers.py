@@ -1,86 +1,115 @@
-"""What `/query` answers: JSON, one object a line, and a 200 that may hold errors all the same."""
+"""What `/query` answers: chunk after chunk, and a 200 that may hold errors all the same."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import orjson
 
 from backend.exceptions import StoreRefused, StoreUnavailable
+from backend.stores.influx import message_pack
+from backend.stores.influx.columns import Columns, from_rows
+from backend.stores.influx.generation import JSON, MESSAGE_PACK
+from backend.stores.influx.inflow import Inflow, Truncated
+from backend.stores.influx.message_pack import Malformed
 
-Rows = list[list[Any]]
-Statement = dict[str, Any]
 
-
-@dataclass
-class Series:
-    """One series of an answer.
+@dataclass(frozen=True)
+class Part:
+    """A piece of one series of an answer.
 
     Attributes:
         tags: values of the tags grouped by.
-        columns: names of the columns, `time` among them.
-        chunks: rows as they came, chunk by chunk.
+        columns: (N,) values by name, `time` among them.
     """
 
     tags: dict[str, str]
-    columns: list[str]
-    chunks: list[Rows] = field(default_factory=list)
+    columns: Columns
 
-    def rows(self) -> Iterator[list[Any]]:
-        """All rows in order."""
-        for chunk in self.chunks:
-            yield from chunk
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
 
 
 class StatementError(StoreRefused):
     """The server understood the request and says no to the statement."""
 
 
-def collect(lines: Iterable[bytes]) -> list[Series]:
-    """Join the chunks of one statement's answer.
+def parts(inflow: Inflow, media: str, *, silent_when_empty: bool) -> Iterator[Part]:
+    """The rows of one statement's answer as they arrive.
+
+    Args:
+        inflow: the answer's body.
+        media: its Content-Type.
+        silent_when_empty: whether an empty body means no rows rather than no answer.
 
     Raises:
-        StatementError: the answer carries an error, or the server cut it short on purpose.
-        StoreUnavailable: the answer ends in the middle.
+        StatementError: the answer carries an error.
+        StoreUnavailable: it is none, or ends in the middle.
     """
-    found: dict[tuple[object, ...], Series] = {}
-    finished = False
-    for line in lines:
-        results = _results(line)
+    answered, finished = silent_when_empty, True
+    for answer in _objects(inflow, media):
+        answered = True
+        results = _results(answer)
         for result in results:
-            for part in result.get("series", ()):
-                _append(found, part)
+            yield from map(_part, result.get("series") or ())
         finished = not any(result.get("partial") for result in results)
-    if not finished and found:
-        raise StatementError(
-            "InfluxDB gave only part of the rows; raise max-row-limit in its configuration, or "
-            "set it to 0"
-        )
+    if not answered:
+        raise StoreUnavailable("it sent an empty answer")
     if not finished:
-        raise StoreUnavailable("InfluxDB sent an empty answer; try again")
-    return list(found.values())
-
-
-def _results(line: bytes) -> list[Statement]:
-    try:
-        answer = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
         raise StoreUnavailable(
-            "the answer ended in the middle or is not one of an InfluxDB; try again, and check "
-            "the URL if it happens each time"
-        ) from error
-    if not isinstance(answer, dict):
-        raise StoreUnavailable("the answer is not one of an InfluxDB; check the URL of the store")
-    for holder in (answer, *answer.get("results", ())):
+            "its answer ends before the last piece; if that happens each time, raise max-row-limit "
+            "in the server's configuration or set it to 0"
+        )
+
+
+def _objects(inflow: Inflow, media: str) -> Iterator[dict[str, Any]]:
+    """The chunks of an answer.
+
+    Raises:
+        StoreUnavailable: it ends in the middle, or is no answer at all.
+    """
+    kind = media.partition(";")[0].strip().lower()
+    if kind not in (JSON, MESSAGE_PACK):
+        raise StoreUnavailable(
+            f"its answer is {kind or 'of no known kind'} where {JSON} or {MESSAGE_PACK} was "
+            "expected; check that the URL leads to an InfluxDB and not to a page before it"
+        )
+    try:
+        yield from (_lines if kind == JSON else message_pack.objects)(inflow)
+    except (Truncated, Malformed, ValueError) as error:
+        raise StoreUnavailable("its answer ends in the middle or cannot be read") from error
+
+
+def _lines(inflow: Inflow) -> Iterator[dict[str, Any]]:
+    """The objects of JSON, one a line."""
+    while not inflow.ended():
+        line = inflow.line()
+        if line.strip():
+            answer = orjson.loads(line)
+            if not isinstance(answer, dict):
+                raise Malformed
+            yield answer
+
+
+def _results(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    results = answer.get("results") or []
+    for holder in (answer, *results):
         if "error" in holder:
             raise StatementError(str(holder["error"]))
-    results: list[Statement] = answer.get("results", [])
-    return results
+    found: list[dict[str, Any]] = results
+    return found
 
 
-def _append(found: dict[tuple[object, ...], Series], part: dict[str, Any]) -> None:
-    tags: dict[str, str] = part.get("tags") or {}
-    columns: list[str] = part["columns"]
-    key = (part.get("name"), tuple(tags.items()), tuple(columns))
-    if part.get("values"):
-        found.setdefault(key, Series(tags, columns)).chunks.append(part["values"])
+def _part(series: dict[str, Any]) -> Part:
+    names: list[str] = series["columns"]
+    values = series.get("values")
+    columns = values if isinstance(values, dict) else from_rows(names, values or ())
+    return Part(series.get("tags") or {}, columns)
+
+
+def pairs(found: list[Part], *names: str) -> Iterator[tuple[Any, ...]]:
+    """The rows of a list such as SHOW gives, only these columns."""
+    for part in found:
+        columns = [np.asarray(part.columns[name]).tolist() for name in names]
+        yield from zip(*columns, strict=True)

@@ -1,69 +1,93 @@
-"""HTTP to an InfluxDB: sessions, time-outs, retries, and its refusals in an operator's words."""
+"""Requests to one database of an InfluxDB: which generation it is, time-outs, and trying again."""
 
-import base64
-import gzip
-import re
+import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import urlencode
 
-import orjson
-import requests
+import urllib3
+from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError, TimeoutError
 
-from backend.exceptions import PartialWrite, StoreError, StoreRefused, StoreUnavailable
-from backend.stores.influx import influxql
+from backend.exceptions import StoreError, StoreRefused, StoreUnavailable
+from backend.stores.influx import refusals
 from backend.stores.influx.address import Address
-from backend.stores.influx.answers import Series, StatementError, collect
+from backend.stores.influx.answers import Part, StatementError, parts
+from backend.stores.influx.connections import Answer, Connections, Stalled
+from backend.stores.influx.generation import (
+    Generation,
+    authorization,
+    names,
+    recognise,
+    write_target,
+)
+from backend.stores.influx.patience import Patience
+from backend.stores.influx.refusals import Busy, Hanging
 
-_TIMEOUTS = (5.0, 60.0)  # seconds to connect; seconds without a byte
-_PING_TIMEOUTS = (3.0, 3.0)
-_PAUSES = (0.2, 1.0)  # seconds before the second and the third try
-_LONGEST_PAUSE = 20.0
-_PIECE = 1 << 20
 _ROWS_A_CHUNK = 10_000
-_DROPPED = re.compile(r"dropped=(\d+)")
-_MISSING = re.compile(r"(database|retention policy) not found|no dbrp mapping|bucket .*not found")
-_BUSY = re.compile(r"(query-timeout|max-concurrent-queries) limit|engine is closed|shutting down")
+_FORM = "application/x-www-form-urlencoded"
 _Result = TypeVar("_Result")
 
 
-class DatabaseMissing(StoreRefused):
-    """The server has no such database or retention policy."""
+@dataclass(frozen=True)
+class Greeting:
+    """What a server says of itself: its generation, and its clock in seconds if it tells."""
 
-
-class _Busy(StoreUnavailable):
-    """Worth another try, no sooner than after `pause` seconds."""
-
-    def __init__(self, message: str, pause: float = 0.0) -> None:
-        self.pause = pause
-        super().__init__(message)
+    generation: Generation
+    clock: float | None
 
 
 class InfluxClient:
-    """One database of one server; threads may share it."""
+    """One database of one server; threads may share it.
 
-    def __init__(self, address: Address, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    Args:
+        address: server, database and credentials.
+        sleep: waits between two tries.
+        patience: limits and pauses.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        patience: Patience | None = None,
+    ) -> None:
         self._address = address
         self._sleep = sleep
-        self._session = requests.Session()
-        # ~/.netrc would replace the credentials, and a web proxy does not lead to the plant
-        self._session.trust_env = False
-        # packing costs the server three times the work of the query itself
-        self._session.headers["Accept-Encoding"] = "identity"
-        self._session.verify = address.authority or True
-        self._authenticate()
+        self._patience = patience or Patience()
+        self._connections = Connections(address, self._patience)
+        self._known: Generation | None = None
+        self._lock = threading.Lock()
 
-    def version(self) -> str:
-        """The server's version, as it says itself.
+    @property
+    def address(self) -> Address:
+        """The database that is asked."""
+        return self._address
+
+    def greet(self) -> Greeting:
+        """Ask the server which it is.
 
         Raises:
             StoreUnavailable: nothing answers.
             StoreRefused: what answers is not an InfluxDB.
         """
-        return self._patiently(self._ping)
+        greeting = self.patiently(self._ping)
+        self._known = greeting.generation
+        return greeting
 
-    def query(self, statement: str, *, database: bool = True) -> list[Series]:
-        """Run one statement and return all series of its answer.
+    def generation(self) -> Generation:
+        """The server's generation as configured, or asked for once; raises as `greet` does."""
+        if told := self._address.version:
+            return recognise(f"{told}.x")
+        with self._lock:
+            return self._known or self.greet().generation
+
+    def query(self, statement: str, *, database: bool = True) -> list[Part]:
+        """Run one statement and return its whole answer, asking again where that may help.
 
         Args:
             statement: InfluxQL.
@@ -74,180 +98,168 @@ class InfluxClient:
             StoreUnavailable: the server is down, busy, or broke off, after the last try.
             StoreRefused: it says no.
         """
-        form = {"q": statement, "epoch": "ns", "chunked": "true", "chunk_size": str(_ROWS_A_CHUNK)}
-        if database:
-            form |= self._names()
-        return self._patiently(lambda: self._query(form))
+        return self.patiently(lambda: list(self.stream(statement, database=database)))
 
-    def write(self, body: bytes) -> None:
+    def stream(
+        self, statement: str, *, database: bool = True, rows: int = _ROWS_A_CHUNK
+    ) -> Iterator[Part]:
+        """Run one statement once and hand out its answer as it arrives, `rows` rows at a time.
+
+        Raises:
+            Busy: asking again may help.
+            DatabaseMissing, StoreRefused: as `query`.
+        """
+        generation = self.generation()
+        form = {"q": statement, "epoch": "ns", "chunked": "true", "chunk_size": str(rows)}
+        form |= names(self._address) if database else {}
+        headers = {"Accept": generation.media, "Content-Type": _FORM}
+        body = urlencode(form).encode()
+        with self._request("POST", "/query", body, headers) as answer:
+            media = answer.headers.get("Content-Type", "")
+            silent = generation.silent_when_empty
+            try:
+                yield from parts(answer.inflow(), media, silent_when_empty=silent)
+            except StatementError as error:
+                raise refusals.of_statement(self._address, str(error)) from error
+            except Busy:
+                raise
+            except StoreUnavailable as error:
+                raise Busy(f"{self._address} cannot be understood: {error}") from error
+
+    def write(self, body: bytes, encoding: str | None = None) -> None:
         """Send lines of line protocol; trying again is safe, since writing twice changes nothing.
+
+        Args:
+            body: lines, nanoseconds.
+            encoding: `gzip` where they are packed.
 
         Raises:
             PartialWrite: some lines were dropped, the others are stored.
             StoreError: as `query` does.
         """
-        packed = gzip.compress(body, compresslevel=1)
-        self._patiently(lambda: self._write(packed))
+        self.patiently(lambda: self._write(body, encoding), even_if_hanging=True)
+
+    def post(self, path: str, body: bytes, media: str) -> str:
+        """Send something else, and return the text of the answer; raises as `query` does."""
+
+        def attempt() -> str:
+            with self._request("POST", path, body, {"Content-Type": media}) as answer:
+                return answer.text()
+
+        return self.patiently(attempt)
 
     def close(self) -> None:
         """Close connections."""
-        self._session.close()
+        self._connections.close()
 
-    def _authenticate(self) -> None:
-        credentials = self._address.credentials
-        if credentials.token:
-            self._session.headers["Authorization"] = f"Token {credentials.token}"
-        elif credentials.username:
-            pair = f"{credentials.username}:{credentials.password or ''}".encode()
-            self._session.headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+    def patiently(
+        self, attempt: Callable[[], _Result], *, even_if_hanging: bool = False
+    ) -> _Result:
+        """Try until it works, the server says no, or patience ends.
 
-    def _names(self) -> dict[str, str]:
-        policy = {"rp": self._address.policy} if self._address.policy else {}
-        return {"db": self._address.database, **policy}
-
-    def _patiently(self, attempt: Callable[[], _Result]) -> _Result:
-        for pause in _PAUSES:
+        Args:
+            attempt: safe to be made twice.
+            even_if_hanging: also after a time-out. Whoever asked a question has waited long enough
+                by then; what is to be written must not be lost.
+        """
+        for pause in self._patience.pauses:
             try:
                 return attempt()
-            except _Busy as error:
-                self._sleep(max(pause, error.pause))
+            except Hanging as error:
+                if not even_if_hanging:
+                    raise
+                waiting = max(pause, error.pause)
+            except Busy as error:
+                waiting = max(pause, error.pause)
+            self._sleep(waiting)
         return attempt()
 
-    def _ping(self) -> str:
-        with self._request("GET", "/ping", timeout=_PING_TIMEOUTS) as response:
-            version: str | None = response.headers.get("X-Influxdb-Version")
+    def _ping(self) -> Greeting:
+        timeout = urllib3.Timeout(connect=self._patience.ping_s, read=self._patience.ping_s)
+        with self._request("GET", "/ping", None, {}, timeout) as answer:
+            said = answer.headers
+        version = said.get("X-Influxdb-Version")
         if version is None:
             raise StoreRefused(
                 f"what answers at {self._address.base_url} is not an InfluxDB; check the URL"
             )
-        return version.removeprefix("v")
+        build = said.get("X-Influxdb-Build", "")
+        return Greeting(recognise(version, build, self._address.version), _clock(said.get("Date")))
 
-    def _query(self, form: dict[str, str]) -> list[Series]:
-        with self._request("POST", "/query", data=form) as response:
-            try:
-                return collect(filter(bytes.strip, _lines(response)))
-            except StatementError as error:
-                raise self._refusal(str(error)) from error
-            except StoreUnavailable as error:
-                raise _Busy(f"{self._address}: {error}") from error
-            except requests.RequestException as error:
-                raise _Busy(f"{self._address} broke off its answer ({_reason(error)})") from error
+    def _write(self, body: bytes, encoding: str | None) -> None:
+        path, parameters = write_target(self._address, self.generation())
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if encoding:
+            headers["Content-Encoding"] = encoding
+        with self._request("POST", f"{path}?{urlencode(parameters)}", body, headers) as answer:
+            answer.text()
 
-    def _write(self, packed: bytes) -> None:
-        parameters = {**self._names(), "precision": "ns"}
-        headers = {"Content-Encoding": "gzip", "Content-Type": "text/plain; charset=utf-8"}
-        self._request("POST", "/write", params=parameters, data=packed, headers=headers).close()
-
+    @contextmanager
     def _request(
         self,
         method: str,
         path: str,
-        *,
-        timeout: tuple[float, float] = _TIMEOUTS,
-        **options: Any,
-    ) -> requests.Response:
+        body: bytes | None,
+        headers: Mapping[str, str],
+        timeout: urllib3.Timeout | None = None,
+    ) -> Iterator[Answer]:
+        """The answer to a request, while it can be read; errors on the way become ours."""
+        patience = self._patience
+        timeout = timeout or urllib3.Timeout(connect=patience.connect_s, read=patience.read_s)
+        said = authorization(self._address.credentials, self._major())
+        identity = {"Authorization": said} if said else {}
         try:
-            response = self._session.request(
-                method,
-                self._address.base_url + path,
-                timeout=timeout,
-                stream=True,
-                allow_redirects=False,
-                **options,
-            )
-            if response.ok and not response.is_redirect:
-                return response
-            with response:
-                raise self._failure(response)
-        except requests.exceptions.SSLError as error:
-            raise StoreRefused(
-                f"{self._address} shows a certificate that is not trusted ({_reason(error)}); "
-                "name its authority with ?ca=FILE in the store's URL"
-            ) from error
-        except requests.ReadTimeout as error:
-            # It hangs: whoever asked has waited long enough already.
-            raise StoreUnavailable(
-                f"{self._address} takes requests and does not answer them; see to the server"
-            ) from error
-        except requests.RequestException as error:
-            raise _Busy(
-                f"{self._address} does not answer ({_reason(error)}); check that it runs and that "
-                "the URL of the store is right"
-            ) from error
+            with self._connections.request(
+                method, path, timeout=timeout, headers={**headers, **identity}, body=body
+            ) as answer:
+                if not 200 <= answer.status < 300:
+                    raise self._failure(answer)
+                yield answer
+        except HTTPError as error:
+            raise self._broken(error) from error
 
-    def _failure(self, response: requests.Response) -> StoreError:
-        said = _said(response)
-        if partial := _partial_write(said):
-            return partial
-        if response.status_code == 401:
+    def _major(self) -> int | None:
+        return self._address.version or (self._known.major if self._known else None)
+
+    def _failure(self, answer: Answer) -> StoreError:
+        return refusals.of_status(
+            self._address,
+            answer.status,
+            answer.headers,
+            answer.text(),
+            self._patience.longest_pause,
+        )
+
+    def _broken(self, error: HTTPError) -> StoreError:
+        """What a failure on the way to the server means."""
+        # a server that is started again may be another one
+        self._known = None
+        if isinstance(error, SSLError):
             return StoreRefused(
-                f"{self._address} does not accept the credentials ({said}); check the user name "
-                "and password or token of the store"
+                f"{self._address} shows a certificate that is not trusted, or asks for one "
+                f"({_reason(error)}); name its authority with ?ca=FILE in the store's URL, and "
+                "what it asks for with cert=FILE&key=FILE"
             )
-        if _MISSING.search(said):
-            return self._refusal(said)
-        if response.status_code == 429 or response.status_code >= 500:
-            pause = _pause(response.headers.get("Retry-After", ""))
-            return _Busy(f"{self._address} is busy ({response.status_code}: {said})", pause)
-        return self._refusal(f"{response.status_code}: {said}")
-
-    def _refusal(self, said: str) -> StoreError:
-        """Put a refusal in an operator's words."""
-        if _MISSING.search(said):
-            return DatabaseMissing(
-                f"{self._address}: {said}; create it with: influx -execute '{self._remedy(said)}'"
+        if isinstance(error, ReadTimeoutError | Stalled):
+            return Hanging(
+                f"{self._address} takes requests and does not answer them in time; see to the "
+                "server"
             )
-        if _BUSY.search(said):
-            return _Busy(f"{self._address} is busy ({said})")
-        if "authoriz" in said or "forbidden" in said:
-            return StoreRefused(f"{self._address} denies the right to do this ({said}); grant it")
-        return StoreRefused(f"{self._address} refused: {said}")
-
-    def _remedy(self, said: str) -> str:
-        database, policy = self._address.database, self._address.policy
-        if policy and "retention policy" in said:
-            return influxql.create_retention_policy(database, policy)
-        return influxql.create_database(database)
+        return Busy(
+            f"{self._address} does not answer ({_reason(error)}); check that it runs and that "
+            "the URL of the store is right"
+        )
 
 
-def _lines(response: requests.Response) -> Iterator[bytes]:
-    begun: list[bytes] = []
-    for piece in response.iter_content(_PIECE):
-        *ends, rest = piece.split(b"\n")
-        for end in ends:
-            yield b"".join([*begun, end])
-            begun.clear()
-        begun.append(rest)
-    yield b"".join(begun)
-
-
-def _said(response: requests.Response) -> str:
-    """The reason in a refusal: 1.x says `error`, 2.x `message`, a proxy in between HTML."""
-    text = response.text.strip()
+def _clock(date: str | None) -> float | None:
     try:
-        answer = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        answer = None
-    if isinstance(answer, dict):
-        text = str(answer.get("error") or answer.get("message") or text)
-    return text[:500] or response.reason or "no reason given"
-
-
-def _partial_write(said: str) -> PartialWrite | None:
-    if "partial write" not in said:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
         return None
-    counted = _DROPPED.search(said)
-    # a line that could not be parsed is not counted by the server
-    dropped = max(1, int(counted[1])) if counted else 1
-    return PartialWrite(f"InfluxDB dropped {dropped} rows for ever: {said}", dropped)
-
-
-def _pause(seconds: str) -> float:
-    return min(float(seconds), _LONGEST_PAUSE) if seconds.isdigit() else 0.0
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, requests.Timeout):
-        return "timed out"
     text = str(error)
-    return "connection refused" if "refused" in text else text[:200]
+    if "refused" in text:
+        return "connection refused"
+    return "timed out" if isinstance(error, TimeoutError) else text[:200]

@@ -1,6 +1,6 @@
 """InfluxQL text. Names and values are data: they come in quoted, or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from backend.ports import FieldKind, Query
 from backend.stores.rows import bounded
@@ -25,13 +25,25 @@ def select(query: Query, kinds: Mapping[str, FieldKind]) -> str:
             out, and lets the server turn integers of older shards into floats.
     """
     columns = ", ".join(f"{identifier(name)}::{_cast(kind)}" for name, kind in kinds.items())
-    text = f"SELECT {columns} FROM {identifier(query.measurement)}"
-    text += f" WHERE {_conditions(query.where, query.start, query.stop, '::tag')}"
-    if query.group_by:
-        text += " GROUP BY " + ", ".join(map(identifier, dict.fromkeys(query.group_by)))
+    text = f"SELECT {columns} {_source(query)}" + _grouped(_tags(query))
     if query.newest is not None:
         text += f" ORDER BY time DESC LIMIT {int(query.newest)}"
+    if query.oldest is not None:
+        text += f" ORDER BY time ASC LIMIT {int(query.oldest)}"
     return text
+
+
+def select_means(query: Query, fields: Iterable[str], every: int) -> str:
+    """The statement that reads the means of buckets; buckets of the server are aligned to 1970.
+
+    Args:
+        query: what to read.
+        fields: all of them numbers.
+        every: length of a bucket in nanoseconds.
+    """
+    columns = ", ".join(f"mean({identifier(name)}::float) AS {identifier(name)}" for name in fields)
+    groups = [f"time({int(every)}ns)", *_tags(query)]
+    return f"SELECT {columns} {_source(query)}{_grouped(groups)} fill(none)"
 
 
 def delete(measurement: str, where: Mapping[str, str], start: int, stop: int) -> str:
@@ -54,13 +66,14 @@ def show_tag_keys(measurement: str) -> str:
     return f"SHOW TAG KEYS FROM {identifier(measurement)}"
 
 
-def show_tag_values(measurement: str, tag: str) -> str:
+def show_tag_values(measurement: str, tag: str, limit: int | None = None) -> str:
     """The statement that lists the values of a tag."""
-    return f"SHOW TAG VALUES FROM {identifier(measurement)} WITH KEY = {identifier(tag)}"
+    text = f"SHOW TAG VALUES FROM {identifier(measurement)} WITH KEY = {identifier(tag)}"
+    return text if limit is None else f"{text} LIMIT {int(limit)}"
 
 
 def show_retention_policies(database: str) -> str:
-    """The cheapest statement that fails where the database is missing."""
+    """The cheapest statement that tells whether a database is there."""
     return f"SHOW RETENTION POLICIES ON {identifier(database)}"
 
 
@@ -73,6 +86,19 @@ def create_retention_policy(database: str, policy: str) -> str:
     """The statement that creates a retention policy without end."""
     name, owner = identifier(policy), identifier(database)
     return f"CREATE RETENTION POLICY {name} ON {owner} DURATION INF REPLICATION 1"
+
+
+def _source(query: Query) -> str:
+    conditions = _conditions(query.where, query.start, query.stop, "::tag")
+    return f"FROM {identifier(query.measurement)} WHERE {conditions}"
+
+
+def _tags(query: Query) -> list[str]:
+    return [identifier(tag) for tag in dict.fromkeys(query.group_by)]
+
+
+def _grouped(groups: Sequence[str]) -> str:
+    return f" GROUP BY {', '.join(groups)}" if groups else ""
 
 
 def _escape(text: str) -> str:

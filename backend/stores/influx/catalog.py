@@ -1,0 +1,160 @@
+"""What a database holds, and whether it is there at all."""
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from backend.ports import FieldKind
+from backend.stores.influx import influxql
+from backend.stores.influx.administration import Administration
+from backend.stores.influx.answers import pairs
+from backend.stores.influx.client import InfluxClient
+from backend.stores.influx.refusals import DatabaseMissing
+from backend.stores.rows import holdable
+
+_log = logging.getLogger(__name__)
+_NUMBERS = ("float", "integer", "unsigned")
+_PRECEDENCE: tuple[FieldKind, ...] = ("float", "integer", "string", "boolean")
+_Result = TypeVar("_Result")
+
+
+class Catalog:
+    """Measurements, fields and tags of one database.
+
+    Args:
+        client: asks the server.
+        administration: mends what is missing on InfluxDB 2.
+        create: create the database on first use if it is missing.
+    """
+
+    def __init__(
+        self, client: InfluxClient, administration: Administration, *, create: bool
+    ) -> None:
+        self._client = client
+        self._administration = administration
+        self._create = create
+        self._reported: set[tuple[str, str]] = set()
+
+    def measurements(self) -> list[str]:
+        """All measurements, sorted."""
+        return sorted({name for (name,) in self._list(influxql.show_measurements(), "name")})
+
+    def fields(self, measurement: str) -> dict[str, FieldKind]:
+        """Fields of a measurement with their kinds; a field of several kinds has the foremost."""
+        kinds = self.kinds(measurement)
+        foremost = {name: _foremost(kinds[name]) for name in sorted(kinds)}
+        for name, kind in foremost.items():
+            if kinds[name] - _readable_as(kind):
+                self._report_mixed(measurement, name, kinds[name])
+        return foremost
+
+    def kinds(self, measurement: str) -> dict[str, set[str]]:
+        """All kinds under which each field is stored; several where it changed between shards."""
+        if not measurement or not holdable(measurement):
+            return {}
+        found: dict[str, set[str]] = {}
+        statement = influxql.show_field_keys(measurement)
+        for name, kind in self._list(statement, "fieldKey", "fieldType"):
+            found.setdefault(name, set()).add(kind)
+        return found
+
+    def tag_keys(self, measurement: str) -> list[str]:
+        """Tags of a measurement, sorted."""
+        if not measurement or not holdable(measurement):
+            return []
+        return sorted({tag for (tag,) in self._list(influxql.show_tag_keys(measurement), "tagKey")})
+
+    def tag_values(self, measurement: str, tag: str, limit: int | None) -> list[str]:
+        """Values of a tag, sorted."""
+        if not measurement or not tag or not holdable(measurement, tag) or limit == 0:
+            return []
+        statement = influxql.show_tag_values(measurement, tag, limit)
+        return sorted({value for (value,) in self._list(statement, "value")})[:limit]
+
+    def ensured(self, action: Callable[[], _Result]) -> _Result:
+        """Run an action; where the database is missing and may be created, create it first.
+
+        Raises:
+            DatabaseMissing: it is missing; with the command that mends it.
+        """
+        try:
+            return action()
+        except DatabaseMissing as error:
+            if not self._create:
+                raise DatabaseMissing(f"{error}; {self._remedy(str(error))}") from error
+        self._make()
+        return action()
+
+    def require_database(self) -> None:
+        """Look whether the database is there; raises as `ensured` does."""
+        self.ensured(self._look)
+
+    def _look(self) -> None:
+        """Ask for the database.
+
+        Raises:
+            DatabaseMissing: it is not there, or has no such policy.
+        """
+        address = self._client.address
+        third = self._client.generation().major == 3
+        database = address.bucket if third else address.database
+        statement = influxql.show_retention_policies(database)
+        found = self._client.query(statement, database=False)
+        names = {name for part in found if "name" in part.columns for name in part.columns["name"]}
+        if not names and not third:
+            raise DatabaseMissing(f"{address}: database not found: {database!r}")
+        if address.policy and not third and address.policy not in names:
+            raise DatabaseMissing(
+                f"{address}: retention policy not found: {database!r} has no {address.policy!r}"
+            )
+
+    def _make(self) -> None:
+        address, generation = self._client.address, self._client.generation()
+        if generation.major == 1:
+            statement = influxql.create_database(address.database)
+            self._client.query(statement, database=False)
+            if address.policy:
+                statement = influxql.create_retention_policy(address.database, address.policy)
+                self._client.query(statement, database=False)
+        elif generation.major == 2:
+            self._administration.create()
+        # InfluxDB 3 creates a database with the first row that is written to it
+
+    def _remedy(self, said: str) -> str:
+        address, generation = self._client.address, self._client.generation()
+        if generation.major == 2:
+            return self._administration.remedy()
+        if generation.major == 3:
+            return f"create it with: influxdb3 create database '{address.bucket}'"
+        if address.policy and "retention policy" in said:
+            statement = influxql.create_retention_policy(address.database, address.policy)
+        else:
+            statement = influxql.create_database(address.database)
+        return f"create it with: influx -execute '{statement}'"
+
+    def _list(self, statement: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+        answer = self.ensured(lambda: self._client.query(statement))
+        if not any(map(len, answer)):
+            # SHOW gives an unknown database the same empty answer as one without data
+            self.require_database()
+        return pairs(answer, *columns)
+
+    def _report_mixed(self, measurement: str, name: str, kinds: set[str]) -> None:
+        if (measurement, name) in self._reported:
+            return
+        self._reported.add((measurement, name))
+        _log.warning(
+            "field %r of %r is stored as %s in different shards; only the %s values are read",
+            name,
+            measurement,
+            " and ".join(sorted(kinds)),
+            _foremost(kinds),
+        )
+
+
+def _foremost(kinds: set[str]) -> FieldKind:
+    return next((kind for kind in _PRECEDENCE if kind in kinds), "integer")
+
+
+def _readable_as(kind: FieldKind) -> set[str]:
+    return set(_NUMBERS) if kind in _NUMBERS else {kind}
