@@ -158,6 +158,14 @@ class SeriesStore(Protocol):
         """Fields of a measurement with their kinds, sorted by name; empty when unknown."""
         ...
 
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        """Fields stored under kinds that cannot be read together, with those kinds, foremost first.
+
+        On an InfluxDB a field may be a float in one shard and text in the next; only values of the
+        foremost kind are read.
+        """
+        ...
+
     def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
         """Values of a tag, sorted, at most `limit` of them; empty when unknown."""
         ...

@@ -13,12 +13,19 @@ from backend.settings import Settings, require_token
 
 
 @click.command("check")
+@click.option(
+    "--write",
+    "scratch",
+    is_flag=True,
+    help="Also write a point to normalcy_check in the results, and read it back.",
+)
 @json_option
 @click.pass_context
 @pass_session
-def command(session: Session, ctx: click.Context, as_json: bool) -> None:
+def command(session: Session, ctx: click.Context, scratch: bool, as_json: bool) -> None:
     """Look at configuration, stores, clock and detectors: one line each, ok or what to do."""
-    lines = [*_configuration(session.settings), *session.application.checking.lines()]
+    found = session.application.checking.lines(scratch=scratch)
+    lines = [*_configuration(session.settings), *found]
     if as_json:
         print_json([asdict(line) for line in lines])
     else:

@@ -2,13 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
 from backend.ports import Clock, Query, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
-from backend.services.names import missing_name
+from backend.services.names import missing_name, mixed_kinds
 from backend.services.overview import Condition, Overview
 from backend.services.queries import Queries
 from backend.services.stores import Stores
@@ -53,20 +53,22 @@ class Checking:
         self._queries = queries
         self._clock = clock
 
-    def lines(self) -> list[CheckLine]:
-        """Everything, in the order in which one depends on the other."""
-        source = _answers("source", self._source)
-        records = _answers("records", self._records)
-        lines = [source, self._results(), records, self._artifacts()]
-        if records.ok:
-            lines += self._detector_lines(read_source=source.ok)
-        return lines
+    def lines(self, *, scratch: bool = False) -> list[CheckLine]:
+        """Everything, in the order in which one depends on the other.
 
-    def _results(self) -> CheckLine:
-        line = _answers("results", self._written)
-        if not line.ok:
-            return line
-        return replace(line, detail=f"{line.detail}; the right to write shows with the first score")
+        Args:
+            scratch: also write a point to the results and read it back.
+        """
+        now = self._clock.now()
+        source = _examined("source", self._source, now, writing=False, scratch=False)
+        results = _examined("results", self._written, now, writing=True, scratch=scratch)
+        records = _answers("records", self._records)
+        lines = [*source, *results, records, self._artifacts()]
+        if records.ok:
+            # a clock that is wrong does not keep rows from being read
+            readable = all(line.ok for line in source if not line.what.endswith("clock"))
+            lines += self._detector_lines(read_source=readable)
+        return lines
 
     def _detector_lines(self, *, read_source: bool) -> Iterator[CheckLine]:
         try:
@@ -111,6 +113,9 @@ class Checking:
         try:
             if missing := missing_name(self._source, spec):
                 return CheckLine(what, False, missing)
+            mixed = self._source.mixed_fields(spec.measurement)
+            if changed := [name for name in spec.inputs if name in mixed]:
+                return CheckLine(what, False, mixed_kinds(changed[0], mixed[changed[0]]))
             return self._freshness(what, spec)
         except NormalcyError as error:
             return CheckLine(what, False, str(error))
@@ -151,7 +156,14 @@ def _told(overview: Overview) -> CheckLine:
     return CheckLine(f"detector {overview.detector}", well, "; ".join(words))
 
 
-def _answers(what: str, store: SeriesStore | RecordStore) -> CheckLine:
+def _examined(
+    name: str, store: SeriesStore, now: int, *, writing: bool, scratch: bool
+) -> list[CheckLine]:
+    found = store.examine(now, writing=writing, scratch=scratch)
+    return [CheckLine(f"{name}: {look.what}", look.ok, look.detail) for look in found]
+
+
+def _answers(what: str, store: RecordStore) -> CheckLine:
     try:
         return CheckLine(what, True, store.ping())
     except NormalcyError as error:

@@ -119,13 +119,13 @@ class Labelling:
 def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
     if draft.stop <= draft.start:
         raise LabelError(
-            f"The label on {draft.detector!r} is empty: it ends at {_text(draft.stop)}, "
-            f"not after its start {_text(draft.start)}."
+            f"The label on {draft.detector!r} is empty: it ends at {shown(draft.stop)}, "
+            f"not after its start {shown(draft.start)}."
         )
     # An `exclude` may lie ahead: planned maintenance is known before it happens.
     if draft.kind != "exclude" and draft.stop > now + _HOUR:
         raise LabelError(
-            f"The label on {draft.detector!r} ends in the future ({_text(draft.stop)}): "
+            f"The label on {draft.detector!r} ends in the future ({shown(draft.stop)}): "
             "only what has happened can be called normal or an anomaly."
         )
     if "\0" in draft.note or not all(value.isprintable() for value in draft.tags.values()):
@@ -146,7 +146,7 @@ def _refuse_contradiction(label: Label, said: Mapping[tuple[LabelKind, _Place], 
     if opposite is None or (other := said.get((opposite, _place(label)))) is None:
         return
     raise LabelError(
-        f"{_text(label.start)} to {_text(label.stop)} is labelled {other.kind} already "
+        f"{shown(label.start)} to {shown(label.stop)} is labelled {other.kind} already "
         f"({_which(other)}): remove that label first."
     )
 
@@ -165,5 +165,6 @@ def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
     return *_place(label), label.kind, label.note
 
 
-def _text(time: int) -> str:
+def shown(time: int) -> str:
+    """A time for people, to the second."""
     return datetime.fromtimestamp(time // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -11,7 +11,8 @@ from backend.detection.smoothing import ewma_kernel
 from backend.exceptions import ArtifactError, NoData, NotFound
 from backend.ports import Clock, Query
 from backend.records import Label, LabelKind
-from backend.services.names import missing_name
+from backend.services.labelled_time import missing_time
+from backend.services.names import missing_name, mixed_kinds
 from backend.services.reading import (
     Mask,
     aligned,
@@ -43,6 +44,7 @@ class Material:
         rows: (S, T, F) the ranges to learn from, one after the other.
         normal: (S, T) rows that are normal.
         labelled: whether an operator said so; else they are merely recent.
+        warnings: what of the labelled time was not there, a sentence each.
     """
 
     spec: DetectorSpec
@@ -50,6 +52,7 @@ class Material:
     rows: Rows
     normal: Mask
     labelled: bool
+    warnings: tuple[str, ...] = ()
 
 
 class Materials:
@@ -65,7 +68,8 @@ class Materials:
         """Read the labelled ranges, or without any normal label the recent past.
 
         Raises:
-            NoData: nothing is stored there, or under the names it is told.
+            NoData: nothing is stored there, or in the range of one of the labels, or under the
+                names it is told.
         """
         spoken = ranges(labels, LabelKind.NORMAL)
         wanted = spoken or [self._recent(spec)]
@@ -80,7 +84,12 @@ class Materials:
         if not rows.keys or not np.isfinite(rows.values).any():
             raise NoData(_nothing_read(spec, labelled=bool(spoken)))
         normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
-        return Material(spec, labels, rows, normal, bool(spoken))
+        warnings = (*missing_time(rows, labels), *self._mixed(spec))
+        return Material(spec, labels, rows, normal, bool(spoken), warnings)
+
+    def _mixed(self, spec: DetectorSpec) -> list[str]:
+        mixed = self._source.mixed_fields(spec.measurement)
+        return [mixed_kinds(name, mixed[name]) for name in spec.inputs if name in mixed]
 
     def _recent(self, spec: DetectorSpec) -> tuple[int, int]:
         closed = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
@@ -92,7 +101,7 @@ class Materials:
         if stop - start <= within:
             return start
         query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
-        read = earliest(self._source, query, within)
+        read = earliest(self._source, query)
         kept = [int(time) for old in archive for time in old.times if start <= time < stop]
         return floor_to(min([*kept, stop if read is None else read]), spec.step)
 

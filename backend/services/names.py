@@ -23,6 +23,14 @@ def missing_name(source: SeriesStore, spec: DetectorSpec) -> str:
     return ""
 
 
+def mixed_kinds(channel: str, kinds: tuple[str, ...]) -> str:
+    """What it means that a channel is stored under several kinds, foremost first, in a sentence."""
+    return (
+        f"the channel {channel!r} is stored as {' and '.join(kinds)} in different times; only its "
+        f"{kinds[0]} values are read: write the others again as {kinds[0]}, or to another field"
+    )
+
+
 def _unknown(kind: str, name: str, known: list[str]) -> str:
     if near := get_close_matches(name, known, n=1):
         return f"the store has no {kind} {name!r}; did you mean {near[0]!r}?"

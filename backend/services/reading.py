@@ -7,39 +7,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.grid import Rows, inside, to_rows, touching
-from backend.ports import Floats, Points, Query, SeriesStore, Times
+from backend.ports import Floats, Query, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, parse_series_key
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
 
 
-def read_points(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> list[Points]:
-    """Raw rows of all channels in `[start, stop)`, one entry a series."""
-    return source.read(Query(spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by))
-
-
 def read_rows(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> Rows:
-    """The fleet on its grid; `start` and `stop` are multiples of the grid step."""
-    return to_rows(read_points(source, spec, start, stop), spec.inputs, start, stop, spec.step)
+    """The fleet on its grid, its means taken by the store; all series in one query.
 
-
-def earliest(store: SeriesStore, query: Query, within: int) -> int | None:
-    """A time not after the first row of a query, and at most `within` before it; None if empty.
-
-    Found by halving the range, so that little is read of a long one.
+    `start` and `stop` are multiples of the grid step.
     """
-    start, stop = query.start, query.stop
-    newest = replace(query, newest=1)
-    if not store.read(newest):
-        return None
-    while stop - start > within:
-        middle = (start + stop) // 2
-        if store.read(replace(newest, start=start, stop=middle)):
-            stop = middle
-        else:
-            start = middle
-    return start
+    query = Query(
+        spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by, every=spec.step
+    )
+    return to_rows(source.read(query), spec.inputs, start, stop, spec.step)
+
+
+def earliest(store: SeriesStore, query: Query) -> int | None:
+    """The time of the first row of a query; None if it has none."""
+    found = store.read(replace(query, oldest=1))
+    return min((int(points.times[0]) for points in found), default=None)
 
 
 def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:

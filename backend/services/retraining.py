@@ -201,7 +201,7 @@ class Retraining:
                 provisional=not material.labelled,
                 verdict=Verdict.CHALLENGER,
                 training={
-                    **training_record(fitted, training),
+                    **training_record(fitted, training, material.warnings),
                     "labels": [plain_label(label) for label in material.labels],
                     "set_aside": dict(rejected),
                     "seconds": round(seconds, 3),

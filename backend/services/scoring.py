@@ -173,7 +173,7 @@ class Scoring:
             return start
         data = Query(spec.measurement, spec.inputs, start, stop, spec.where)
         scores = Query(SCORES, ("score",), start, stop, {DETECTOR_TAG: spec.name})
-        found = [earliest(self._source, data, within), earliest(self._results, scores, within)]
+        found = [earliest(self._source, data), earliest(self._results, scores)]
         begins = [floor_to(time, spec.step) for time in found if time is not None]
         if not begins:
             raise NoData(f"The range to score holds no data of {spec.name!r}: check its start.")

@@ -1,5 +1,6 @@
 """The training record: what a person wants to know of a version, as JSON-ready values."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,16 @@ from backend.detection.training import Training
 from backend.specs import nanoseconds
 
 
-def training_record(fitted: Fitted, training: Training) -> dict[str, Any]:
-    """Rows, hours, limits and losses of each series; what was trimmed; what to know."""
+def training_record(
+    fitted: Fitted, training: Training, warnings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Rows, hours, limits and losses of each series; what was trimmed; what to know.
+
+    Args:
+        fitted: the version.
+        training: how it was made.
+        warnings: what to know of the data, beside what training itself found.
+    """
     hours = nanoseconds(fitted.spec.every) / 3.6e12
     rows = training.normal.sum(axis=1)
     held_out = np.isfinite(training.held_out_smoothed).sum(axis=1)
@@ -32,7 +41,7 @@ def training_record(fitted: Fitted, training: Training) -> dict[str, Any]:
             for s, key in enumerate(fitted.keys)
         },
         "trimmed": [vars(part) for part in training.trimmed],
-        "warnings": list(training.warnings),
+        "warnings": [*warnings, *training.warnings],
     }
 
 

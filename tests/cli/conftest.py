@@ -105,8 +105,9 @@ class Scoring:
 class Checking:
     found: list[CheckLine] = field(default_factory=lambda: [CheckLine("source", True, "memory")])
 
-    def lines(self) -> list[CheckLine]:
-        return self.found
+    def lines(self, *, scratch: bool = False) -> list[CheckLine]:
+        asked = [CheckLine("results: round trip", True, "a point came back")]
+        return [*self.found, *asked] if scratch else self.found
 
 
 @dataclass

@@ -93,6 +93,11 @@ def test_check_prints_a_line_each(normalcy: Command) -> None:
     ]
 
 
+def test_check_writes_only_on_request(normalcy: Command) -> None:
+    assert "round trip" not in normalcy("check").stdout
+    assert "ok    results: round trip  a point came back" in normalcy("check", "--write").stdout
+
+
 def test_check_fails_when_one_thing_is_not_well(normalcy: Command) -> None:
     normalcy.application.checking.found.append(CheckLine("results", False, "start the server"))
 

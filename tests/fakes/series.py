@@ -85,6 +85,9 @@ class MemorySeriesStore:
     def fields(self, measurement: str) -> dict[str, FieldKind]:
         return dict(sorted(self._kinds.get(measurement, {}).items()))
 
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        return {}
+
     def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
         found = {dict(t)[tag] for t in self._data.get(measurement, {}) if tag in dict(t)}
         return sorted(found)[:limit]

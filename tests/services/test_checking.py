@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from backend.exceptions import StoreUnavailable
-from backend.ports import Points
+from backend.ports import Finding, Points
 from backend.records import Promotion, SetAside, Verdict, Version
 from backend.services.checking import Checking, CheckLine
 from backend.services.detectors import Detectors
 from backend.services.queries import Queries
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec
+from backend.stores.examining import attempted
 from tests.fakes.artifacts import MemoryArtifactStore
 from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
@@ -28,12 +29,17 @@ SPEC: dict[str, Any] = {
     "every": "10m",
 }
 
+SPECIFIED = DetectorSpec.model_validate(SPEC)
+
 
 class Down:
     """A store that does not answer."""
 
     def ping(self) -> str:
         raise StoreUnavailable("The store does not answer: start it.")
+
+    def examine(self, at: int, *, writing: bool, scratch: bool) -> list[Finding]:
+        return attempted([("answers", self.ping)])
 
 
 class Bench:
@@ -64,16 +70,18 @@ class Bench:
         return self.checked([spec])
 
     def checked(self, specs: list[DetectorSpec]) -> dict[str, CheckLine]:
+        return {line.what: line for line in self.checking(specs).lines()}
+
+    def checking(self, specs: list[DetectorSpec]) -> Checking:
         clock = StillClock(NOW)
         detectors = Detectors({spec.name: spec for spec in specs}, self.records, clock)
-        checking = Checking(
+        return Checking(
             Stores(self.source, self.results, self.records, self.artifacts),
             self.directory,
             detectors,
             Queries(self.records, self.source, self.results, detectors, clock),
             clock,
         )
-        return {line.what: line for line in checking.lines()}
 
 
 @pytest.fixture
@@ -88,8 +96,8 @@ def test_where_all_is_well_every_line_says_so(bench: Bench) -> None:
     lines = bench.lines()
 
     assert list(lines) == [
-        "source",
-        "results",
+        "source: answers",
+        "results: answers",
         "records",
         "model files",
         "data of gas-room",
@@ -97,7 +105,6 @@ def test_where_all_is_well_every_line_says_so(bench: Bench) -> None:
     ]
     assert [line for line in lines.values() if not line.ok] == []
     assert lines["data of gas-room"].detail == "newest point 5 min ago"
-    assert "first score" in lines["results"].detail
     assert list(bench.directory.iterdir()) == []
 
 
@@ -108,8 +115,9 @@ def test_a_store_that_is_down_does_not_hide_the_others(bench: Bench) -> None:
 
     lines = bench.lines()
 
-    assert lines["source"] == CheckLine("source", False, "The store does not answer: start it.")
-    assert lines["results"].ok
+    told = "The store does not answer: start it."
+    assert lines["source: answers"] == CheckLine("source: answers", False, told)
+    assert lines["results: answers"].ok
     assert "data of gas-room" not in lines
     assert "detector gas-room" in lines
 
@@ -117,7 +125,50 @@ def test_a_store_that_is_down_does_not_hide_the_others(bench: Bench) -> None:
 def test_without_records_nothing_is_said_of_detectors(bench: Bench) -> None:
     bench.records = Down()
 
-    assert list(bench.lines()) == ["source", "results", "records", "model files"]
+    first = ["source: answers", "results: answers", "records", "model files"]
+    assert list(bench.lines()) == first
+
+
+def test_a_point_is_written_only_on_request_and_only_to_the_results(bench: Bench) -> None:
+    bench.measured(NOW)
+
+    assert "results: round trip" not in bench.lines()
+    assert bench.results.measurements() == []
+
+    asked = {line.what: line for line in bench.checking([SPECIFIED]).lines(scratch=True)}
+    assert asked["results: round trip"].ok
+    assert "source: round trip" not in asked
+    assert bench.source.measurements() == ["air"]
+
+
+class WrongClock(MemorySeriesStore):
+    """A store on a machine whose clock is wrong, and whose field changed its kind."""
+
+    def examine(self, at: int, *, writing: bool, scratch: bool) -> list[Finding]:
+        return [Finding("answers", True, "memory"), Finding("clock", False, "an hour behind")]
+
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        return {"temp": ("float", "string"), "other": ("float", "string")}
+
+
+def test_a_wrong_clock_is_told_and_the_data_is_looked_at_all_the_same(bench: Bench) -> None:
+    bench.source = WrongClock()
+    bench.measured(NOW)
+
+    lines = bench.lines()
+
+    assert lines["source: clock"] == CheckLine("source: clock", False, "an hour behind")
+    assert "data of gas-room" in lines
+
+
+def test_a_channel_that_changed_its_kind_is_named(bench: Bench) -> None:
+    bench.source = WrongClock()
+    bench.measured(NOW)
+
+    line = bench.lines()["data of gas-room"]
+
+    assert not line.ok
+    assert "'temp' is stored as float and string" in line.detail
 
 
 def test_model_files_need_a_directory_to_write_to(bench: Bench) -> None:

@@ -197,6 +197,57 @@ def test_normal_ranges_without_data_are_an_error_that_says_what_was_expected():
     assert "hold no data" in run.message
 
 
+def test_a_label_of_the_whole_detector_that_holds_nothing_stops_the_training():
+    plant = Plant()
+    plant.measure(300, 1000)
+    plant.label(0, 200)
+    plant.label(300, 650)
+    with pytest.raises(NoData, match=r"normal label 1 \(.*UTC.*\) holds no data.*gen1-lookback"):
+        plant.train()
+    assert plant.records.versions("rooms") == []
+
+
+def test_a_long_label_that_holds_nothing_is_not_taken_for_one_that_begins_early():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    draft = dataclasses.replace(_draft(), start=0, stop=at(-10_000))
+    plant.labelling.add(draft, source="command", by="operator")
+    with pytest.raises(NoData, match="normal label 2"):
+        plant.train()
+
+
+def test_a_label_for_a_series_that_is_gone_is_told_and_stops_nothing():
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    plant.label(0, 600, tags={"room": "z"})
+    version = plant.train()
+    (warning,) = version.training["warnings"]
+    assert "room=z" in warning
+    assert "holds no data" in warning
+
+
+def test_labelled_time_that_retention_took_before_any_training_is_told():
+    plant = Plant()
+    plant.measure(200, 1000)
+    plant.label(0, 600)
+    version = plant.train()
+    (warning,) = version.training["warnings"]
+    assert "holds no data before" in warning
+    assert version.training["series"]["room=a"]["rows"] == 400
+
+
+def test_a_channel_that_changed_its_kind_is_told_with_the_version(monkeypatch):
+    plant = Plant()
+    plant.measure()
+    plant.label(0, 600)
+    mixed = {"x": ("float", "string"), "unused": ("float", "string")}
+    monkeypatch.setattr(plant.source, "mixed_fields", lambda measurement: mixed)
+    (warning,) = plant.train().training["warnings"]
+    assert "'x' is stored as float and string" in warning
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

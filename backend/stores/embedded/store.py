@@ -137,6 +137,10 @@ class EmbeddedSeriesStore:
         with self._database.reading() as connection:
             return dict(sorted(_kinds(connection, measurement).items()))
 
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        """None: a field keeps the kind it was first written with."""
+        return {}
+
     def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
         """Values of a tag, sorted."""
         return sorted({tags[tag] for tags in self._tags(measurement) if tag in tags})[:limit]

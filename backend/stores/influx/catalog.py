@@ -41,14 +41,16 @@ class Catalog:
 
     def fields(self, measurement: str) -> dict[str, FieldKind]:
         """Fields of a measurement with their kinds; a field of several kinds has the foremost."""
-        kinds = self.kinds(measurement)
-        foremost = {name: _foremost(kinds[name]) for name in sorted(kinds)}
-        for name, kind in foremost.items():
-            if kinds[name] - _readable_as(kind):
-                self._report_mixed(measurement, name, kinds[name])
-        return foremost
+        kinds = self._kinds(measurement)
+        for name, mixed in _mixed(kinds).items():
+            self._report_mixed(measurement, name, mixed)
+        return {name: _foremost(kinds[name]) for name in sorted(kinds)}
 
-    def kinds(self, measurement: str) -> dict[str, set[str]]:
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        """Fields stored under kinds that cannot be read together, foremost first."""
+        return _mixed(self._kinds(measurement))
+
+    def _kinds(self, measurement: str) -> dict[str, set[str]]:
         """All kinds under which each field is stored; several where it changed between shards."""
         if not measurement or not holdable(measurement):
             return {}
@@ -139,7 +141,7 @@ class Catalog:
             self.require_database()
         return pairs(answer, *columns)
 
-    def _report_mixed(self, measurement: str, name: str, kinds: set[str]) -> None:
+    def _report_mixed(self, measurement: str, name: str, kinds: tuple[str, ...]) -> None:
         if (measurement, name) in self._reported:
             return
         self._reported.add((measurement, name))
@@ -147,8 +149,8 @@ class Catalog:
             "field %r of %r is stored as %s in different shards; only the %s values are read",
             name,
             measurement,
-            " and ".join(sorted(kinds)),
-            _foremost(kinds),
+            " and ".join(kinds),
+            kinds[0],
         )
 
 
@@ -156,5 +158,12 @@ def _foremost(kinds: set[str]) -> FieldKind:
     return next((kind for kind in _PRECEDENCE if kind in kinds), "integer")
 
 
-def _readable_as(kind: FieldKind) -> set[str]:
-    return set(_NUMBERS) if kind in _NUMBERS else {kind}
+def _mixed(kinds: dict[str, set[str]]) -> dict[str, tuple[str, ...]]:
+    """The fields whose kinds cannot be read together; all numbers can."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name in sorted(kinds):
+        first = _foremost(kinds[name])
+        readable = set(_NUMBERS) if first in _NUMBERS else {first}
+        if others := kinds[name] - readable:
+            found[name] = (first, *sorted(others))
+    return found

@@ -85,6 +85,10 @@ class InfluxSeriesStore:
         """Fields of a measurement with their kinds; a field of several kinds has the foremost."""
         return self._catalog.fields(measurement)
 
+    def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
+        """Fields stored under kinds that cannot be read together, foremost first."""
+        return self._catalog.mixed_fields(measurement)
+
     def tag_values(self, measurement: str, tag: str, limit: int | None = None) -> list[str]:
         """Values of a tag, sorted."""
         return self._catalog.tag_values(measurement, tag, limit)
