@@ -214,6 +214,9 @@ class InfluxClient:
             ) as answer:
                 if not 200 <= answer.status < 300:
                     raise self._failure(answer)
+                if "Date" not in answer.headers:
+                    # headers that end early look whole, and a write must not count as done for that
+                    raise Busy(f"{self._address} broke off in the middle of an answer's headers")
                 yield answer
         except HTTPError as error:
             raise self._broken(error) from error

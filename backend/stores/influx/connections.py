@@ -166,6 +166,8 @@ class Connections:
             finally:
                 _watch.reset(token)
             with _released(response):
+                if watch.hung_up:
+                    raise Stalled
                 try:
                     yield Answer(response, watch)
                 except urllib3.exceptions.HTTPError as error:
@@ -177,11 +179,11 @@ class Connections:
 
 
 class Stalled(urllib3.exceptions.HTTPError):
-    """The server sent too little for too long."""
+    """The server sent almost nothing for too long."""
 
 
 def _explained(error: urllib3.exceptions.HTTPError, watch: Watch) -> Exception:
-    return Stalled("it sent almost nothing for too long") if watch.hung_up else error
+    return Stalled() if watch.hung_up else error
 
 
 @contextmanager
