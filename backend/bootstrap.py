@@ -8,8 +8,16 @@ from functools import cache
 from typing import Any
 
 from backend.models.registry import build
-from backend.ports import ArtifactStore, Clock, ModelFactory, RecordStore, SeriesStore
+from backend.ports import (
+    ArtifactStore,
+    Clock,
+    Credentials,
+    ModelFactory,
+    RecordStore,
+    SeriesStore,
+)
 from backend.services.checking import Checking
+from backend.services.copying import Copying
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
@@ -21,6 +29,7 @@ from backend.services.serving import Served
 from backend.services.stores import Stores
 from backend.settings import Settings, load
 from backend.stores.artifacts import FileArtifactStore
+from backend.stores.checkpoints import FileCheckpoints
 from backend.stores.opening import open_series_store
 from backend.stores.records import SqlRecordStore
 
@@ -93,6 +102,35 @@ def bootstrap(
         queries=queries,
         checking=Checking(stores, settings.artifacts, detectors, queries, clock),
     )
+
+
+def open_copying(settings: Settings, origin: str, target: str, *what: str) -> Copying:
+    """Wire a copy between two series stores.
+
+    Args:
+        settings: for credentials, and where its progress is kept.
+        origin: URL of the store to read.
+        target: URL of the store to write.
+        what: tells this copy from others between the same stores.
+    """
+    source, destination = settings.copy_credentials
+    return Copying(
+        open_series_store(origin, source or _known(settings, origin), create=False),
+        open_series_store(target, destination or _known(settings, target), create=True),
+        FileCheckpoints(settings.home / "copies", origin, target, *what),
+    )
+
+
+def _known(settings: Settings, url: str) -> Credentials:
+    """The credentials that the configuration has for a store, if it is one of its own."""
+    if url == settings.store:
+        return settings.store_credentials
+    return settings.results_credentials if url == settings.results else Credentials()
+
+
+def open_records(url: str) -> RecordStore:
+    """A record store, to copy labels from or to."""
+    return SqlRecordStore(url)
 
 
 def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ COMMANDS = {
     "jobs": ("backend.cli.jobs:command", "Run the timetable: scoring and retraining."),
     "check": ("backend.cli.check:command", "Say what works, and what to do where it does not."),
     "import": ("backend.cli.import_:command", "Bring a file of measurements into the store."),
+    "copy": ("backend.cli.copy:command", "Move series, results or labels to another store."),
     "label": ("backend.cli.label:command", "Say what was normal, an anomaly, or maintenance."),
     "retrain": ("backend.cli.retrain:command", "Train a detector on its labels now."),
     "score": ("backend.cli.score:command", "Score what is due now, or a past range."),

@@ -1,5 +1,6 @@
 """What a detector names and its source does not have."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from backend.ports import SeriesStore
@@ -10,16 +11,16 @@ def missing_name(source: SeriesStore, spec: DetectorSpec) -> str:
     """What a detector names and the source lacks, in a sentence; empty when all is there."""
     fields = source.fields(spec.measurement)
     if not fields:
-        return _unknown("measurement", spec.measurement, source.measurements())
+        return unknown_name("measurement", spec.measurement, source.measurements())
     for channel in spec.inputs:
         if channel not in fields:
-            return _unknown("channel", channel, list(fields))
+            return unknown_name("channel", channel, list(fields))
         if fields[channel] == "string":
             return f"the channel {channel!r} holds text: expected numbers"
     tags = source.tag_keys(spec.measurement)
     for tag in (*spec.group_by, *spec.where):
         if tag not in tags:
-            return _unknown("tag", tag, tags)
+            return unknown_name("tag", tag, tags)
     return ""
 
 
@@ -31,7 +32,8 @@ def mixed_kinds(channel: str, kinds: tuple[str, ...]) -> str:
     )
 
 
-def _unknown(kind: str, name: str, known: list[str]) -> str:
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """That the store has no measurement, channel or tag of a name, and what it has."""
     if near := get_close_matches(name, known, n=1):
         return f"the store has no {kind} {name!r}; did you mean {near[0]!r}?"
     shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")

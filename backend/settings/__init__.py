@@ -5,6 +5,15 @@
 
 from backend.settings.loading import load, require_token
 from backend.settings.times import parse_time
+from backend.settings.urls import check_records_url, check_series_url
 from backend.settings.values import Settings, WebSettings
 
-__all__ = ["Settings", "WebSettings", "load", "parse_time", "require_token"]
+__all__ = [
+    "Settings",
+    "WebSettings",
+    "check_records_url",
+    "check_series_url",
+    "load",
+    "parse_time",
+    "require_token",
+]

@@ -100,6 +100,10 @@ class _Reading:
         store = self._series_url("store") or embedded_url(home / "store")
         results = self._series_url("results") or default_results(store)
         records, web, credentials = self._records(home), self._web(), self._credentials()
+        copy_credentials = (
+            self._variables.credentials("COPY_FROM"),
+            self._variables.credentials("COPY_TO"),
+        )
         stated = read_detectors(self._document)
         self._problems += [*self._variables.problems, *stated.problems]
         if self._problems:
@@ -111,6 +115,7 @@ class _Reading:
             records=records,
             store_credentials=credentials[0],
             results_credentials=credentials[1],
+            copy_credentials=copy_credentials,
             web=web,
             detectors=stated.detectors,
             labels=tuple(stated.labels),

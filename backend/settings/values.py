@@ -30,6 +30,7 @@ class Settings:
         store: URL of the series store that the sensors are in.
         results: URL of the series store that scores are written to.
         records: SQLAlchemy URL of the record store; may hold a password, so it never shows.
+        copy_credentials: for both ends of `normalcy copy`; None where none are set.
         detectors: those of normalcy.yaml by name; the record store may hold others.
         labels: those of normalcy.yaml.
         config: the file that was read, if any.
@@ -41,6 +42,7 @@ class Settings:
     records: str = field(repr=False)
     store_credentials: Credentials = field(default_factory=Credentials)
     results_credentials: Credentials = field(default_factory=Credentials)
+    copy_credentials: tuple[Credentials | None, Credentials | None] = (None, None)
     web: WebSettings = field(default_factory=WebSettings)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     labels: tuple[LabelDraft, ...] = ()
