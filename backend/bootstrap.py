@@ -16,6 +16,7 @@ from backend.ports import (
     RecordStore,
     SeriesStore,
 )
+from backend.services.catalogue import Catalogue
 from backend.services.checking import Checking
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
@@ -59,6 +60,8 @@ class Application:
     promotion: Promoting
     requests: Requests
     queries: Queries
+    catalogue: Catalogue
+    results_catalogue: Catalogue
     checking: Checking
 
     def close(self) -> None:
@@ -100,6 +103,8 @@ def bootstrap(
         promotion=promoting,
         requests=Requests(records, detectors, retraining, scoring, clock),
         queries=queries,
+        catalogue=Catalogue(stores.source),
+        results_catalogue=Catalogue(stores.results),
         checking=Checking(stores, settings.artifacts, detectors, queries, clock),
     )
 

@@ -126,7 +126,7 @@ def test_environment_variables_in_the_documents_are_read() -> None:
 
     assert "TOKEN" in names
     for name in names:
-        owner, _, secret = name.partition("_")
+        owner, _, secret = name.rpartition("_")
         whole = f'"{name}"' in code or f'"{name.lower()}"' in code or f"}}{name}" in code
         assert whole or (f'"{owner}"' in code and f"_{secret}" in code), name
 

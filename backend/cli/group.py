@@ -16,6 +16,7 @@ COMMANDS = {
     "web": ("backend.cli.web:command", "Serve the pages and the API."),
     "jobs": ("backend.cli.jobs:command", "Run the timetable: scoring and retraining."),
     "check": ("backend.cli.check:command", "Say what works, and what to do where it does not."),
+    "catalogue": ("backend.cli.catalogue:command", "Show what the stores hold."),
     "import": ("backend.cli.import_:command", "Bring a file of measurements into the store."),
     "copy": ("backend.cli.copy:command", "Move series, results or labels to another store."),
     "label": ("backend.cli.label:command", "Say what was normal, an anomaly, or maintenance."),

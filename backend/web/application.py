@@ -5,6 +5,7 @@ from typing import Protocol, cast
 from flask import current_app
 
 from backend.ports import Clock
+from backend.services.catalogue import Catalogue
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
@@ -76,6 +77,16 @@ class Application(Protocol):
     @property
     def queries(self) -> Queries:
         """Questions that change nothing."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What the source holds."""
+        ...
+
+    @property
+    def results_catalogue(self) -> Catalogue:
+        """What the store of the results holds."""
         ...
 
 

@@ -1,6 +1,6 @@
-"""The status page: how every detector is doing, without a script."""
+"""Pages without a script: how every detector is doing, and what the source holds."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
 from backend.records import State
 from backend.services.overview import Condition, Overview
@@ -9,6 +9,7 @@ from backend.web.application import application
 pages = Blueprint("pages", __name__)
 
 RECENT_RUNS = 15
+MOST_SERIES = 200
 _ORDER = list(Condition)
 
 
@@ -25,6 +26,20 @@ def status() -> str:
         failed=failed[:RECENT_RUNS],
         parts=[part for part in queries.parts() if not part.ok],
         now=application().clock.now(),
+    )
+
+
+@pages.get("/catalogue")
+def catalogue() -> str:
+    """What the source holds, and of one measurement its series and their rhythm."""
+    held = application().catalogue
+    name = request.args.get("measurement")
+    return render_template(
+        "catalogue.html",
+        measurements=held.measurements(),
+        chosen=held.measurement(name) if name is not None else None,
+        series=held.series(name, limit=MOST_SERIES) if name is not None else [],
+        most=MOST_SERIES,
     )
 
 

@@ -6,14 +6,16 @@ from flask import Flask
 from markupsafe import Markup
 
 from backend.ports import Clock
+from backend.services.catalogue import rhythm
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
 
 
 def register(app: Flask, clock: Clock) -> None:
-    """Offer `ago` and `clock` to templates."""
+    """Offer `ago`, `clock` and `rhythm` to templates."""
     app.add_template_filter(lambda time: ago(time, clock.now()), "ago")
     app.add_template_filter(exactly, "clock")
+    app.add_template_filter(rhythm, "rhythm")
 
 
 def ago(time: int | None, now: int) -> Markup:

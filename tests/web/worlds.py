@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from backend import schema
 from backend.ports import Points, SeriesStore
 from backend.records import Label, LabelKind, Promotion, Verdict, Version
+from backend.services.catalogue import Catalogue
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
@@ -53,6 +54,8 @@ class World:
     promotion: Promoting
     requests: Requests
     queries: Queries
+    catalogue: Catalogue
+    results_catalogue: Catalogue
 
     def with_results(self, results: SeriesStore) -> Queries:
         """Questions to another store of results."""
@@ -92,6 +95,8 @@ def make_world(token: str | None = None) -> World:
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         requests=Requests(records, detectors, nobody, nobody, clock),
         queries=Queries(records, source, results, detectors, clock),
+        catalogue=Catalogue(source),
+        results_catalogue=Catalogue(results),
     )
 
 

@@ -3,9 +3,9 @@
 from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 
-from backend.web.api import definitions, labels, models, results, work
+from backend.web.api import definitions, labels, models, results, stored, work
 
-BLUEPRINTS = (definitions.api, results.api, labels.api, models.api, work.api)
+BLUEPRINTS = (definitions.api, results.api, stored.api, labels.api, models.api, work.api)
 
 
 def register(app: OpenAPI) -> None:

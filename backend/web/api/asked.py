@@ -133,6 +133,25 @@ class LabelsBody(
         return [one.draft() for one in many]
 
 
+class StoreQuery(Asked):
+    """Which of the two stores to look into."""
+
+    store: Literal["source", "results"] = "source"
+
+
+class MeasurementQuery(StoreQuery):
+    """Which measurement."""
+
+    measurement: Text
+
+
+class SeriesOfQuery(MeasurementQuery):
+    """The series of a measurement."""
+
+    by: list[Text] = Field([], description="tags that part rows into series; none means all")
+    limit: int = Field(500, ge=1, le=5000)
+
+
 class RetrainBody(Strict):
     """Train a new version now."""
 

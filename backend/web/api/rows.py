@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field, RootModel
 
 from backend.records import Label, series_key
+from backend.services.catalogue import MeasurementFacts, SeriesFacts
 from backend.services.events import Event
 from backend.services.overview import Overview, SeriesState
 from backend.web.instants import milliseconds
@@ -215,3 +216,95 @@ class EventRows(RootModel[list[EventRow]]):
 
 class LabelRows(RootModel[list[LabelRow]]):
     """Labels by start."""
+
+
+class MeasurementRow(BaseModel):
+    """A measurement of a store."""
+
+    measurement: str
+
+
+class FieldRow(BaseModel):
+    """A field of a measurement; `kinds` has several where it changed, first the one read."""
+
+    measurement: str
+    field: str
+    kind: str
+    kinds: str
+
+    @classmethod
+    def all_of(cls, facts: MeasurementFacts) -> "list[FieldRow]":
+        """The rows of a measurement."""
+        return [
+            cls(
+                measurement=facts.name,
+                field=name,
+                kind=kind,
+                kinds=", ".join(facts.mixed.get(name, (kind,))),
+            )
+            for name, kind in facts.fields.items()
+        ]
+
+
+class TagRow(BaseModel):
+    """A value of a tag; `more` says that the tag has values that are not listed."""
+
+    measurement: str
+    tag: str
+    value: str
+    more: bool
+
+    @classmethod
+    def all_of(cls, facts: MeasurementFacts) -> "list[TagRow]":
+        """The rows of a measurement."""
+        return [
+            cls(measurement=facts.name, tag=tag, value=value, more=tag in facts.cut)
+            for tag, values in facts.tags.items()
+            for value in values
+        ]
+
+
+class StoredSeriesRow(BaseModel):
+    """A series as it is stored, and its rhythm."""
+
+    measurement: str
+    series: str
+    first: int
+    last: int
+    cadence_s: float | None = Field(description="usual distance of two rows")
+    gaps: int = Field(description="among the newest rows, which were looked at")
+    newest_gap_from: int | None
+    newest_gap_to: int | None
+    rows: int = Field(description="how many were looked at")
+
+    @classmethod
+    def of(cls, measurement: str, one: SeriesFacts) -> "StoredSeriesRow":
+        """The row of a series."""
+        start, stop = one.gaps[-1] if one.gaps else (None, None)
+        return cls(
+            measurement=measurement,
+            series=one.key,
+            first=one.first // 1_000_000,
+            last=one.last // 1_000_000,
+            cadence_s=None if one.step is None else one.step / 1e9,
+            gaps=one.gap_count,
+            newest_gap_from=milliseconds(start),
+            newest_gap_to=milliseconds(stop),
+            rows=one.rows,
+        )
+
+
+class MeasurementRows(RootModel[list[MeasurementRow]]):
+    """Measurements of a store."""
+
+
+class FieldRows(RootModel[list[FieldRow]]):
+    """Fields of a measurement."""
+
+
+class TagRows(RootModel[list[TagRow]]):
+    """Tags of a measurement."""
+
+
+class StoredSeriesRows(RootModel[list[StoredSeriesRow]]):
+    """Series of a measurement."""
