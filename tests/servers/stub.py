@@ -1,7 +1,7 @@
 """An HTTP server that says what a test wants, where a real one cannot be made to."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -30,10 +30,14 @@ class Asked:
 
 
 class StubServer:
-    """`with StubServer([Answer(...), ...]) as stub:`; the last answer is given again and again."""
+    """`with StubServer([Answer(...), ...]) as stub:`; the last answer is given again and again.
 
-    def __init__(self, answers: Sequence[Answer]) -> None:
-        self.answers = list(answers)
+    Instead of a list it takes what makes an answer of a request.
+    """
+
+    def __init__(self, answers: Sequence[Answer] | Callable[[Asked], Answer]) -> None:
+        self._think = answers if callable(answers) else None
+        self.answers = [] if callable(answers) else list(answers)
         self.asked: list[Asked] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -53,6 +57,11 @@ class StubServer:
         self._thread.join()
         self._server.server_close()
 
+    def _next(self, asked: Asked) -> Answer:
+        if self._think is not None:
+            return self._think(asked)
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         stub = self
 
@@ -65,7 +74,7 @@ class StubServer:
 
             def _answer(self) -> None:
                 stub.asked.append(_asked(self))
-                answer = stub.answers.pop(0) if len(stub.answers) > 1 else stub.answers[0]
+                answer = stub._next(stub.asked[-1])
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

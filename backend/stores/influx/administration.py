@@ -1,4 +1,4 @@
-"""What only InfluxDB 2 needs: buckets, mappings and deletes, by its own client library.
+"""What only InfluxDB 2 needs: buckets, mappings, deletes and some lists, by its own client library.
 
 The library is loaded on first use; reading and writing do without it.
 """
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from influxdb_client import InfluxDBClient
 
 _MANY = 100
+_OWN_COLUMNS = ("_start", "_stop", "_field", "_measurement")
+_BEGINNING = "1677-09-22T00:00:00Z"
 _RFC3339 = "{:%Y-%m-%dT%H:%M:%S}.{:09d}Z"
 
 
@@ -39,7 +41,7 @@ class Administration:
             bucket = client.buckets_api().find_bucket_by_name(self._address.bucket)
             if bucket is None:
                 name = self._address.bucket
-                bucket = client.buckets_api().create_bucket(bucket_name=name, org_id=organization)
+                bucket = client.buckets_api().create_bucket(bucket_name=name, org=organization)
             if not self._mappings(client, organization):
                 self._map(client, organization, bucket.id)
 
@@ -52,7 +54,7 @@ class Administration:
             with self._client() as client:
                 bucket = client.buckets_api().find_bucket_by_name(name)
                 near = [] if bucket else self._near(client)
-        except (StoreRefused, StoreUnavailable):
+        except (StoreRefused, StoreUnavailable, ConfigurationError):
             return f"create the bucket with: {create}"
         if bucket:
             return f"map the bucket to this database with: {self._mapping_command(bucket.id)}{org}"
@@ -71,6 +73,29 @@ class Administration:
                 bucket=self._address.bucket,
                 org=self._organization(client),
             )
+
+    def tag_keys(self, measurement: str) -> list[str]:
+        """Tags of a measurement; InfluxQL lists them only for a database's default bucket."""
+        return [
+            name
+            for name in self._schema("measurementTagKeys", measurement=measurement)
+            if name not in _OWN_COLUMNS
+        ]
+
+    def tag_values(self, measurement: str, tag: str) -> list[str]:
+        """Values of a tag, for the same reason."""
+        return self._schema("measurementTagValues", measurement=measurement, tag=tag)
+
+    def _schema(self, function: str, **arguments: str) -> list[str]:
+        """Ask one of Flux's schema functions about all of the bucket's time."""
+        named = {"bucket": self._address.bucket, **arguments}
+        listed = ", ".join(f"{name}: {_flux(value)}" for name, value in named.items())
+        text = (
+            f'import "influxdata/influxdb/schema"\nschema.{function}({listed}, start: {_BEGINNING})'
+        )
+        with self._client() as client:
+            tables = client.query_api().query(text, org=self._organization(client))
+            return [str(record.get_value()) for table in tables for record in table.records]
 
     def _mapping_command(self, bucket: str) -> str:
         policy = self._address.policy or "autogen"
@@ -149,6 +174,12 @@ class Administration:
         except ApiException as error:
             said = " ".join(str(error.message or error.reason).split())
             raise StoreRefused(f"{self._address} refused: {error.status}: {said}") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            # what the library makes of an answer that is not what it expects
+            raise StoreRefused(
+                f"{self._address} gave an answer that cannot be understood ({error}); check that "
+                "the URL leads to an InfluxDB 2"
+            ) from error
         except urllib3.exceptions.HTTPError as error:
             raise StoreUnavailable(
                 f"{self._address} does not answer ({error}); check that it runs"
@@ -171,6 +202,12 @@ def _key(name: str) -> str:
 
 def _literal(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _flux(text: str) -> str:
+    """A string of Flux, in which nothing is put in."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
+    return f'"{escaped}"'
 
 
 def _quoted(name: str) -> str:

@@ -37,7 +37,10 @@ class Catalog:
 
     def measurements(self) -> list[str]:
         """All measurements, sorted."""
-        return sorted({name for (name,) in self._list(influxql.show_measurements(), "name")})
+        address = self._client.address
+        place = (address.database, address.policy or "") if self._beside_default() else ("", "")
+        statement = influxql.show_measurements(*place)
+        return sorted({name for (name,) in self._list(statement, "name")})
 
     def fields(self, measurement: str) -> dict[str, FieldKind]:
         """Fields of a measurement with their kinds; a field of several kinds has the foremost."""
@@ -64,14 +67,24 @@ class Catalog:
         """Tags of a measurement, sorted."""
         if not measurement or not holdable(measurement):
             return []
+        if self._beside_default():
+            return sorted(self.ensured(lambda: self._administration.tag_keys(measurement)))
         return sorted({tag for (tag,) in self._list(influxql.show_tag_keys(measurement), "tagKey")})
 
     def tag_values(self, measurement: str, tag: str, limit: int | None) -> list[str]:
         """Values of a tag, sorted."""
         if not measurement or not tag or not holdable(measurement, tag) or limit == 0:
             return []
+        if self._beside_default():
+            found = self.ensured(lambda: self._administration.tag_values(measurement, tag))
+            return sorted(found)[:limit]
         statement = influxql.show_tag_values(measurement, tag, limit)
         return sorted({value for (value,) in self._list(statement, "value")})[:limit]
+
+    def _beside_default(self) -> bool:
+        """Whether the bucket is one that InfluxDB 2 leaves out when it lists."""
+        named = self._client.address.policy is not None
+        return named and self._client.generation().major == 2
 
     def ensured(self, action: Callable[[], _Result]) -> _Result:
         """Run an action; where the database is missing and may be created, create it first.

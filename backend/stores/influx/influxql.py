@@ -51,9 +51,10 @@ def delete(measurement: str, where: Mapping[str, str], start: int, stop: int) ->
     return f"DELETE FROM {identifier(measurement)} WHERE {_conditions(where, start, stop)}"
 
 
-def show_measurements() -> str:
-    """The statement that lists measurements."""
-    return "SHOW MEASUREMENTS"
+def show_measurements(database: str = "", policy: str = "") -> str:
+    """The statement that lists measurements; of a policy only where it is named (InfluxDB 2)."""
+    place = f" ON {identifier(database)}.{identifier(policy)}" if policy else ""
+    return f"SHOW MEASUREMENTS{place}"
 
 
 def show_field_keys(measurement: str) -> str:
