@@ -16,7 +16,6 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	$$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	>/dev/null 2>&1 && { echo $$name; break; }; done)
 
-ARGS ?= gas-room
 TESTS ?= tests
 COVERAGE ?=
 PACKAGES ?= yes
@@ -24,8 +23,8 @@ PROSE := README.md CHANGELOG.md CONTRIBUTING.md GLOSSARY.md DECISIONS.md docs
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' \
-		| while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' \
+		| while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 .PHONY: install
 install: $(READY) ## Make .venv with the locked dependencies and the normalcy command
@@ -46,6 +45,7 @@ $(READY): pyproject.toml requirements.lock
 	} >&2
 
 .PHONY: demo
+demo: ARGS ?= gas-room
 demo: install ## Run the demo on simulated sensors: make demo [ARGS="gas-room --once --json"]
 	@$(BIN)/normalcy demo $(ARGS)
 
@@ -61,6 +61,10 @@ packages:
 .PHONY: test
 test: install packages ## Run the tests: make test [TESTS=tests/jobs]
 	@$(BIN)/python -m pytest $(COVERAGE) $(TESTS)
+
+.PHONY: bench-store
+bench-store: install packages ## Time the stores against rivals: make bench-store [ARGS="--rows 100000"]
+	@$(BIN)/python -m benchmarks.stores --json benchmark-stores.json $(ARGS)
 
 .PHONY: check
 check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in

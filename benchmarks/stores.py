@@ -1,179 +1,238 @@
-"""Writing and reading series: the embedded store against a real InfluxDB 1.x, same rows, one run.
+"""Reading and writing at the server's own speed: ours, a rival client library, and the server.
 
-    python -m benchmarks.stores [--rows 200000] [--repeat 3] [--json FILE]
+    python -m benchmarks.stores [--rows 1000000] [--repeat 5] [--memory-rows 10000000] [--json FILE]
 
-Needs `influxd` on the path; a server of its own is started on loopback.
+Without INFLUXDB2_URL a server of InfluxDB 1.x is started on loopback, and the rival is the
+`influxdb` package's DataFrameClient. With INFLUXDB2_URL (and INFLUXDB2_TOKEN, INFLUXDB2_ORG) that
+server is used, in buckets of its own, and the rival is `influxdb-client`. All contestants take
+turns, round by round, so that what else the machine does hits them alike.
+
+The server's own time is that of the same requests with nothing done about them: for reading the
+same statement to a client that throws the bytes away, for writing the same bodies made beforehand.
 """
 
 import argparse
 import json
-import logging
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from backend.ports import Credentials, Points, Query, SeriesStore
+from backend.ports import Credentials, Query, SeriesStore
 from backend.stores.opening import open_series_store
+from benchmarks.contestants import (
+    FIELDS,
+    LINES,
+    START,
+    ClientLibrary,
+    Rival,
+    Server,
+    bodies,
+    frame,
+    rival_of,
+    rows_of,
+    unpacked,
+)
 from tests.servers.influxdb import InfluxServer
+from tests.servers.remote import InfluxServer2
 
-FIELDS = ("temp", "moist", "H2S", "NH3", "NO2")
-START = 1_700_000_000_000_000_000
-STEP = 10_000_000_000
-LIVE_WRITES = 1000
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Rows to write and read: `series` series of `rows` rows each."""
-
-    name: str
-    series: int
-    rows: int
+READ_TO_SERVER, WRITE_TO_SERVER = 1.3, 1.15
+READ_TO_RIVAL, WRITE_TO_RIVAL = 15.0, 1.8
+MEMORY_MB = 300.0
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of both stores for one thing done."""
+@dataclass
+class Measured:
+    """Seconds of one contestant at one thing."""
 
-    workload: str
     action: str
+    contestant: str
     rows: int
-    embedded_s: float
-    influxdb_s: float
+    seconds: list[float] = field(default_factory=list)
 
     @property
-    def ratio(self) -> float:
-        """How much longer the embedded store takes."""
-        return self.embedded_s / self.influxdb_s
+    def median(self) -> float:
+        """The middle one of all rounds."""
+        return statistics.median(self.seconds)
 
 
-def frame(points: Points) -> pd.DataFrame:
-    """Rows as a frame with a UTC index of nanoseconds."""
-    index = pd.DatetimeIndex(points.times.view("datetime64[ns]"), tz="UTC")
-    return pd.DataFrame(dict(points.fields), index=index)
+@dataclass(frozen=True)
+class Goal:
+    """What has to hold, and whether it does."""
+
+    what: str
+    limit: float
+    figure: float
+    met: bool
 
 
-def make_rows(workload: Workload) -> list[Points]:
-    """Sensor-like rows: noisy levels at two decimals, a hundredth of the values absent."""
-    random = np.random.default_rng(0)
-    times = START + STEP * np.arange(workload.rows, dtype=np.int64)
-    batches = []
-    for number in range(workload.series):
-        values = (20 + random.normal(size=(len(FIELDS), workload.rows))).round(2)
-        values[random.random(values.shape) < 0.01] = np.nan
-        fields = dict(zip(FIELDS, values, strict=True))
-        batches.append(Points({"room": f"room-{number}"}, times, fields))
-    return batches
+Contestant = Callable[[int], Callable[[], object]]
+"""Given the round, makes ready what is then timed."""
 
 
-def measure(store: SeriesStore, workload: Workload, repeat: int) -> dict[str, float]:
-    """Best seconds of `repeat` tries to write the rows and to read them into frames."""
-    batches = make_rows(workload)
-    names = [f"{workload.name}-{number}".replace(" ", "-") for number in range(repeat)]
-    writes = [seconds(lambda name=name: store.write(name, batches)) for name in names]
-    query = Query(names[0], FIELDS, START, START + 10**18, group_by=("room",))
-    frames = [frame(points) for points in store.read(query)]
-    if sum(map(len, frames)) != workload.series * workload.rows:
-        raise RuntimeError(f"{store.ping()} lost rows of {workload.name}")
-    reads = [seconds(lambda: [frame(p) for p in store.read(query)]) for _ in range(repeat)]
-    return {"write": min(writes), "read": min(reads)}
+def race(
+    action: str, rows: int, repeat: int, contestants: Mapping[str, Contestant]
+) -> list[Measured]:
+    """Let contestants take turns; the first round only warms up."""
+    measured = {name: Measured(action, name, rows) for name in contestants}
+    for number in range(repeat + 1):
+        for name, ready in contestants.items():
+            run = ready(number)
+            begin = time.perf_counter()
+            run()
+            if number:
+                measured[name].seconds.append(time.perf_counter() - begin)
+    return list(measured.values())
 
 
-def measure_live(store: SeriesStore, repeat: int) -> dict[str, float]:
-    """Best seconds for single rows written one after the other, and for reading them back."""
-    (batch,) = make_rows(Workload("live", 1, LIVE_WRITES))
+class Bench:
+    """One server with a store of ours and a rival on it, and an embedded store beside them."""
 
-    def write_all(measurement: str) -> None:
-        for row in range(LIVE_WRITES):
-            rows = slice(row, row + 1)
-            fields = {name: values[rows] for name, values in batch.fields.items()}
-            store.write(measurement, [Points(batch.tags, batch.times[rows], fields)])
+    def __init__(self, url: str, credentials: Credentials, home: Path, rows: int) -> None:
+        self.url, self.credentials = url, credentials
+        self.rows = rows
+        self.points = rows_of(rows)
+        self.store: SeriesStore = open_series_store(url, credentials, create=False)
+        self.embedded = open_series_store(f"embedded://{home}/embedded", Credentials(), create=True)
+        self.server = Server(url, credentials)
+        self.rival: Rival = rival_of(self.store.ping(), url, credentials)
 
-    names = [f"live-{number}" for number in range(repeat)]
-    writes = [seconds(lambda name=name: write_all(name)) for name in names]
-    query = Query(names[0], FIELDS, START, START + 10**18, group_by=("room",))
-    reads = [seconds(lambda: store.read(query)) for _ in range(repeat)]
-    return {"write": min(writes), "read": min(reads)}
+    def write(self, repeat: int) -> list[Measured]:
+        """Every round writes measurements of its own."""
+        points, given = [self.points], frame(self.points)
+        contestants: dict[str, Contestant] = {
+            "ours": lambda n: lambda: self.store.write(f"ours_{n}", points),
+            "server": lambda n: partial(self.server.write, bodies(f"server_{n}", points)),
+            self.rival.name: lambda n: lambda: self.rival.write(f"rival_{n}", given),
+            "embedded": lambda n: lambda: self.embedded.write(f"ours_{n}", points),
+        }
+        if isinstance(self.rival, ClientLibrary):
+            lines = self.rival.write_lines
+            contestants[LINES] = lambda n: partial(lines, unpacked(bodies(f"lines_{n}", points)))
+        return race("write", self.rows, repeat, contestants)
+
+    def read(self, repeat: int) -> list[Measured]:
+        """Every round reads what was written first."""
+        query = Query("ours_0", FIELDS, START, START + 10**18, group_by=("room",))
+        self._agree(query)
+        contestants: dict[str, Contestant] = {
+            "ours": lambda n: lambda: _read(self.store, query),
+            "server": lambda n: lambda: self.server.read(query),
+            self.rival.name: lambda n: lambda: self.rival.read(query),
+            "embedded": lambda n: lambda: _read(self.embedded, query),
+        }
+        return race("read", self.rows, repeat, contestants)
+
+    def _agree(self, query: Query) -> None:
+        """All have to bring the same numbers, or their speed says nothing."""
+        ours, theirs = _read(self.store, query), self.rival.read(query)[list(FIELDS)]
+        theirs.index = pd.DatetimeIndex(theirs.index).as_unit("ns")  # the rivals keep microseconds
+        pd.testing.assert_frame_equal(ours, theirs, check_names=False)
+        pd.testing.assert_frame_equal(ours, _read(self.embedded, query))
+
+    def close(self) -> None:
+        """Close connections."""
+        for one in (self.store, self.embedded, self.server, self.rival):
+            one.close()
 
 
-def seconds(action: Callable[[], object]) -> float:
-    """Wall time of an action."""
-    begin = time.perf_counter()
-    action()
-    return time.perf_counter() - begin
+def _read(store: SeriesStore, query: Query) -> pd.DataFrame:
+    (points,) = store.read(query)
+    return frame(points)
 
 
-def compare(stores: Mapping[str, SeriesStore], rows: int, repeat: int) -> list[Timing]:
-    """Time every workload on both stores."""
-    timings = []
-    for workload in (
-        Workload("one series", 1, rows),
-        Workload("50 series", 50, rows // 50),
+def grown(url: str, credentials: Credentials, rows: int) -> float:
+    """Megabytes by which a fresh process grows at its peak while it reads in pieces."""
+    command = [sys.executable, "-m", "benchmarks.memory", url, credentials.token or "", str(rows)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def goals(measured: Sequence[Measured], rival: str, memory: float | None) -> Iterator[Goal]:
+    """Every goal with its figure; those that name a rival hold for InfluxDB 2."""
+    median = {(one.action, one.contestant): one.median for one in measured}
+    for action, to_server, to_rival in (
+        ("read", READ_TO_SERVER, READ_TO_RIVAL),
+        ("write", WRITE_TO_SERVER, WRITE_TO_RIVAL),
     ):
-        took = {name: measure(store, workload, repeat) for name, store in stores.items()}
-        timings += _timings(workload.name, workload.series * workload.rows, took)
-    live = {name: measure_live(store, repeat) for name, store in stores.items()}
-    return timings + _timings("single rows", LIVE_WRITES, live)
+        ours = median[action, "ours"]
+        ratio = ours / median[action, "server"]
+        yield Goal(f"{action}: ours over the server's own", to_server, ratio, ratio <= to_server)
+        faster = median[action, rival] / ours
+        if rival == "influxdb-client":
+            yield Goal(f"{action}: times faster than {rival}", to_rival, faster, faster >= to_rival)
+        else:
+            yield Goal(f"{action}: times faster than {rival}", 1.0, faster, faster >= 1.0)
+    if memory is not None:
+        yield Goal("memory: MB grown while reading", MEMORY_MB, memory, memory < MEMORY_MB)
 
 
-def _timings(workload: str, rows: int, took: Mapping[str, Mapping[str, float]]) -> list[Timing]:
-    return [
-        Timing(workload, action, rows, took["embedded"][action], took["influxdb"][action])
-        for action in took["embedded"]
-    ]
-
-
-def table(timings: Sequence[Timing]) -> str:
-    """The timings as text; a ratio below 1 means that the embedded store is faster."""
-    lines = [
-        f"{'workload':<12} {'action':<6} {'rows':>8} {'embedded s':>11} {'InfluxDB s':>11} ratio"
-    ]
+def table(measured: Sequence[Measured], found: Sequence[Goal]) -> str:
+    """The figures as text."""
+    lines = [f"{'action':<6} {'contestant':<34} {'rows':>9} {'median s':>9} {'min':>7} {'max':>7}"]
     lines += [
-        f"{t.workload:<12} {t.action:<6} {t.rows:>8} {t.embedded_s:>11.3f} {t.influxdb_s:>11.3f} "
-        f"{t.ratio:>5.2f}"
-        for t in timings
+        f"{one.action:<6} {one.contestant:<34} {one.rows:>9} {one.median:>9.3f} "
+        f"{min(one.seconds):>7.3f} {max(one.seconds):>7.3f}"
+        for one in measured
+    ]
+    lines += [""]
+    lines += [
+        f"{'ok  ' if goal.met else 'MISS'} {goal.what}: {goal.figure:.2f} (goal {goal.limit:g})"
+        for goal in found
     ]
     return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the comparison; exit code 1 if the embedded store is slower than it may be."""
-    parser = argparse.ArgumentParser(description="embedded store against InfluxDB 1.x")
-    parser.add_argument("--rows", type=int, default=200_000, help="rows in all (default 200000)")
-    parser.add_argument("--repeat", type=int, default=3, help="the best of so many tries counts")
+    """Run it all; exit code 1 if a goal is missed."""
+    parser = argparse.ArgumentParser(description="stores against rivals and the server itself")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=5, help="rounds; their median counts")
+    parser.add_argument("--memory-rows", type=int, default=10_000_000, help="0 leaves that out")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as directory:
+    with ExitStack() as opened, tempfile.TemporaryDirectory() as directory:
         home = Path(directory)
-        (home / "influxdb").mkdir()
-        with InfluxServer(home / "influxdb") as server:
-            stores = {
-                "embedded": _open(f"embedded://{home}/embedded"),
-                "influxdb": _open(server.new_database()),
-            }
-            timings = compare(stores, options.rows, options.repeat)
-    sys.stdout.write(table(timings) + "\n")
+        url, credentials = _server(opened, home)
+        bench = Bench(url, credentials, home, options.rows)
+        opened.callback(bench.close)
+        answers = bench.store.ping()
+        sys.stdout.write(f"{answers}, {options.rows} rows x {len(FIELDS)} fields\n")
+        measured = [*bench.write(options.repeat), *bench.read(options.repeat)]
+        memory = None
+        if options.memory_rows:
+            memory = grown(url, credentials, options.memory_rows)
+        found = list(goals(measured, bench.rival.name, memory))
+    sys.stdout.write(table(measured, found) + "\n")
     if options.json:
-        figures = [asdict(timing) | {"ratio": timing.ratio} for timing in timings]
-        options.json.write_text(json.dumps({"benchmark": "stores", "timings": figures}, indent=2))
-    return 0 if all(map(_fast_enough, timings)) else 1
+        figures = {
+            "benchmark": "stores",
+            "server": answers,
+            "timings": [asdict(one) | {"median": one.median} for one in measured],
+            "goals": [asdict(goal) for goal in found],
+        }
+        options.json.write_text(json.dumps(figures, indent=2))
+    return 0 if all(goal.met for goal in found) else 1
 
 
-def _open(url: str) -> SeriesStore:
-    return open_series_store(url, Credentials(), create=True)
-
-
-def _fast_enough(timing: Timing) -> bool:
-    limit = 1.0 if timing.action == "read" else 2.0
-    if timing.ratio > limit:
-        logging.warning("%s of %s: ratio above %g", timing.action, timing.workload, limit)
-    return timing.ratio <= limit
+def _server(opened: ExitStack, home: Path) -> tuple[str, Credentials]:
+    """The URL of an empty database on the server to measure."""
+    if url := os.environ.get("INFLUXDB2_URL"):
+        token = os.environ.get("INFLUXDB2_TOKEN", "")
+        remote = opened.enter_context(InfluxServer2(url, token, None))
+        return remote.new_database(), remote.credentials
+    (home / "influxdb").mkdir()
+    server = opened.enter_context(InfluxServer(home / "influxdb"))
+    return server.new_database(), Credentials()
 
 
 if __name__ == "__main__":

@@ -138,9 +138,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_make_targets_in_the_documents_exist() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
-        for name in re.findall(r"(?:`|^)make (\w+)", document.read_text(), re.MULTILINE):
+        for name in re.findall(r"(?:`|^)make ([\w-]+)", document.read_text(), re.MULTILINE):
             assert name in targets, document.name
 
 

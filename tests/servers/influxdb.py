@@ -35,12 +35,18 @@ bind-address = "127.0.0.1:{rpc_port}"
   bind-address = "127.0.0.1:{http_port}"
   auth-enabled = {auth}
   log-enabled = false
-
+{https}
 [ifql]
   enabled = false
 
 [logging]
   level = "error"
+"""
+
+_HTTPS = """
+  https-enabled = true
+  https-certificate = "{file}"
+  https-private-key = "{file}"
 """
 
 
@@ -66,11 +72,15 @@ class InfluxServer:
     Args:
         directory: for its data, configuration and log.
         auth: ask for user and password.
+        certificate: file with certificate and key, to speak HTTPS only.
     """
 
-    def __init__(self, directory: Path, *, auth: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, auth: bool = False, certificate: Path | None = None
+    ) -> None:
         self._directory = directory
         self._auth = auth
+        self._certificate = certificate
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self.port = 0
@@ -78,7 +88,7 @@ class InfluxServer:
     @property
     def url(self) -> str:
         """Where it answers HTTP."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self.port}"
 
     def new_database(self) -> str:
         """Create an empty database and return its store URL."""
@@ -88,7 +98,8 @@ class InfluxServer:
 
     def store_url(self, database: str) -> str:
         """The store URL of a database, which need not exist."""
-        return f"influxdb://127.0.0.1:{self.port}/{database}"
+        scheme = "influxdb+https" if self._certificate else "influxdb"
+        return f"{scheme}://127.0.0.1:{self.port}/{database}"
 
     def query(self, statement: str, *, user: str = "", password: str = "") -> object:
         """Run InfluxQL directly, past the code under test."""
@@ -126,6 +137,7 @@ class InfluxServer:
             "http_port": self.port,
             "rpc_port": rpc_port,
             "auth": str(self._auth).lower(),
+            "https": _HTTPS.format(file=self._certificate) if self._certificate else "",
         }
         path = self._directory / "influxdb.conf"
         path.write_text(_CONFIGURATION.format(**values))
@@ -147,7 +159,9 @@ class InfluxServer:
             if self._process.poll() is not None:
                 return False
             try:
-                if requests.get(f"{self.url}/ping", timeout=1).status_code == 204:
+                # its certificate is for the tests to look at
+                answer = requests.get(f"{self.url}/ping", timeout=1, verify=not self._certificate)
+                if answer.status_code == 204:
                     return True
             except requests.RequestException:
                 time.sleep(0.05)  # polling a server that starts, bounded by the deadline

@@ -1,6 +1,7 @@
 """An HTTP server that says what a test wants, where a real one cannot be made to."""
 
 import gzip
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,18 +36,25 @@ class StubServer:
     Instead of a list it takes what makes an answer of a request.
     """
 
-    def __init__(self, answers: Sequence[Answer] | Callable[[Asked], Answer]) -> None:
+    def __init__(
+        self,
+        answers: Sequence[Answer] | Callable[[Asked], Answer],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._think = answers if callable(answers) else None
         self.answers = [] if callable(answers) else list(answers)
         self.asked: list[Asked] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        self._scheme = "influxdb+https" if tls else "influxdb"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
     def store_url(self) -> str:
         """Its URL as that of an InfluxDB; add `?version=` for one that is not asked for it."""
-        return f"influxdb://127.0.0.1:{self._server.server_port}/plant"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/plant"
 
     def __enter__(self) -> "StubServer":
         self._thread.start()

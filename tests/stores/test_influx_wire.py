@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.exceptions import StoreUnavailable
-from backend.stores.influx import packed_rows
+from backend.stores.influx import json_rows, packed_rows
 from backend.stores.influx.answers import Part, StatementError, parts
 from backend.stores.influx.columns import Columns, from_rows
 from backend.stores.influx.generation import JSON, MESSAGE_PACK
@@ -113,7 +113,9 @@ def test_any_rows_arrive_as_the_library_reads_them(
     names, rows = table
     data = encoded(answer(({"room": "a"}, names, rows), ({}, names, rows[:3])), media)
 
-    found = read(data, media, size)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(json_rows, "_WORTH_IT", 0)
+        found = read(data, media, size)
 
     assert [part.tags for part in found] == [{"room": "a"}, {}]
     assert same(found[0].columns, from_rows(names, rows))
@@ -170,6 +172,46 @@ def test_numbers_that_look_like_the_beginning_of_a_row_are_seen_through() -> Non
     expected = from_rows(["t", "a", "b"], rows)
     np.testing.assert_array_equal(found.columns[0], expected["a"])
     np.testing.assert_array_equal(found.columns[1], expected["b"])
+
+
+@pytest.mark.parametrize("holes", [0.0, 0.5])
+def test_rows_of_json_numbers_become_columns_at_once(holes: float) -> None:
+    random = np.random.default_rng(3)
+    values = random.normal(size=(200, 3))
+    values[random.random(values.shape) < holes] = np.nan
+    rows = [
+        (T0 + number, *(None if math.isnan(v) else v for v in row))
+        for number, row in enumerate(values.tolist())
+    ]
+    names = ["time", 'a","values":[[', "b]]", "c"]
+    (message,) = answer(({'"values":[[1': "]]"}, names, rows))
+
+    (series,) = json_rows.loads(orjson.dumps(message))["results"][0]["series"]
+
+    assert isinstance(series["values"], dict)
+    assert same(series["values"], from_rows(names, rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(1, True, 2.0)],
+        [(1, "]]", 2.0), (2, '"values":[[', 3.0)],
+        [(1, None, None)],
+        [(2**62, 10**18, -1)],
+    ],
+    ids=["boolean", "text", "nothing", "large"],
+)
+def test_json_that_holds_more_than_numbers_is_read_as_well(
+    rows: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_rows, "_WORTH_IT", 0)
+    names = ["time", "a", "b"]
+    messages = answer(({}, names, rows))
+
+    (found,) = read(encoded(messages, JSON), JSON)
+
+    assert same(found.columns, from_rows(names, rows))
 
 
 def cuts(data: bytes) -> Iterator[bytes]:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import orjson
 
 from backend.exceptions import StoreRefused, StoreUnavailable
-from backend.stores.influx import message_pack
+from backend.stores.influx import json_rows, message_pack
 from backend.stores.influx.columns import Columns, from_rows
 from backend.stores.influx.generation import JSON, MESSAGE_PACK
 from backend.stores.influx.inflow import Inflow, Truncated
@@ -77,7 +76,7 @@ def _objects(inflow: Inflow, media: str) -> Iterator[dict[str, Any]]:
         )
     try:
         yield from (_lines if kind == JSON else message_pack.objects)(inflow)
-    except (Truncated, Malformed, ValueError) as error:
+    except (Truncated, Malformed, ValueError, LookupError, TypeError) as error:
         raise StoreUnavailable("its answer ends in the middle or cannot be read") from error
 
 
@@ -86,7 +85,7 @@ def _lines(inflow: Inflow) -> Iterator[dict[str, Any]]:
     while not inflow.ended():
         line = inflow.line()
         if line.strip():
-            answer = orjson.loads(line)
+            answer = json_rows.loads(line)
             if not isinstance(answer, dict):
                 raise Malformed
             yield answer
