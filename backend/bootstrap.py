@@ -20,6 +20,7 @@ from backend.services.catalogue import Catalogue
 from backend.services.checking import Checking
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
+from backend.services.forgetting import Forgetting
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
@@ -62,6 +63,7 @@ class Application:
     queries: Queries
     catalogue: Catalogue
     results_catalogue: Catalogue
+    forgetting: Forgetting
     checking: Checking
 
     def close(self) -> None:
@@ -105,6 +107,7 @@ def bootstrap(
         queries=queries,
         catalogue=Catalogue(stores.source),
         results_catalogue=Catalogue(stores.results),
+        forgetting=Forgetting(stores.results),
         checking=Checking(stores, settings.artifacts, detectors, queries, clock),
     )
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "label": ("backend.cli.label:command", "Say what was normal, an anomaly, or maintenance."),
     "retrain": ("backend.cli.retrain:command", "Train a detector on its labels now."),
     "score": ("backend.cli.score:command", "Score what is due now, or a past range."),
+    "results": ("backend.cli.results:command", "Delete what was written for a detector."),
     "models": ("backend.cli.models:command", "List, show, promote and roll back model versions."),
     "evaluate": ("backend.cli.evaluate:command", "Train and score a file, and report how well."),
 }
