@@ -6,17 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
-from backend.ports import Clock, Query, RecordStore, SeriesStore
+from backend.ports import Clock, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
-from backend.services.names import missing_name, mixed_kinds
+from backend.services.freshness import data_found
 from backend.services.overview import Condition, Overview
 from backend.services.queries import Queries
 from backend.services.stores import Stores
-from backend.specs import DetectorSpec, format_duration, nanoseconds
 
-_SECOND = 1_000_000_000
-_AHEAD = 366 * 86_400 * _SECOND
-_TOLERANCE = 60 * _SECOND
 _REMEDY = {
     Condition.BLIND: "start the jobs (normalcy up), and see that its sensors are writing",
     Condition.NO_MODEL: "train it with: normalcy retrain {detector}",
@@ -67,10 +63,10 @@ class Checking:
         if records.ok:
             # a clock that is wrong does not keep rows from being read
             readable = all(line.ok for line in source if not line.what.endswith("clock"))
-            lines += self._detector_lines(read_source=readable)
+            lines += self._detector_lines(now, read_source=readable)
         return lines
 
-    def _detector_lines(self, *, read_source: bool) -> Iterator[CheckLine]:
+    def _detector_lines(self, now: int, *, read_source: bool) -> Iterator[CheckLine]:
         try:
             specs, overviews = self._detectors.all(), self._queries.overviews()
         except NormalcyError as error:
@@ -80,7 +76,8 @@ class Checking:
             detail = "there are none: define one in normalcy.yaml, or try: normalcy demo"
             yield CheckLine("detectors", False, detail)
         for spec in specs if read_source else ():
-            yield self._data(spec)
+            found = data_found(self._source, spec, now)
+            yield CheckLine(found.what, found.ok, found.detail)
         for overview in overviews:
             yield self._state(overview)
 
@@ -107,44 +104,6 @@ class Checking:
             return CheckLine("model files", False, str(error))
         return CheckLine("model files", True, f"{directory}, versions kept: {count}")
 
-    def _data(self, spec: DetectorSpec) -> CheckLine:
-        """Whether the source holds what a detector watches, and lately."""
-        what = f"data of {spec.name}"
-        try:
-            if missing := missing_name(self._source, spec):
-                return CheckLine(what, False, missing)
-            mixed = self._source.mixed_fields(spec.measurement)
-            if changed := [name for name in spec.inputs if name in mixed]:
-                return CheckLine(what, False, mixed_kinds(changed[0], mixed[changed[0]]))
-            return self._freshness(what, spec)
-        except NormalcyError as error:
-            return CheckLine(what, False, str(error))
-
-    def _freshness(self, what: str, spec: DetectorSpec) -> CheckLine:
-        now, back = self._clock.now(), spec.schedule.catch_up
-        newest = self._newest(spec, now - nanoseconds(back), now + _AHEAD)
-        if newest is None:
-            detail = (
-                f"no point of {spec.measurement} in the last {format_duration(back)}: "
-                "see that its sensors are writing, and that where matches"
-            )
-            return CheckLine(what, False, detail)
-        age = now - newest
-        if age < -_TOLERANCE:
-            detail = (
-                f"the newest point lies {_span(-age)} in the future: set the clock of this machine "
-                "or of the sensors, and see that times are written in UTC"
-            )
-            return CheckLine(what, False, detail)
-        return CheckLine(what, True, f"newest point {_span(max(age, 0))} ago")
-
-    def _newest(self, spec: DetectorSpec, start: int, stop: int) -> int | None:
-        query = Query(
-            spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by, newest=1
-        )
-        found = self._source.read(query)
-        return max((int(points.times[-1]) for points in found if len(points)), default=None)
-
 
 def _told(overview: Overview) -> CheckLine:
     condition, aside = overview.condition, overview.set_aside
@@ -168,12 +127,3 @@ def _answers(what: str, store: RecordStore) -> CheckLine:
         return CheckLine(what, True, store.ping())
     except NormalcyError as error:
         return CheckLine(what, False, str(error))
-
-
-def _span(nanos: int) -> str:
-    """A duration in its largest unit, for people."""
-    seconds = nanos // _SECOND
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

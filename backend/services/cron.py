@@ -1,10 +1,11 @@
 """Cron expressions as every Unix reads them: weekdays count from Sunday, 0 and 7 are both Sunday.
 
 APScheduler's own reader counts weekdays from Monday and wants day and weekday both to hold, where
-cron wants either.
+cron wants either. Where clocks are set for summer and winter, it runs twice in the hour that comes
+twice, and leaves out the midnight after one that does not come.
 """
 
-from datetime import tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
@@ -14,13 +15,16 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 
 def cron_trigger(text: str, zone: tzinfo) -> BaseTrigger:
-    """Read `minute hour day month weekday`.
+    """Read `minute hour day month weekday`, in the time of `zone`.
+
+    Each time on the clock on the wall comes once: where the clock is set back the first of two
+    counts, and a time that is leapt over comes as much later as the clock was set forward.
 
     Raises:
         ValueError: the text is no such expression; the message says why.
     """
     try:
-        return _trigger(text, zone)
+        return _WallClock(_trigger(text), zone)
     except ValueError as error:
         raise ValueError(
             "expected five cron fields (minute, hour, day, month, weekday) such as "
@@ -28,12 +32,37 @@ def cron_trigger(text: str, zone: tzinfo) -> BaseTrigger:
         ) from None
 
 
-def _trigger(text: str, zone: tzinfo) -> BaseTrigger:
+class _WallClock(BaseTrigger):  # type: ignore[misc]  # the library has no types
+    """Puts the times of a trigger, meant as those of a clock that is never set, on a real one."""
+
+    __slots__ = ("_times", "_zone")
+
+    def __init__(self, times: BaseTrigger, zone: tzinfo) -> None:
+        self._times = times
+        self._zone = zone
+
+    def get_next_fire_time(
+        self, previous_fire_time: datetime | None, now: datetime
+    ) -> datetime | None:
+        """The first time after the previous one, or from now on; see `BaseTrigger`."""
+        since = now.astimezone(UTC)
+        if previous_fire_time is not None:
+            since = min(since, previous_fire_time.astimezone(UTC) + timedelta(microseconds=1))
+        wall = since.astimezone(self._zone).replace(tzinfo=UTC, fold=0)
+        while (shown := self._times.get_next_fire_time(None, wall)) is not None:
+            moment: datetime = shown.replace(tzinfo=self._zone).astimezone(UTC)
+            if moment >= since:
+                return moment.astimezone(self._zone)
+            wall = shown + timedelta(seconds=1)  # it is of the hour that came already
+        return None
+
+
+def _trigger(text: str) -> BaseTrigger:
     fields = text.split()
     if len(fields) != 5:
         raise ValueError(f"it has {len(fields)}")
     minute, hour, day, month, weekday = fields
-    times = {"minute": minute, "hour": hour, "month": month, "timezone": zone}
+    times = {"minute": minute, "hour": hour, "month": month, "timezone": UTC}
     names = _weekdays(weekday)
     if "*" in (day[0], weekday[0]):
         return CronTrigger(day=day, day_of_week=names, **times)

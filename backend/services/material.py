@@ -84,7 +84,7 @@ class Materials:
         if not rows.keys or not np.isfinite(rows.values).any():
             raise NoData(_nothing_read(spec, labelled=bool(spoken)))
         normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
-        warnings = (*missing_time(rows, labels), *self._mixed(spec))
+        warnings = (*missing_time(rows, labels, normal, self._closed(spec)), *self._mixed(spec))
         return Material(spec, labels, rows, normal, bool(spoken), warnings)
 
     def _mixed(self, spec: DetectorSpec) -> list[str]:
@@ -92,8 +92,11 @@ class Materials:
         return [mixed_kinds(name, mixed[name]) for name in spec.inputs if name in mixed]
 
     def _recent(self, spec: DetectorSpec) -> tuple[int, int]:
-        closed = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
+        closed = self._closed(spec)
         return closed - nanoseconds(spec.learn_from), closed
+
+    def _closed(self, spec: DetectorSpec) -> int:
+        return last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
 
     def _begin(self, spec: DetectorSpec, start: int, stop: int, archive: Sequence[Rows]) -> int:
         """Where a long range begins to hold data: a label "from 1970" means all there is."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from backend.ports import SeriesStore
+from backend.ports import Points, SeriesStore
 from backend.specs import DetectorSpec
 
 
@@ -32,9 +32,41 @@ def mixed_kinds(channel: str, kinds: tuple[str, ...]) -> str:
     )
 
 
+def lost_tag(newest: Sequence[Points], tags: Sequence[str], step: int) -> str:
+    """A tag that points had and the newest lack, as after a renaming; empty where there is none.
+
+    Args:
+        newest: the last row of each series, parted by `tags` at least.
+        tags: those looked at.
+        step: nanoseconds by which rows may be older than others and still be new.
+    """
+    for tag in tags:
+        having = [points for points in newest if points.tags[tag]]
+        lacking = [points for points in newest if not points.tags[tag]]
+        if lacking and (not having or _last(lacking) > _last(having) + step):
+            return tag
+    return ""
+
+
+def renamed_tag(measurement: str, tag: str, known: Sequence[str]) -> str:
+    """What it means that the newest points lack a tag, in a sentence."""
+    others = _listed([name for name in known if name != tag])
+    return (
+        f"the newest points of {measurement!r} lack the tag {tag!r}: was it renamed? Change the "
+        f"detector, or what writes them; its tags are {others}"
+    )
+
+
+def _last(newest: Sequence[Points]) -> int:
+    return max(int(points.times[-1]) for points in newest)
+
+
 def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
     """That the store has no measurement, channel or tag of a name, and what it has."""
     if near := get_close_matches(name, known, n=1):
         return f"the store has no {kind} {name!r}; did you mean {near[0]!r}?"
-    shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-    return f"the store has no {kind} {name!r}; it has {shown or 'none'}"
+    return f"the store has no {kind} {name!r}; it has {_listed(known)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return (", ".join(names[:10]) + (", …" if len(names) > 10 else "")) or "none"

@@ -58,9 +58,10 @@ def filled_from(rows: Rows, archive: Rows) -> Rows:
 def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
     """(S, T) buckets wholly inside a `normal` label and touched by no `anomaly` or `exclude`."""
     mask = np.zeros(rows.values.shape[:2], dtype=bool)
+    real = _is_time(rows.times)
     for s, key in enumerate(rows.keys):
         spoken = matching(labels, key)
-        mask[s] = inside(rows.times, rows.step, ranges(spoken, LabelKind.NORMAL))
+        mask[s] = real & inside(rows.times, rows.step, ranges(spoken, LabelKind.NORMAL))
         mask[s] &= ~_unfit(rows, spoken)
     return mask
 

@@ -11,7 +11,7 @@ from backend.detection.grid import ceil_to, floor_to, last_closed
 from backend.detection.pipeline import Fitted, Scored, score
 from backend.exceptions import ArtifactError, InputError, NoData, NotFound
 from backend.ports import Clock, Progress, Query
-from backend.records import Label, Promotion, SeriesKey, SetAside, Version
+from backend.records import Label, Promotion, SeriesKey, SetAside, Version, parse_series_key
 from backend.schema import (
     CONTRIBUTIONS,
     COVERAGE,
@@ -259,7 +259,8 @@ class Scoring:
         done = Rescored(part.start, part.stop, task.live, self._served.is_provisional)
         events = update_events(self._results, then, fitted.keys, done)
         aside = self._without_model(task.spec, found.keys, fitted.keys)
-        return _report(task, part, scored, events, aside)
+        report = _report(task, part, scored, events, aside)
+        return report if found.keys else replace(report, note=_why_empty(then))
 
     def _write(
         self, spec: DetectorSpec, then: DetectorSpec, scored: Scored, version: Version
@@ -278,7 +279,7 @@ class Scoring:
         aside = {s.series: s.reason for s in self._records.series_set_aside(spec.name)}
         now = self._clock.now()
         for key in set(present) - set(known) - set(aside):
-            aside[key] = "it appeared after the last training: retrain the detector to include it"
+            aside[key] = _why_unknown(key)
             self._records.set_aside(SetAside(spec.name, key, aside[key], now, now + _RETRY_NS))
         return aside
 
@@ -298,6 +299,25 @@ def _piece(fitted: Fitted) -> int:
     """Grid points scored at once; never so few that most of what is read is only looked back at."""
     row = len(fitted.keys) * len(fitted.spec.inputs)
     return max(fitted.lookback, min(_PART, _NUMBERS // row))
+
+
+def _why_unknown(key: SeriesKey) -> str:
+    """Why a series in the data has no model; points of a renamed tag are read as one without."""
+    lacking = [tag for tag, value in parse_series_key(key).items() if not value]
+    if not lacking:
+        return "it appeared after the last training: retrain the detector to include it"
+    return (
+        f"its points lack the tag {lacking[0]!r}: if it was renamed, change the detector or what "
+        "writes them, else retrain the detector to include the series"
+    )
+
+
+def _why_empty(spec: DetectorSpec) -> str:
+    where = "".join(f", {tag}={value}" for tag, value in sorted(spec.where.items()))
+    return (
+        f"the source holds no point of {spec.measurement!r}{where} in this time: see what normalcy "
+        "check says"
+    )
 
 
 def _report(
@@ -330,5 +350,6 @@ def _add(total: ScoringReport, part: ScoringReport) -> ScoringReport:
         bridged=total.bridged + part.bridged,
         flagged=total.flagged + part.flagged,
         events=total.events + part.events,
+        note=part.note,  # of the newest part
         set_aside={**total.set_aside, **part.set_aside},
     )

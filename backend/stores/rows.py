@@ -127,15 +127,18 @@ def means(points: Points, every: int) -> Points:
 
 def bucketed(pieces: Iterable[Points], every: int) -> Iterator[Points]:
     """The means of buckets, of rows that come in pieces; a bucket over two pieces stays one."""
-    begun: dict[str, Points] = {}
+    begun: dict[str, list[Points]] = {}
     for piece in pieces:
-        key = series_key(piece.tags)
-        rows = _concatenated([begun[key], piece]) if key in begun else piece
-        last_bucket = rows.times[-1] // every * every
+        bucket = begun.setdefault(series_key(piece.tags), [])
+        bucket.append(piece)
+        last_bucket = piece.times[-1] // every * every
+        if bucket[0].times[0] >= last_bucket:
+            continue  # joined once it is whole, or a long bucket is copied for each of its pieces
+        rows = _concatenated(bucket)
         last = int(np.searchsorted(rows.times, last_bucket))
-        begun[key] = _take(rows, slice(last, None))
+        bucket[:] = [_take(rows, slice(last, None))]
         yield from filter(len, [means(_take(rows, slice(0, last)), every)])
-    yield from filter(len, (means(rows, every) for rows in begun.values()))
+    yield from filter(len, (means(_concatenated(bucket), every) for bucket in begun.values()))
 
 
 def check_deletable(measurement: str) -> None:

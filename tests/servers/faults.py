@@ -48,6 +48,7 @@ class Exchange:
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
         lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}"]
         lines += [f"{name}: {value}" for name, value in {**kept, **headers}.items()]
+        lines.append("Connection: close")  # one exchange a connection
         self.connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def send_chunks(self, body: bytes, *, end: bool = True) -> None:
@@ -295,7 +296,7 @@ class FaultProxy:
                     proxy._stopping,
                     proxy._forward,
                 )
-                # a client may hang up at any time; and one exchange a connection is enough here
+                # a client may hang up at any time
                 with suppress(OSError):
                     proxy._fault(self.path)(exchange)
                 self.close_connection = True

@@ -207,6 +207,35 @@ def test_what_the_source_lacks(bench: Bench, changes: dict[str, Any], expected: 
     assert line.detail.startswith(expected)
 
 
+def test_a_tag_that_only_older_points_have_is_told(bench: Bench) -> None:
+    bench.measured(NOW - 60 * MINUTE, room="a")
+    bench.measured(NOW - MINUTE, raum="a", site="1")
+
+    line = bench.lines()["data of gas-room"]
+
+    assert not line.ok
+    assert line.detail.startswith("the newest points of 'air' lack the tag 'room': was it renamed?")
+    assert line.detail.endswith("its tags are raum, site")
+
+
+def test_series_without_a_tag_may_stand_beside_those_that_have_it(bench: Bench) -> None:
+    bench.measured(NOW - 2 * MINUTE, room="a")
+    bench.measured(NOW - MINUTE, site="1")
+
+    assert bench.lines()["data of gas-room"].ok
+
+
+def test_a_filters_tag_that_only_older_points_have_is_told(bench: Bench) -> None:
+    bench.measured(NOW - 24 * 60 * MINUTE, site="1")
+    assert bench.lines(where={"site": "1"}, group_by=[])["data of gas-room"].ok
+    bench.measured(NOW - MINUTE, place="1")
+
+    line = bench.lines(where={"site": "1"}, group_by=[])["data of gas-room"]
+
+    assert not line.ok
+    assert "lack the tag 'site'" in line.detail
+
+
 def test_a_channel_of_text_is_told(bench: Bench) -> None:
     state = np.array(["on"], dtype=object)
     bench.source.write("air", [Points({"room": "a"}, np.array([NOW]), {"state": state})])

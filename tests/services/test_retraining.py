@@ -166,6 +166,14 @@ def test_retention_takes_nothing_of_several_ranges_either():
         assert again.data_hash == first.data_hash
 
 
+def test_no_row_is_made_up_between_the_ranges():
+    plant = Plant()
+    plant.measure()
+    for start, stop in ((0, 200), (250, 400), (450, 600)):
+        plant.label(start, stop)
+    assert plant.train().training["rows"] == 2 * (200 + 150 + 150)
+
+
 def test_the_archive_holds_the_normal_rows_of_every_series():
     plant = Plant().ready()
     archive = read_archive(plant.artifacts.load("rooms/1"))
@@ -236,6 +244,34 @@ def test_labelled_time_that_retention_took_before_any_training_is_told():
     (warning,) = version.training["warnings"]
     assert "holds no data before" in warning
     assert version.training["series"]["room=a"]["rows"] == 400
+
+
+def test_the_shortage_of_a_long_label_is_told_too():
+    plant = Plant()
+    plant.measure()
+    plant.label(-6000, 600)  # so long that its beginning is looked for
+    (warning,) = plant.train().training["warnings"]
+    assert "holds no data before 2023-11-14 22:20:00 UTC" in warning
+
+
+def test_a_label_that_another_one_overrules_misses_nothing():
+    plant = Plant()
+    plant.measure(300, 1000)
+    plant.label(0, 200)
+    plant.label(0, 250, LabelKind.EXCLUDE)
+    plant.label(300, 650)
+    assert plant.train().training["warnings"] == []
+
+
+def test_a_label_that_reaches_ahead_is_judged_by_what_has_passed():
+    plant = Plant()
+    plant.measure(0, 700)
+    plant.label(0, 600)
+    plant.label(NORMAL, NORMAL + 6)
+    assert plant.train().training["warnings"] == []
+    plant.now(NORMAL + 2)
+    with pytest.raises(NoData, match="normal label 2"):
+        plant.train()
 
 
 def test_a_channel_that_changed_its_kind_is_told_with_the_version(monkeypatch):

@@ -274,6 +274,22 @@ def run_and_report(plant: Plant, point: int):
     return plant.scoring.tick("rooms")
 
 
+def test_points_that_lost_their_tag_are_told_by_its_name():
+    plant = Plant().ready()
+    values = {"x": np.array([1.0]), "y": np.array([1.0])}
+    plant.source.write("air", [Points({"raum": "a"}, np.array([at(650)]), values)])
+    report = plant.scoring.tick("rooms")
+    assert "lack the tag 'room'" in report.set_aside["room="]
+
+
+def test_a_run_that_finds_no_point_says_so():
+    plant = Plant(where={"site": "1"}).ready()
+    plant.source.expire("air", {}, 0, at(5000))
+    report = plant.scoring.tick("rooms")
+    assert "no point of 'air', site=1" in report.note
+    assert report.judged == 0
+
+
 def test_coverage_says_how_much_of_what_was_due_was_judged():
     plant = Plant()
     plant.measure(0, 1000, rooms=("a",))

@@ -5,11 +5,8 @@ segment, however long the history is; a large write settles at once.
 """
 
 import sqlite3
-from itertools import pairwise
 
-import numpy as np
-
-from backend.stores.embedded.layers import Layer, overlay, pieces
+from backend.stores.embedded.layers import Layer, overlay, parted, pieces
 from backend.stores.embedded.segments import (
     FRESH,
     MIXED,
@@ -56,17 +53,16 @@ def _settle(connection: sqlite3.Connection, series: int, layer: Layer) -> None:
     beginning.
     """
     settled = find_level(connection, series, SETTLED)
-    firsts = np.array([segment.first for segment in settled[1:]], dtype=np.int64)
-    edges = [0, *np.searchsorted(layer.times, firsts).tolist(), len(layer)]
-    for number, (start, stop) in enumerate(pairwise(edges)):
-        if start == stop:
+    for number, rows in enumerate(parted(layer, [segment.first for segment in settled[1:]])):
+        if not len(rows):
             continue
-        rows = layer.take(slice(start, stop))
         if settled and not _goes_behind(settled[number], rows):
             older = load(connection, settled[number])
             remove(connection, [settled[number]])
-            rows = overlay([older, rows])
-        for piece in pieces(rows, SETTLED_ROWS):
+            merged = overlay([older, rows])
+        else:
+            merged = rows
+        for piece in pieces(merged, SETTLED_ROWS):
             insert(connection, series, SETTLED, piece)
 
 

@@ -118,6 +118,12 @@ def _next(source: Iterator[Layer]) -> Layer | None:
     return next((layer for layer in source if len(layer)), None)
 
 
+def parted(layer: Layer, times: Sequence[int]) -> list[Layer]:
+    """Cut before each of some ascending times: one part more than there are times."""
+    cuts = np.searchsorted(layer.times, np.array(times, dtype=np.int64)).tolist()
+    return [layer.take(slice(start, stop)) for start, stop in pairwise([0, *cuts, len(layer)])]
+
+
 def pieces(layer: Layer, rows: int) -> Iterator[Layer]:
     """Cut into pieces of at most `rows` rows and about the same size."""
     count = -(-len(layer) // rows)

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from backend.stores.embedded.layers import Layer, overlay
+from backend.stores.embedded.layers import Layer, overlay, parted
 from backend.stores.embedded.payload import decode, encode
 
 FRESH, MIXED, SETTLED = 0, 1, 2
@@ -63,6 +63,30 @@ def load_over(
     """The rows of overlapping segments, the newer laid over the older."""
     ordered = sorted(segments, key=lambda segment: segment.age)
     return overlay([load(connection, segment, names) for segment in ordered])
+
+
+def load_parts(
+    connection: sqlite3.Connection,
+    cluster: Sequence[Segment],
+    names: Collection[str] | None = None,
+    *,
+    backwards: bool = False,
+) -> Iterator[Layer]:
+    """The rows of overlapping segments in order of time, one settled segment after the other.
+
+    A late write may reach over the whole history; it is never loaded at once. What is not settled
+    is, since that is fewer than `SETTLED_ROWS` rows.
+    """
+    settled = [segment for segment in cluster if segment.level == SETTLED]
+    if len(settled) < 2:
+        yield load_over(connection, cluster, names)
+        return
+    # settled segments do not overlap, so that something newer has brought these together
+    newer = load_over(connection, [s for s in cluster if s.level != SETTLED], names)
+    parts = parted(newer, [segment.first for segment in settled[1:]])
+    for segment, part in list(zip(settled, parts, strict=True))[:: -1 if backwards else 1]:
+        older = load(connection, segment, names)
+        yield overlay([older, part]) if len(part) else older
 
 
 def insert(connection: sqlite3.Connection, series: int, level: int, layer: Layer) -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -20,53 +21,67 @@ _CONNECTIONS = 8
 
 
 class Watch:
+    """One request, and what has come of its answer."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.held: socket.socket | None = None
+        self.hung_up = False
+        self._seen = 0
+        self._since = time.monotonic()
+
+    def look(self, now: float, patience: Patience) -> None:
+        """Hang up if too little has come for too long."""
+        if self.received - self._seen >= patience.stall_bytes:
+            self._seen, self._since = self.received, now
+        elif now - self._since >= patience.stall_s and self.held is not None:
+            self.hung_up = True
+            with suppress(OSError):  # it may be closed already
+                # the plain method: that of an encrypted socket may not be called from here
+                socket.socket.shutdown(self.held, socket.SHUT_RDWR)
+
+
+class Watchman:
     """Hangs up on a server that sends a little now and then, and never ends.
 
-    A limit on the silence between two bytes does not notice that; here a few kilobytes have to come
-    in each period.
+    A limit on the silence between two bytes does not notice that. One thread looks after all
+    requests: one for each of them would cost more than the request.
     """
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
-        self._received = self._seen = 0
-        self._timer: threading.Timer | None = None
+        self._watches: set[Watch] = set()
         self._lock = threading.Lock()
-        self._over = False
-        self.held: socket.socket | None = None
-        self.hung_up = False
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> "Watch":
-        self._arm()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    @contextmanager
+    def watching(self) -> Iterator[Watch]:
+        """Look after one request."""
+        watch = Watch()
         with self._lock:
-            self._over = True
-            if self._timer is not None:
-                self._timer.cancel()
+            self._watches.add(watch)
+            # a process that was forked has no thread but its own
+            if self._thread is None or not self._thread.is_alive():
+                self._closed.clear()
+                self._thread = threading.Thread(target=self._patrol, name="watch", daemon=True)
+                self._thread.start()
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                self._watches.discard(watch)
 
-    def count(self, size: int) -> None:
-        """Take note of bytes received."""
-        self._received += size
+    def close(self) -> None:
+        """Let the thread end."""
+        self._closed.set()
 
-    def _arm(self) -> None:
-        self._timer = threading.Timer(self._patience.stall_s, self._look)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _look(self) -> None:
-        with self._lock:
-            if self._over:
-                return
-            if self._received - self._seen >= self._patience.stall_bytes:
-                self._seen = self._received
-                self._arm()
-                return
-            self.hung_up = True
-        if self.held is not None:
-            with suppress(OSError):  # it may be closed already
-                # the plain method: that of an encrypted socket may not be called from here
-                socket.socket.shutdown(self.held, socket.SHUT_RDWR)
+    def _patrol(self) -> None:
+        while not self._closed.wait(self._patience.stall_s / 4):
+            with self._lock:
+                watches = list(self._watches)
+            for watch in watches:
+                watch.look(time.monotonic(), self._patience)
 
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
@@ -110,7 +125,7 @@ class Answer:
 
     def _read(self, size: int) -> bytes:
         data = self._response.read(size)
-        self._watch.count(len(data))
+        self._watch.received += len(data)
         return data
 
 
@@ -131,7 +146,7 @@ class Connections:
         if url.scheme == "https":
             pool, options["ssl_context"] = _TlsPool, _context(address.tls)
         self._pool = pool(url.host, port=url.port, **options)
-        self._patience = patience
+        self._watchman = Watchman(patience)
 
     @contextmanager
     def request(
@@ -148,7 +163,7 @@ class Connections:
         Raises:
             urllib3.exceptions.HTTPError: anything between here and the server.
         """
-        with Watch(self._patience) as watch:
+        with self._watchman.watching() as watch:
             token = _watch.set(watch)
             try:
                 response = self._pool.urlopen(
@@ -175,6 +190,7 @@ class Connections:
 
     def close(self) -> None:
         """Close what is open."""
+        self._watchman.close()
         self._pool.close()
 
 
