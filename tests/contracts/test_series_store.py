@@ -6,7 +6,8 @@ INFLUXDB3_URL, see `tests/servers/remote.py`.
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import time_ns
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from backend.exceptions import InputError, PartialWrite, StoreRefused
 from backend.ports import Credentials, Points, Query, SeriesStore
-from backend.schema import EVENTS, SCORES
+from backend.schema import EVENTS, SCORES, SCRATCH, SCRATCH_FIELD
 from backend.stores.opening import open_series_store
 from backend.stores.rows import joined, means
 from tests.fakes.series import MemorySeriesStore
@@ -37,27 +38,40 @@ _relaxed = settings(
 )
 
 
-_INFLUX = ["influx", "influx2", "influx3"]
+_SERVERS = {"influx": "influxdb_server", "influx2": "influx2_server", "influx3": "influx3_server"}
+_INFLUX = [pytest.param(name, marks=pytest.mark.influx) for name in _SERVERS]
+_DELETING, _NOT_DELETING = ["memory", "embedded", *_INFLUX[:2]], _INFLUX[2:]
 
 
-@pytest.fixture(
-    params=["memory", "embedded", *(pytest.param(n, marks=pytest.mark.influx) for n in _INFLUX)]
-)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
-    opened: SeriesStore
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    """The empty store of a fixture's parameter."""
+    found: SeriesStore
     if request.param == "memory":
-        opened = MemorySeriesStore()
+        found = MemorySeriesStore()
     elif request.param == "embedded":
-        url = f"embedded://{tmp_path}/store"
-        opened = open_series_store(url, Credentials(), create=False)
-    elif request.param == "influx":
-        url = request.getfixturevalue("influxdb_server").new_database()
-        opened = open_series_store(url, Credentials(), create=False)
+        found = open_series_store(f"embedded://{tmp_path}/store", Credentials(), create=False)
     else:
-        server = request.getfixturevalue(f"{request.param}_server")
-        opened = open_series_store(server.new_database(), server.credentials, create=False)
-    yield opened
-    opened.close()
+        server = request.getfixturevalue(_SERVERS[request.param])
+        credentials = getattr(server, "credentials", Credentials())
+        found = open_series_store(server.new_database(), credentials, create=False)
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=_DELETING + _NOT_DELETING)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    yield from opened(request, tmp_path)
+
+
+@pytest.fixture(params=_DELETING)
+def deleting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    yield from opened(request, tmp_path)
+
+
+@pytest.fixture(params=_NOT_DELETING)
+def keeping(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    """A store that cannot delete."""
+    yield from opened(request, tmp_path)
 
 
 def points(
@@ -462,6 +476,59 @@ def assert_same(found: Sequence[Points], expected: Sequence[Points]) -> None:
             ]
 
 
+def assert_same_rows(found: Sequence[Points], expected: Sequence[Points]) -> None:
+    """As `assert_same`, for merged series: rows of one time may come in any order."""
+    assert [dict(points.tags) for points in found] == [dict(points.tags) for points in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert (np.diff(one.times) >= 0).all()
+        assert Counter(rows(one)) == Counter(rows(other))
+
+
+_sites = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", ""]),
+        st.sampled_from(["x", "y", "z"]),
+        st.integers(-30, 30),
+        st.one_of(st.none(), st.floats(-1e9, 1e9)),
+        st.sampled_from([None, "", "on", "off"]),
+    ),
+    max_size=60,
+)
+
+
+def write_sites(
+    store: SeriesStore, written: Sequence[tuple[str, str, int, float | None, str | None]]
+) -> str:
+    """One write a row, to a measurement of its own."""
+    measurement = f"m{next(_numbers)}"
+    batches = [
+        points([minute], tags, temp=[NAN if temp is None else temp], note=[note])
+        for room, site, minute, temp, note in written
+        for tags in [{"site": site} | ({"room": room} if room else {})]
+    ]
+    store.write(measurement, batches)
+    return measurement
+
+
+@given(written=_sites, size=st.integers(1, 12), minutes=st.integers(-31, 31))
+@_relaxed
+def test_a_stream_of_any_rows_is_what_is_read(
+    store: SeriesStore,
+    written: list[tuple[str, str, int, float | None, str | None]],
+    size: int,
+    minutes: int,
+) -> None:
+    measurement = write_sites(store, written)
+    span = (T0 + minutes * MINUTE, T0 + 31 * MINUTE)
+
+    for names in (("temp", "note"), ("note",), ("nope", "temp")):
+        apart = query(measurement, *names, span=span, group_by=("room", "site"))
+        assert_same(streamed(store, apart, size), store.read(apart))
+        for group_by in ((), ("room",)):
+            asked = replace(apart, group_by=group_by)
+            assert_same_rows(streamed(store, asked, size), store.read(asked))
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000, 10**6])
 def test_a_stream_brings_what_a_read_does_in_pieces(store: SeriesStore, size: int) -> None:
     random = np.random.default_rng(1)
@@ -479,12 +546,7 @@ def test_a_stream_brings_what_a_read_does_in_pieces(store: SeriesStore, size: in
         if group_by == ("room", "site"):
             assert_same(streamed(store, asked, size), store.read(asked))
         else:
-            # merged series may bring rows of one time in another order
-            ours, wanted = streamed(store, asked, size), store.read(asked)
-            assert [sorted(map(str, rows(p))) for p in ours] == [
-                sorted(map(str, rows(p))) for p in wanted
-            ]
-            assert all((np.diff(points.times) >= 0).all() for points in ours)
+            assert_same_rows(streamed(store, asked, size), store.read(asked))
 
 
 def test_a_stream_of_what_is_unknown_is_empty(store: SeriesStore) -> None:
@@ -585,6 +647,54 @@ def test_means_are_those_of_the_rows_to_the_last_digit(
     assert_same(streamed(store, asked, size), expected)
 
 
+@given(written=_sites, every=st.sampled_from([1, 7, 60]), size=st.integers(1, 9))
+@_relaxed
+def test_means_of_merged_series_are_those_of_the_rows_to_the_last_digit(
+    store: SeriesStore,
+    written: list[tuple[str, str, int, float | None, str | None]],
+    every: int,
+    size: int,
+) -> None:
+    measurement, bucket = write_sites(store, written), every * MINUTE
+    span = (T0 - T0 % bucket - 70 * bucket, T0 - T0 % bucket + 70 * bucket)
+
+    for group_by in ((), ("room",), ("room", "site")):
+        asked = query(measurement, "temp", "note", span=span, group_by=group_by, every=bucket)
+        raw = [means(points, bucket) for points in store.read(replace(asked, every=None))]
+        expected = [points for points in raw if len(points)]
+        assert_same(store.read(asked), expected)
+        assert_same(streamed(store, asked, size), expected)
+
+
+@pytest.fixture(params=_INFLUX)
+def foreign(request: pytest.FixtureRequest) -> Iterator[tuple[SeriesStore, Callable[[str], None]]]:
+    """A store, and what writes line protocol to it as somebody else would."""
+    server = request.getfixturevalue(_SERVERS[request.param])
+    url = server.new_database()
+    store = open_series_store(url, getattr(server, "credentials", Credentials()), create=False)
+    yield store, lambda lines: server.write_lines(url, lines)
+    store.close()
+
+
+def test_means_of_integers_and_booleans_are_those_of_the_rows(
+    foreign: tuple[SeriesStore, Callable[[str], None]],
+) -> None:
+    store, write_lines = foreign
+    start = _ALIGNED[0]
+    write_lines(
+        f"air n=3i,on=true,x=0.1 {start}\nair n=4i,on=false,x=0.2 {start + 1}\n"
+        f"air n=-8i,on=true {start + 2}\nair x=5 {start + 3 * _HOUR}"
+    )
+
+    for names in (("n", "on", "x"), ("on",), ("n", "x")):
+        asked = query("air", *names, span=_ALIGNED, every=_HOUR)
+        expected = [means(p, _HOUR) for p in store.read(replace(asked, every=None))]
+        assert_same(store.read(asked), expected)
+        assert_same(streamed(store, asked, 1), expected)
+    (found,) = store.read(query("air", "on", "n", span=_ALIGNED, every=_HOUR))
+    assert rows(found) == [((start - T0) / MINUTE, 2 / 3, -1 / 3)]
+
+
 # -- looking at it ---------------------------------------------------------------------------------
 
 
@@ -597,6 +707,27 @@ def test_a_store_that_works_is_found_to_be_well(store: SeriesStore) -> None:
     assert "round trip" not in {
         finding.what for finding in store.examine(time_ns(), writing=True, scratch=False)
     }
+
+
+def test_the_point_of_a_round_trip_is_taken_away_again(deleting: SeriesStore) -> None:
+    at = time_ns()
+    times = np.array([at - MINUTE], dtype=np.int64)
+    deleting.write(SCRATCH, [Points({}, times, {SCRATCH_FIELD: np.array([1.0])})])
+
+    assert all(f.ok for f in deleting.examine(at, writing=True, scratch=True))
+
+    (found,) = deleting.read(query(SCRATCH, SCRATCH_FIELD, span=(0, at + 1)))
+    assert found.times.tolist() == times.tolist()
+
+
+def test_a_round_trip_that_fails_is_a_finding(store: SeriesStore) -> None:
+    at = time_ns()
+    times, words = np.array([at], dtype=np.int64), np.array(["x"], dtype=object)
+    store.write(SCRATCH, [Points({}, times, {SCRATCH_FIELD: words})])
+
+    findings = store.examine(at, writing=True, scratch=True)
+
+    assert [finding.what for finding in findings if not finding.ok] == ["round trip"]
 
 
 # -- the catalog -----------------------------------------------------------------------------------
@@ -630,15 +761,13 @@ def test_an_empty_store_answers(store: SeriesStore) -> None:
 # -- deleting --------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def deleting(store: SeriesStore) -> SeriesStore:
-    """A store that can delete; one that cannot has to say so, and is done with that."""
-    try:
-        store.delete(SCORES, {}, 0, 1)
-    except StoreRefused as error:
-        assert "cannot delete" in str(error)  # noqa: PT017
-        pytest.skip("this store cannot delete, and says so")
-    return store
+def test_a_store_that_cannot_delete_says_so_and_keeps_its_rows(keeping: SeriesStore) -> None:
+    keeping.write(SCORES, [points([0], {"room": "a"}, temp=[1.0])])
+
+    with pytest.raises(StoreRefused, match="cannot delete rows"):
+        keeping.delete(SCORES, {"room": "a"}, *EVER)
+
+    assert read_one(keeping, query(SCORES, "temp")) == [(0, 1.0)]
 
 
 def test_only_what_normalcy_wrote_can_be_deleted(store: SeriesStore) -> None:

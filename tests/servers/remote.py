@@ -70,6 +70,11 @@ class RemoteServer:
         scheme = "influxdb+https" if parts.scheme == "https" else "influxdb"
         return f"{scheme}://{parts.netloc}/{name}"
 
+    def write_lines(self, store_url: str, lines: str) -> None:
+        """Write line protocol past the code under test."""
+        parameters = {"db": urlsplit(store_url).path.lstrip("/"), "precision": "ns"}
+        self.call("POST", "/write", params=parameters, data=lines.encode())
+
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """A request past the code under test."""
         answer = self._session.request(method, self.url + path, timeout=_SECONDS, **options)

@@ -203,9 +203,14 @@ def test_a_server_that_is_down_is_unavailable() -> None:
         with pytest.raises(StoreUnavailable, match="connection refused") as caught:
             store.ping()
 
-    assert caught.value.retry
-    assert "secret" not in str(caught.value)
-    assert pauses == [0.2, 1.0]
+        assert caught.value.retry
+        assert "secret" not in str(caught.value)
+        assert pauses == [0.2, 1.0]
+        for action in (store.measurements, lambda: store.write("air", [one_row()])):
+            pauses.clear()
+            with pytest.raises(StoreUnavailable, match="connection refused"):
+                action()
+            assert pauses == [0.2, 1.0]
 
 
 @pytest.fixture(scope="module")

@@ -75,16 +75,11 @@ class InfluxClient:
             StoreUnavailable: nothing answers.
             StoreRefused: what answers is not an InfluxDB.
         """
-        greeting = self.patiently(self._ping)
-        self._known = greeting.generation
-        return greeting
+        return self.patiently(self._ping)
 
     def generation(self) -> Generation:
         """The server's generation as configured, or asked for once; raises as `greet` does."""
-        if told := self._address.version:
-            return recognise(f"{told}.x")
-        with self._lock:
-            return self._known or self.greet().generation
+        return self.patiently(self._generation)
 
     def query(self, statement: str, *, database: bool = True) -> list[Part]:
         """Run one statement and return its whole answer, asking again where that may help.
@@ -109,7 +104,7 @@ class InfluxClient:
             Busy: asking again may help.
             DatabaseMissing, StoreRefused: as `query`.
         """
-        generation = self.generation()
+        generation = self._generation()
         form = {"q": statement, "epoch": "ns", "chunked": "true", "chunk_size": str(rows)}
         form |= names(self._address) if database else {}
         headers = {"Accept": generation.media, "Content-Type": _FORM}
@@ -174,6 +169,13 @@ class InfluxClient:
             self._sleep(waiting)
         return attempt()
 
+    def _generation(self) -> Generation:
+        """The same without patience, for what is tried again as a whole."""
+        if told := self._address.version:
+            return recognise(f"{told}.x")
+        with self._lock:
+            return self._known or self._ping().generation
+
     def _ping(self) -> Greeting:
         timeout = urllib3.Timeout(connect=self._patience.ping_s, read=self._patience.ping_s)
         with self._request("GET", "/ping", None, {}, timeout) as answer:
@@ -184,10 +186,11 @@ class InfluxClient:
                 f"what answers at {self._address.base_url} is not an InfluxDB; check the URL"
             )
         build = said.get("X-Influxdb-Build", "")
-        return Greeting(recognise(version, build, self._address.version), _clock(said.get("Date")))
+        self._known = recognise(version, build, self._address.version)
+        return Greeting(self._known, _clock(said.get("Date")))
 
     def _write(self, body: bytes, encoding: str | None) -> None:
-        path, parameters = write_target(self._address, self.generation())
+        path, parameters = write_target(self._address, self._generation())
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if encoding:
             headers["Content-Encoding"] = encoding
