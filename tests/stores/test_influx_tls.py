@@ -45,6 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     plant.cert_pem.write_to_path(str(made.authority))
     other.cert_pem.write_to_path(str(made.stranger))
     server.private_key_and_cert_chain_pem.write_to_path(str(made.server))
+    made.server.chmod(0o600)  # newer servers take no key that others could read
     client.cert_chain_pems[0].write_to_path(str(made.client))
     client.private_key_pem.write_to_path(str(made.client_key))
     return made
