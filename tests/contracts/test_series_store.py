@@ -8,7 +8,9 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import time_ns
 from typing import Any
@@ -24,6 +26,8 @@ from backend.schema import EVENTS, SCORES, SCRATCH, SCRATCH_FIELD
 from backend.stores.opening import open_series_store
 from backend.stores.rows import joined, means
 from tests.fakes.series import MemorySeriesStore
+from tests.servers.influxdb import InfluxServer
+from tests.servers.remote import RemoteServer
 
 T0 = 1_700_000_000_000_000_000
 MINUTE = 60_000_000_000
@@ -39,23 +43,35 @@ _relaxed = settings(
 
 
 _SERVERS = {"influx": "influxdb_server", "influx2": "influx2_server", "influx3": "influx3_server"}
-_INFLUX = [pytest.param(name, marks=pytest.mark.influx) for name in _SERVERS]
-_DELETING, _NOT_DELETING = ["memory", "embedded", *_INFLUX[:2]], _INFLUX[2:]
+_INFLUX: list[Any] = [pytest.param(name, marks=pytest.mark.influx) for name in _SERVERS]
+_OWN: list[Any] = ["memory", "embedded"]
+_DELETING, _NOT_DELETING = [*_OWN, *_INFLUX[:2]], _INFLUX[2:]
 
 
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
     """The empty store of a fixture's parameter."""
-    found: SeriesStore
     if request.param == "memory":
-        found = MemorySeriesStore()
+        yield MemorySeriesStore()
     elif request.param == "embedded":
-        found = open_series_store(f"embedded://{tmp_path}/store", Credentials(), create=False)
+        url = f"embedded://{tmp_path}/store"
+        with closing(open_series_store(url, Credentials(), create=False)) as found:
+            yield found
     else:
-        server = request.getfixturevalue(_SERVERS[request.param])
-        credentials = getattr(server, "credentials", Credentials())
-        found = open_series_store(server.new_database(), credentials, create=False)
-    yield found
-    found.close()
+        for store, _ in served(request):
+            yield store
+
+
+def served(
+    request: pytest.FixtureRequest,
+) -> Iterator[tuple[SeriesStore, Callable[[str], None]]]:
+    """A store in an empty database, and what writes line protocol there as others would."""
+    server: InfluxServer | RemoteServer = request.getfixturevalue(_SERVERS[request.param])
+    url = server.new_database()
+    credentials = server.credentials if isinstance(server, RemoteServer) else Credentials()
+    with closing(open_series_store(url, credentials, create=False)) as found:
+        yield found, partial(server.write_lines, url)
+    if isinstance(server, RemoteServer):
+        server.drop(url)
 
 
 @pytest.fixture(params=_DELETING + _NOT_DELETING)
@@ -65,6 +81,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStor
 
 @pytest.fixture(params=_DELETING)
 def deleting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    yield from opened(request, tmp_path)
+
+
+@pytest.fixture(params=_OWN)
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SeriesStore]:
+    """A store whose means are taken by normalcy itself."""
     yield from opened(request, tmp_path)
 
 
@@ -454,6 +476,19 @@ def test_oldest_reads_the_first_rows_of_each_series(store: SeriesStore) -> None:
     assert store.read(query("air", "temp", oldest=0)) == []
 
 
+def test_the_edge_of_merged_series_is_that_of_all_their_rows(store: SeriesStore) -> None:
+    for site, minutes in (("x", range(0, 20, 2)), ("y", range(1, 21, 2))):
+        values = [float(minute) for minute in minutes]
+        store.write("air", [points(minutes, {"site": site}, temp=values)])
+
+    assert read_one(store, query("air", "temp", oldest=3)) == [(n, float(n)) for n in range(3)]
+    assert read_one(store, query("air", "temp", newest=3)) == [(n, float(n)) for n in range(17, 20)]
+    assert read_one(store, query("air", "temp", oldest=2, where={"site": "y"})) == [
+        (1, 1.0),
+        (3, 3.0),
+    ]
+
+
 # -- in pieces -------------------------------------------------------------------------------------
 
 
@@ -538,7 +573,9 @@ def test_a_stream_brings_what_a_read_does_in_pieces(store: SeriesStore, size: in
         words = random.choice(np.array(["on", None], dtype=object), count)
         minutes = random.permutation(count) - 30
         tags = {"room": room, "site": site}
-        store.write("air", [points(minutes.tolist(), tags, temp=values, note=words)])
+        store.write(
+            "air", [points(minutes.tolist(), tags, temp=values.tolist(), note=words.tolist())]
+        )
     store.write("air", [points([3, 4], {"room": "b", "site": "x"}, temp=[7.0, 8.0])])
 
     for group_by in ((), ("room",), ("room", "site")):
@@ -647,9 +684,35 @@ def test_means_are_those_of_the_rows_to_the_last_digit(
     assert_same(streamed(store, asked, size), expected)
 
 
+def raw_and_means(store: SeriesStore, asked: Query) -> tuple[list[Points], list[Points]]:
+    """The rows of series that have means, and these means as normalcy itself takes them."""
+    assert asked.every is not None
+    read = store.read(replace(asked, every=None))
+    both = [(points, means(points, asked.every)) for points in read]
+    kept = [(points, mean) for points, mean in both if len(mean)]
+    return [points for points, _ in kept], [mean for _, mean in kept]
+
+
+def assert_means_but_for_rounding(store: SeriesStore, asked: Query) -> None:
+    """A server adds the rows of merged series up in an order of its own."""
+    assert asked.every is not None
+    found, (raw, wanted) = store.read(asked), raw_and_means(store, asked)
+    assert [points.tags for points in found] == [points.tags for points in wanted]
+    for one, other, points in zip(found, wanted, raw, strict=True):
+        numbers = {n: np.abs(v) for n, v in points.fields.items() if v.dtype == np.float64}
+        sizes = means(Points(points.tags, points.times, numbers), asked.every)
+        assert one.times.tolist() == other.times.tolist()
+        for name, size in sizes.fields.items():
+            found_values = one.fields[name].astype(np.float64)
+            wanted_values = other.fields[name].astype(np.float64)
+            np.testing.assert_array_equal(np.isnan(found_values), np.isnan(wanted_values))
+            error = np.abs(found_values - wanted_values)
+            assert (np.isnan(error) | (error <= 1e-13 * size.astype(np.float64))).all()
+
+
 @given(written=_sites, every=st.sampled_from([1, 7, 60]), size=st.integers(1, 9))
 @_relaxed
-def test_means_of_merged_series_are_those_of_the_rows_to_the_last_digit(
+def test_means_of_any_rows_are_the_same_read_and_streamed(
     store: SeriesStore,
     written: list[tuple[str, str, int, float | None, str | None]],
     every: int,
@@ -660,20 +723,44 @@ def test_means_of_merged_series_are_those_of_the_rows_to_the_last_digit(
 
     for group_by in ((), ("room",), ("room", "site")):
         asked = query(measurement, "temp", "note", span=span, group_by=group_by, every=bucket)
-        raw = [means(points, bucket) for points in store.read(replace(asked, every=None))]
-        expected = [points for points in raw if len(points)]
-        assert_same(store.read(asked), expected)
-        assert_same(streamed(store, asked, size), expected)
+        assert_means_but_for_rounding(store, asked)
+        assert_same(streamed(store, asked, size), store.read(asked))
+
+
+def write_far_apart_numbers(store: SeriesStore) -> None:
+    """Sums of these depend on the order in which they are added up."""
+    random = np.random.default_rng(2)
+    for site in range(5):
+        times = np.sort(random.integers(*_ALIGNED, 2000))
+        values = random.normal(size=2000) * 10.0 ** random.integers(-3, 6, 2000)
+        holes = np.where(random.random(2000) < 0.3, NAN, values)
+        tags = {"site": str(site), "room": "ab"[site % 2]}
+        store.write("air", [Points(tags, times, {"v": values, "w": holes})])
+
+
+def test_means_of_merged_series_are_those_of_their_rows(store: SeriesStore) -> None:
+    write_far_apart_numbers(store)
+
+    for group_by in ((), ("room",)):
+        asked = query("air", "v", "w", span=_ALIGNED, group_by=group_by, every=_HOUR)
+        assert_means_but_for_rounding(store, asked)
+        assert_same(store.read(asked), store.read(asked))
+        assert_same(streamed(store, asked, 100), store.read(asked))
+    apart = query("air", "v", "w", span=_ALIGNED, group_by=("site",), every=_HOUR)
+    assert_same(store.read(apart), raw_and_means(store, apart)[1])
+
+
+def test_where_normalcy_takes_them_means_of_merged_series_are_exact(own: SeriesStore) -> None:
+    write_far_apart_numbers(own)
+
+    for group_by in ((), ("room",)):
+        asked = query("air", "v", "w", span=_ALIGNED, group_by=group_by, every=_HOUR)
+        assert_same(own.read(asked), raw_and_means(own, asked)[1])
 
 
 @pytest.fixture(params=_INFLUX)
 def foreign(request: pytest.FixtureRequest) -> Iterator[tuple[SeriesStore, Callable[[str], None]]]:
-    """A store, and what writes line protocol to it as somebody else would."""
-    server = request.getfixturevalue(_SERVERS[request.param])
-    url = server.new_database()
-    store = open_series_store(url, getattr(server, "credentials", Credentials()), create=False)
-    yield store, lambda lines: server.write_lines(url, lines)
-    store.close()
+    yield from served(request)
 
 
 def test_means_of_integers_and_booleans_are_those_of_the_rows(

@@ -13,6 +13,7 @@ from backend.detection.grid import (
     inside,
     join,
     last_closed,
+    sparse_means,
     to_rows,
     touching,
 )
@@ -38,6 +39,48 @@ def test_every_row_in_range_counts_exactly_once(stamps, step):
     ones = bucket_means(times, np.ones((len(times), 1)), start, buckets, step)
     hit = {t // step for t in stamps if 0 <= t < buckets * step}
     assert set(np.flatnonzero(np.isfinite(ones[:, 0])).tolist()) == hit
+
+
+def test_buckets_far_apart_take_no_more_room_than_those_that_hold_something():
+    times = np.array([2**62, -(2**62), 3, 1], dtype=np.int64)
+    starts, means = sparse_means(times, np.array([[1.0], [2], [4], [8]]), 4)
+    np.testing.assert_array_equal(starts, [-(2**62), 0, 2**62])
+    np.testing.assert_array_equal(means, [[2.0], [6.0], [1.0]])
+
+
+def test_buckets_before_1970_are_stamped_at_their_starts():
+    times = np.array([-1, -10, -11, 0], dtype=np.int64)
+    starts, means = sparse_means(times, np.array([[1.0], [3], [5], [7]]), 10)
+    np.testing.assert_array_equal(starts, [-20, -10, 0])
+    np.testing.assert_array_equal(means, [[5.0], [2.0], [7.0]])
+
+
+def test_a_bucket_with_nothing_in_any_column_is_left_out():
+    values = np.array([[np.nan, np.inf], [np.nan, 2.0], [1.0, np.nan]])
+    starts, means = sparse_means(np.array([0, 10, 20], dtype=np.int64), values, 10)
+    np.testing.assert_array_equal(starts, [10, 20])
+    np.testing.assert_array_equal(means, [[np.nan, 2.0], [1.0, np.nan]])
+
+
+def test_no_rows_have_no_means():
+    starts, means = sparse_means(np.empty(0, dtype=np.int64), np.empty((0, 2)), 10)
+    assert (starts.shape, means.shape) == ((0,), (0, 2))
+    assert starts.dtype == np.int64
+
+
+@given(
+    st.lists(st.tuples(st.integers(-40, 40), st.floats(-1e9, 1e9) | st.just(np.nan)), max_size=40),
+    st.integers(1, 30),
+)
+def test_sparse_means_are_those_of_all_buckets_without_the_empty_ones(rows, step):
+    times = np.array([time for time, _ in rows], dtype=np.int64)
+    values = np.array([[value] for _, value in rows]).reshape(-1, 1)
+    start, stop = floor_to(-40, step), ceil_to(41, step)
+    every = bucket_means(times, values, start, (stop - start) // step, step)[:, 0]
+    starts, means = sparse_means(times, values, step)
+    filled = np.isfinite(every)
+    np.testing.assert_array_equal(starts, np.arange(start, stop, step)[filled])
+    np.testing.assert_array_equal(means[:, 0], every[filled])
 
 
 @given(st.integers(-(10**18), 10**18), st.integers(1, 10**12))

@@ -3,8 +3,8 @@
     INFLUXDB2_URL=http://127.0.0.1:8086  INFLUXDB2_TOKEN=…  INFLUXDB2_ORG=…  INFLUXDB2_BUCKET=…
     INFLUXDB3_URL=http://127.0.0.1:8181  INFLUXDB3_TOKEN=…  INFLUXDB3_DATABASE=…
 
-Each test gets a bucket or database of its own, removed at the end. A token that may not create any
-is used with INFLUXDB2_BUCKET or INFLUXDB3_DATABASE, which has to be empty.
+Each test gets a bucket or database of its own, removed by `drop` or at the end. A token that may
+not create any is used with INFLUXDB2_BUCKET or INFLUXDB3_DATABASE, which has to be empty.
 """
 
 import os
@@ -41,7 +41,7 @@ class RemoteServer:
         self._session.trust_env = False
         if token:
             self._session.headers["Authorization"] = f"{self.scheme} {token}"
-        self._created: list[str] = []
+        self._created: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +52,8 @@ class RemoteServer:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for name in self._created:
-            self._remove(name)
+        for store_url in list(self._created):
+            self.drop(store_url)
         self._session.close()
 
     def new_database(self) -> str:
@@ -61,8 +61,14 @@ class RemoteServer:
         if self._fixed:
             return self.store_url(self._fixed)
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._created.append(self._create(name))
-        return self.store_url(name)
+        store_url = self.store_url(name)
+        self._created[store_url] = self._create(name)
+        return store_url
+
+    def drop(self, store_url: str) -> None:
+        """Remove what `new_database` made; InfluxDB 3 Core has room for five databases only."""
+        if store_url in self._created:
+            self._remove(self._created.pop(store_url))
 
     def store_url(self, name: str) -> str:
         """The store URL of a bucket or database, which need not exist."""
@@ -72,7 +78,7 @@ class RemoteServer:
 
     def write_lines(self, store_url: str, lines: str) -> None:
         """Write line protocol past the code under test."""
-        parameters = {"db": urlsplit(store_url).path.lstrip("/"), "precision": "ns"}
+        parameters = {"db": urlsplit(store_url).path.lstrip("/")}
         self.call("POST", "/write", params=parameters, data=lines.encode())
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:

@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -25,6 +26,7 @@ from backend.ports import Points, Query
 from backend.schema import SCORES
 from backend.stores.embedded import EmbeddedSeriesStore, compaction, segments
 from backend.stores.embedded.database import Database
+from backend.stores.rows import joined
 from tests.fakes.series import MemorySeriesStore
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +50,12 @@ def numbered(start: int, count: int, tags: dict[str, str] | None = None) -> Poin
     """Rows at times `start`, `start + 1`, … whose value is their time."""
     times = np.arange(start, start + count, dtype=np.int64)
     return Points(tags or {}, times, {"v": times.astype(np.float64)})
+
+
+def scattered(stop: int, tags: dict[str, str] | None = None) -> Points:
+    """One small write that reaches over all times before `stop`."""
+    times = np.linspace(0, stop - 1, 50).astype(np.int64)
+    return Points(tags or {}, times, {"v": np.zeros(50)})
 
 
 def everything(*fields: str, **options: Any) -> Query:
@@ -220,6 +228,65 @@ def test_settled_segments_never_overlap_and_stay_bounded(
     assert len(settled) > 5
 
 
+def peak_while(work: Callable[[Query], Iterable[Points]], asked: Query) -> int:
+    """The most bytes held at once while all pieces are looked at."""
+    tracemalloc.start()
+    try:
+        for _ in work(asked):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "corrected throughout"])
+@pytest.mark.parametrize("what", ["rows in pieces", "means in pieces", "means"])
+def test_a_long_history_is_never_held_whole(
+    store: EmbeddedSeriesStore, what: str, late: bool
+) -> None:
+    history = 100 * segments.SETTLED_ROWS
+    for room in "ab":
+        store.write("air", [numbered(0, history, {"room": room})])
+        if late:
+            store.write("air", [scattered(history, {"room": room})])
+    whole = 2 * history * 16  # bytes of times and values
+    asked = Query("air", ("v",), 0, history, every=None if what == "rows in pieces" else 4096)
+    work = store.read if what == "means" else lambda query: store.stream(query, 1000)
+    peak_while(work, replace(asked, stop=4096))  # numpy loads parts of itself on first use
+
+    assert peak_while(work, asked) < whole / 4
+
+
+def test_the_newest_rows_are_found_where_a_late_write_reaches_over_all(
+    store: EmbeddedSeriesStore,
+) -> None:
+    history = 3 * segments.SETTLED_ROWS
+    store.write("air", [numbered(0, history)])
+    store.write("air", [scattered(history)])
+    (rows,) = store.read(everything())
+
+    for count in (1, segments.SETTLED_ROWS + 10, history):
+        (newest,) = store.read(everything(newest=count))
+        assert newest.times.tolist() == rows.times[-count:].tolist()
+        assert newest.fields["v"].tolist() == rows.fields["v"][-count:].tolist()
+
+
+def test_a_stream_sees_one_state_and_keeps_nobody_from_writing(store: EmbeddedSeriesStore) -> None:
+    store.write("air", [numbered(0, 3 * segments.SETTLED_ROWS, {"room": "a"})])
+    store.write("air", [numbered(0, 10, {"room": "b"})])
+    stream = store.stream(everything(group_by=("room",)), 1000)
+
+    pieces = [next(stream)]
+    store.write("air", [Points({"room": room}, np.array([5]), {"v": np.zeros(1)}) for room in "ab"])
+    store.write("air", [numbered(0, 5, {"room": "c"})])
+    pieces += stream
+
+    seen = {(piece.tags["room"], time) for piece in pieces for time in piece.times.tolist()}
+    assert len(seen) == 3 * segments.SETTLED_ROWS + 10
+    assert all((piece.fields["v"] == piece.times).all() for piece in pieces)
+    assert len(store.read(everything(group_by=("room",)))) == 3
+
+
 _number = st.one_of(st.just(NAN), st.integers(-5, 5).map(float), st.floats(allow_infinity=False))
 _rows = st.lists(
     st.tuples(st.integers(0, 20), _number, _number, st.sampled_from([None, "", "a", "b"])),
@@ -261,11 +328,14 @@ def test_compaction_never_changes_what_is_read(
         everything("a", "b", "s"),
         everything("s", newest=newest),
         Query("air", ("b", "a"), 4, 15),
+        Query("air", ("a", "b"), 0, 20, every=5),
         Query("air", ("a",), 2, 18, newest=newest),
         Query("air", ("a",), 2, 18, oldest=newest),
     ):
         asked = replace(query, measurement=SCORES)
         assert _plain(store.read(asked)) == _plain(fake.read(asked))
+        if asked.newest is None and asked.oldest is None:
+            assert _plain(joined(store.stream(asked, 3))) == _plain(fake.read(asked))
     store.close()
 
 
@@ -309,6 +379,17 @@ def test_a_foreign_file_is_refused(tmp_path: Path, store: EmbeddedSeriesStore) -
 
     with pytest.raises(StoreRefused, match="not an embedded store"):
         store.measurements()
+
+
+def test_what_is_wrong_with_a_store_is_a_finding(
+    tmp_path: Path, store: EmbeddedSeriesStore
+) -> None:
+    (tmp_path / "series.sqlite3").write_bytes(b"no database at all" * 1000)
+
+    (finding,) = store.examine(0, writing=True, scratch=True)
+
+    assert (finding.what, finding.ok) == ("answers", False)
+    assert "not an embedded store" in finding.detail
 
 
 def test_a_file_of_a_newer_version_is_refused(store: EmbeddedSeriesStore, other: Database) -> None:

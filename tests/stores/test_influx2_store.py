@@ -41,8 +41,9 @@ def name(influx2_server: InfluxServer2) -> Iterator[str]:
     """A name that no bucket has yet; what is made of it goes when the test ends."""
     made = f"new_{uuid.uuid4().hex[:10]}"
     yield made
-    for bucket in influx2_server.call("GET", "/api/v2/buckets?limit=100").json()["buckets"]:
-        if bucket["name"].startswith(made):
+    for wanted in (made, f"{made}/raw", f"{made}/coarse"):
+        found = influx2_server.call("GET", "/api/v2/buckets", params={"name": wanted}).json()
+        for bucket in found["buckets"]:
             influx2_server.call("DELETE", f"/api/v2/buckets/{bucket['id']}")
 
 
