@@ -98,8 +98,24 @@ class InfluxServer2(RemoteServer):
     """An InfluxDB 2.x."""
 
     def _create(self, name: str) -> str:
-        wanted = {"name": name, "orgID": self.organization()["id"]}
+        return self.create_bucket(name)
+
+    def create_bucket(self, name: str, **more: object) -> str:
+        """Create a bucket, with the mapping for InfluxQL that versions before 2.4 do not make."""
+        organization = self.organization()["id"]
+        wanted = {"name": name, "orgID": organization, **more}
         bucket: str = self.call("POST", "/api/v2/buckets", json=wanted).json()["id"]
+        database, _, policy = name.partition("/")
+        asked = {"orgID": organization, "bucketID": bucket, "db": database}
+        if not self.call("GET", "/api/v2/dbrps", params=asked).json()["content"]:
+            mapping = {
+                "orgID": organization,
+                "bucketID": bucket,
+                "database": database,
+                "retention_policy": policy or "autogen",
+                "default": not policy,
+            }
+            self.call("POST", "/api/v2/dbrps", json=mapping)
         return bucket
 
     def organization(self) -> dict[str, str]:

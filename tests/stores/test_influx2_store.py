@@ -56,12 +56,6 @@ def values(store: SeriesStore, measurement: str = "air") -> list[float]:
     return [value for points in found for value in points.fields["temp"].tolist()]
 
 
-def bucket(server: InfluxServer2, name: str, **more: object) -> str:
-    wanted = {"name": name, "orgID": server.organization()["id"], **more}
-    made: str = server.call("POST", "/api/v2/buckets", json=wanted).json()["id"]
-    return made
-
-
 def token(server: InfluxServer2, bucket_id: str, *actions: str) -> Credentials:
     """A token with these rights on one bucket, and no other."""
     organization = server.organization()["id"]
@@ -102,10 +96,18 @@ def test_a_missing_bucket_is_created_where_that_is_wanted(
     assert values(open_store(path.format(name))) == [2.0]
 
 
+def require_24(server: InfluxServer2) -> None:
+    """Skip what came with 2.4: mappings that the server makes itself, tokens for passwords."""
+    version = server.call("GET", "/ping").headers["X-Influxdb-Version"].removeprefix("v")
+    if version.startswith(("2.0.", "2.1.", "2.2.", "2.3.")):
+        pytest.skip(f"InfluxDB {version} does not know that yet")
+
+
 def test_a_bucket_of_two_names_is_told_where_only_the_first_was_given(
     influx2_server: InfluxServer2, open_store: Opener, name: str
 ) -> None:
-    bucket(influx2_server, f"{name}/raw")
+    require_24(influx2_server)
+    influx2_server.create_bucket(f"{name}/raw")
 
     with pytest.raises(StoreRefused, match=f"name one of {name}/raw in the URL"):
         open_store(name).write("air", [row()])
@@ -115,7 +117,7 @@ def test_each_policy_is_a_bucket_of_its_own(
     influx2_server: InfluxServer2, open_store: Opener, name: str
 ) -> None:
     for path in (f"{name}/raw", f"{name}/coarse"):
-        bucket(influx2_server, path)
+        influx2_server.create_bucket(path)
     raw, coarse = open_store(f"{name}/raw"), open_store(f"{name}/coarse")
 
     raw.write("air", [row(1.0)])
@@ -145,7 +147,7 @@ def found(store: SeriesStore, **options: bool) -> dict[str, Finding]:
 def test_rights_are_found_out_without_writing(
     influx2_server: InfluxServer2, open_store: Opener, name: str
 ) -> None:
-    made = bucket(influx2_server, name)
+    made = influx2_server.create_bucket(name)
     open_store(name).write("air", [row()])
     reader = open_store(name, token(influx2_server, made, "read"))
     both = open_store(name, token(influx2_server, made, "read", "write"))
@@ -171,6 +173,7 @@ def test_a_wrong_token_is_refused(open_store: Opener, name: str) -> None:
 def test_a_user_with_a_token_for_a_password_may_read_and_write(
     influx2_server: InfluxServer2, open_store: Opener
 ) -> None:
+    require_24(influx2_server)
     url = influx2_server.new_database()
     store = open_store(url, Credentials("any", influx2_server.credentials.token))
 
@@ -193,7 +196,7 @@ def test_an_organization_that_is_not_there_is_told(
 def test_rows_beyond_the_retention_are_counted(
     influx2_server: InfluxServer2, open_store: Opener, name: str
 ) -> None:
-    bucket(influx2_server, name, retentionRules=[{"type": "expire", "everySeconds": 3600}])
+    influx2_server.create_bucket(name, retentionRules=[{"type": "expire", "everySeconds": 3600}])
     store, now = open_store(name), time_ns()
     times = np.array([T0, T0 + 1, now], dtype=np.int64)
 
