@@ -29,10 +29,10 @@ from backend.services.retraining import Retraining
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
 from backend.services.stores import Stores
-from backend.settings import Settings, load
+from backend.settings import Settings, load, same_place
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.checkpoints import FileCheckpoints
-from backend.stores.opening import open_series_store
+from backend.stores.opening import open_series_store, require_present
 from backend.stores.records import SqlRecordStore
 
 
@@ -120,7 +120,11 @@ def open_copying(settings: Settings, origin: str, target: str, *what: str) -> Co
         origin: URL of the store to read.
         target: URL of the store to write.
         what: tells this copy from others between the same stores.
+
+    Raises:
+        NotFound: there is no store to read.
     """
+    require_present(origin)
     source, destination = settings.copy_credentials
     return Copying(
         open_series_store(origin, source or _known(settings, origin), create=False),
@@ -131,14 +135,14 @@ def open_copying(settings: Settings, origin: str, target: str, *what: str) -> Co
 
 def _known(settings: Settings, url: str) -> Credentials:
     """The credentials that the configuration has for a store, if it is one of its own."""
-    if url == settings.store:
+    if same_place(url, settings.store):
         return settings.store_credentials
-    return settings.results_credentials if url == settings.results else Credentials()
+    return settings.results_credentials if same_place(url, settings.results) else Credentials()
 
 
-def open_records(url: str) -> RecordStore:
-    """A record store, to copy labels from or to."""
-    return SqlRecordStore(url)
+def open_records(url: str, *, create: bool) -> RecordStore:
+    """A record store, to copy labels from or, with `create`, to."""
+    return SqlRecordStore(url, create=create)
 
 
 def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

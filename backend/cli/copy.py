@@ -38,7 +38,8 @@ def command(session: Session, **given: Any) -> None:
 
     A copy that was cut off goes on where it was when it is started again. Copying twice is safe.
     Credentials come from NORMALCY_COPY_FROM_USERNAME, _PASSWORD or _TOKEN and NORMALCY_COPY_TO_…,
-    or from the configuration where a store is one of its own.
+    for --labels from NORMALCY_COPY_FROM_RECORDS_URL and NORMALCY_COPY_TO_RECORDS_URL, or from the
+    configuration where a store is one of its own.
     """
     from backend.cli.copy_run import run  # noqa: PLC0415
 

@@ -1,31 +1,34 @@
-"""What `normalcy copy` does, once its options are read."""
+"""What `normalcy copy` does with series, once its options are read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 from typing import Any
 
 import click
 
-from backend.bootstrap import open_copying, open_records
+from backend.bootstrap import open_copying
+from backend.cli.copy_labels import copy_records
 from backend.cli.moments import Moment
 from backend.cli.output import iso, print_json, print_table, progress
 from backend.cli.session import Session
 from backend.exceptions import ConfigurationError
 from backend.schema import RESULT_MEASUREMENTS
-from backend.services.copying import Copied, Copying, refuse_losses
-from backend.services.copying_labels import copy_labels
-from backend.settings import check_records_url, check_series_url
+from backend.services.copying import Copying
+from backend.services.copying_summary import Copied, refuse_losses
+from backend.settings import check_records_url, check_series_url, same_place
 
 _EVER = (-(2**63), 2**63 - 1)
+_ENDS = (("--from", "origin", "NORMALCY_COPY_FROM"), ("--to", "target", "NORMALCY_COPY_TO"))
 
 
 def run(session: Session, given: Mapping[str, Any]) -> None:
     """Copy what was asked for."""
     _check_choice(given)
-    if given["origin"] == given["target"]:
+    for option, name, variables in _ENDS:
+        _check_url(option, given[name], variables, _records_url if given["labels"] else _series_url)
+    if same_place(given["origin"], given["target"]):
         raise click.UsageError("--from and --to name the same store: expected two different ones")
-    (_labels if given["labels"] else _series)(session, given)
+    (copy_records if given["labels"] else _series)(session, given)
 
 
 def _check_choice(given: Mapping[str, Any]) -> None:
@@ -34,25 +37,38 @@ def _check_choice(given: Mapping[str, Any]) -> None:
         raise click.UsageError(
             "say what to copy by one of --measurement NAME, --results, --all and --labels"
         )
+    if given["labels"] and (given["since"] or given["until"]):
+        raise click.UsageError("--labels copies all labels in force: leave --since and --until out")
+
+
+def _check_url(option: str, url: str, variables: str, check: Callable[[str, str], None]) -> None:
+    try:
+        check(url, variables)
+    except ValueError as error:
+        raise ConfigurationError(f"{option}: {error}") from error
+
+
+def _series_url(url: str, variables: str) -> None:
+    check_series_url(url, variables)
+
+
+def _records_url(url: str, variables: str) -> None:
+    variable = f"{variables}_RECORDS_URL"
+    check_records_url(url, secret_allowed=False, place="here", variable=variable)
 
 
 def _series(session: Session, given: Mapping[str, Any]) -> None:
-    origin, target = given["origin"], given["target"]
-    for option, url, variables in (
-        ("--from", origin, "NORMALCY_COPY_FROM"),
-        ("--to", target, "NORMALCY_COPY_TO"),
-    ):
-        _checked(option, lambda u=url, v=variables: check_series_url(u, v))
     now = session.now()
     start, stop = _at(given["since"], now, _EVER[0]), _at(given["until"], now, _EVER[1])
     if start >= stop:
         raise click.UsageError("the range is empty: --since has to be before --until")
     span = (repr(given["since"]), repr(given["until"]))
-    copying = open_copying(session.settings, origin, target, *span)
+    copying = open_copying(session.settings, given["origin"], given["target"], *span)
     with closing(copying), progress("Copying") as bar:
+        chosen = _chosen(copying, given)
         if given["restart"]:
-            copying.restart()
-        copied = copying.run(_chosen(copying, given), start, stop, bar)
+            copying.restart(chosen)
+        copied = copying.run(chosen, start, stop, bar)
     _print(copied, as_json=given["as_json"])
     refuse_losses(copied)
 
@@ -66,34 +82,6 @@ def _chosen(copying: Copying, given: Mapping[str, Any]) -> list[str]:
 
 def _at(moment: Moment | None, now: int, otherwise: int) -> int:
     return otherwise if moment is None else moment.at(now)
-
-
-def _labels(session: Session, given: Mapping[str, Any]) -> None:
-    for option in ("from", "to"):
-        url = given["origin" if option == "from" else "target"]
-        secret = url == session.settings.records  # that one may come from the environment
-        _checked(f"--{option}", lambda u=url, s=secret: check_records_url(u, secret_allowed=s))
-    with (
-        closing(open_records(given["origin"])) as source,
-        closing(open_records(given["target"])) as target,
-    ):
-        copied = asdict(copy_labels(source, target))
-    if given["as_json"]:
-        print_json(copied)
-        return
-    click.echo(f"labels copied: {copied['labels']}, there already: {copied['labels_there']}")
-    click.echo(
-        f"detectors copied: {copied['detectors']}, there already: {copied['detectors_there']}"
-    )
-    if count := copied["labels_of_configuration"]:
-        click.echo(f"labels that stand in normalcy.yaml, and come with it: {count}")
-
-
-def _checked(option: str, check: Any) -> None:
-    try:
-        check()
-    except ValueError as error:
-        raise ConfigurationError(f"{option}: {error}") from error
 
 
 def _print(copied: list[Copied], *, as_json: bool) -> None:

@@ -5,72 +5,17 @@ rows overwrite themselves.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from backend.exceptions import InputError, NoData, PartialWrite, StoreRefused, StoreUnavailable
-from backend.ports import Points, Progress, Query, SeriesStore
+from backend.exceptions import InputError, NoData, StoreRefused, StoreUnavailable
+from backend.ports import Progress, Query, SeriesStore
+from backend.services.copying_progress import Checkpoints, Reached
+from backend.services.copying_summary import Copied
+from backend.services.copying_window import Carried, carry, first_length, next_length, rows_held
 from backend.services.names import mixed_kinds, unknown_name
 
-ROWS = 20_000
-"""Rows in memory at once."""
-
-_HOUR = 3_600 * 10**9
-_WINDOWS = 100
 _PAUSES = (1.0, 5.0)
-
-
-class Checkpoints(Protocol):
-    """Remembers how far a copy came, so that it survives the process."""
-
-    def done_until(self, measurement: str) -> int | None:
-        """The first nanosecond not yet copied; None where nothing was."""
-        ...
-
-    def reached(self, measurement: str, until: int) -> None:
-        """A window is copied whole."""
-        ...
-
-    def finished(self) -> None:
-        """Forget it all: the next copy begins anew."""
-        ...
-
-
-@dataclass
-class Copied:
-    """What became of one measurement.
-
-    Attributes:
-        measurement: its name.
-        rows: rows written by this run.
-        series: series seen by this run.
-        dropped: rows that the target refused for ever.
-        resumed_from: where a copy that was cut off went on, if it did.
-        notes: what is not the same over there, a sentence each.
-    """
-
-    measurement: str
-    rows: int = 0
-    series: int = 0
-    dropped: int = 0
-    resumed_from: int | None = None
-    notes: list[str] = field(default_factory=list)
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return dict(vars(self))
-
-
-def refuse_losses(copied: Sequence[Copied]) -> None:
-    """Raise if the target dropped rows.
-
-    Raises:
-        PartialWrite: with their number and the reasons.
-    """
-    if dropped := sum(one.dropped for one in copied):
-        reasons = "; ".join(note for one in copied if one.dropped for note in one.notes)
-        raise PartialWrite(f"The target dropped {dropped} rows for ever: {reasons}", dropped)
 
 
 class Copying:
@@ -113,22 +58,22 @@ class Copying:
     def run(
         self, measurements: Sequence[str], start: int, stop: int, progress: Progress
     ) -> list[Copied]:
-        """Copy all rows of `[start, stop)`.
+        """Copy all rows of `[start, stop)`; a measurement that is refused does not stop the others.
 
         Raises:
             StoreUnavailable: a store does not answer; the next run goes on from there.
-            StoreRefused: the target does not hold what was written to it, or says no.
         """
         copied = []
         for number, measurement in enumerate(measurements):
             told = _told(progress, number, len(measurements), measurement)
             copied.append(self._measurement(measurement, start, stop, told))
-        self._checkpoints.finished()
+        self.restart([one.measurement for one in copied if not one.failed])
         return copied
 
-    def restart(self) -> None:
-        """Forget how far an earlier run came."""
-        self._checkpoints.finished()
+    def restart(self, measurements: Sequence[str]) -> None:
+        """Forget how far an earlier run came with some measurements."""
+        for measurement in measurements:
+            self._checkpoints.forget(measurement)
 
     def close(self) -> None:
         """Close both stores."""
@@ -138,33 +83,61 @@ class Copying:
     def _measurement(
         self, measurement: str, start: int, stop: int, progress: Callable[[float], None]
     ) -> Copied:
-        fields = tuple(self._source.fields(measurement))
-        tags = tuple(self._source.tag_keys(measurement))
-        query = Query(measurement, fields, start, stop, group_by=tags)
-        copied = Copied(measurement, notes=self._differences(measurement))
-        extent = self._extent(query)
-        if extent is None:
-            return copied
-        begin, end = extent
-        done = self._checkpoints.done_until(measurement)
-        if done is not None and done > begin:
-            copied.resumed_from = done
-        seen: set[tuple[str, ...]] = set()
-        for window in _windows(query, max(begin, done or begin), end, (end - begin) // _WINDOWS):
-            self._patiently(window, copied, seen)
-            self._checkpoints.reached(measurement, window.stop)
-            progress((window.stop - begin) / (end - begin))
-        copied.series = len(seen)
+        copied = Copied(measurement)
+        try:
+            copied.notes += self._differences(measurement)
+            fields = tuple(self._source.fields(measurement))
+            if not fields:
+                copied.notes.append("the source names no field of it: nothing was copied")
+            tags = tuple(self._source.tag_keys(measurement))
+            extent = self._extent(Query(measurement, fields, start, stop, group_by=tags))
+            if extent is not None:
+                self._windows(extent, copied, progress)
+        except (InputError, StoreRefused) as error:
+            copied.failed = str(error)
         return copied
 
-    def _extent(self, query: Query) -> tuple[int, int] | None:
-        """The times of the first row and behind the last one."""
+    def _windows(self, extent: Query, copied: Copied, progress: Callable[[float], None]) -> None:
+        reached = self._reached(extent, copied)
+        whole = extent.stop - extent.start
+        length = first_length(whole)
+        while reached.until < extent.stop:
+            stop = min(reached.until + length, extent.stop)
+            carried = self._patiently(replace(extent, start=reached.until, stop=stop))
+            copied.add(carried)
+            reached = reached.after(stop, carried.kept)
+            self._checkpoints.reached(extent.measurement, reached)
+            progress((stop - extent.start) / whole)
+            length = next_length(length, carried.rows.total(), whole)
+
+    def _reached(self, extent: Query, copied: Copied) -> Reached:
+        """Where to go on; at the beginning if what an earlier run did no longer holds."""
+        anew = Reached(begin=extent.start, until=extent.start)
+        before = self._checkpoints.last(extent.measurement)
+        if before is None or before.until <= extent.start:
+            return anew
+        if extent.start < before.begin:
+            copied.notes.append("older rows came to the source since the copy was cut: began anew")
+            return anew
+        if not self._still_holds(extent, before):
+            copied.notes.append("the target lost what was copied before the cut: began anew")
+            return anew
+        copied.resumed_from = before.until
+        return before
+
+    def _still_holds(self, extent: Query, before: Reached) -> bool:
+        last = replace(extent, start=before.last_start, stop=before.last_stop)
+        return sum(rows_held(self._target, last).values()) >= before.last_rows
+
+    def _extent(self, query: Query) -> Query | None:
+        """The query from its first row to behind its last one; None where it has no rows."""
         oldest = self._source.read(replace(query, oldest=1))
         newest = self._source.read(replace(query, newest=1))
         if not oldest or not newest:
             return None
         first = min(int(points.times[0]) for points in oldest)
-        return first, max(int(points.times[-1]) for points in newest) + 1
+        last = max(int(points.times[-1]) for points in newest)
+        return replace(query, start=first, stop=last + 1)
 
     def _differences(self, measurement: str) -> list[str]:
         kinds = self._source.fields(measurement)
@@ -173,61 +146,15 @@ class Copying:
         mixed = self._source.mixed_fields(measurement)
         return [*notes, *(mixed_kinds(name, kinds) for name, kinds in mixed.items())]
 
-    def _patiently(self, window: Query, copied: Copied, seen: set[tuple[str, ...]]) -> None:
+    def _patiently(self, window: Query) -> Carried:
         """Copy a window; all of it again if a store goes away for a moment."""
         for pause in _PAUSES:
             try:
-                return self._window(window, copied, seen)
+                return carry(self._source, self._target, window)
             except StoreUnavailable:
                 self._sleep(pause)
-        return self._window(window, copied, seen)
-
-    def _window(self, window: Query, copied: Copied, seen: set[tuple[str, ...]]) -> None:
-        rows, dropped = 0, 0
-        for batch in _batches(self._source.stream(window, ROWS)):
-            try:
-                self._target.write(window.measurement, batch)
-            except PartialWrite as error:
-                dropped += error.dropped
-                if str(error) not in copied.notes:
-                    copied.notes.append(str(error))
-            rows += sum(map(len, batch))
-            seen |= {tuple(points.tags.values()) for points in batch}
-        self._look_again(window, rows - dropped)
-        copied.rows += rows - dropped
-        copied.dropped += dropped
-
-    def _look_again(self, window: Query, written: int) -> None:
-        """Count what the target holds of a window; other rows may have been there before."""
-        held = sum(map(len, self._target.stream(window, ROWS)))
-        if held < written:
-            raise StoreRefused(
-                f"The target took {written} rows of {window.measurement!r} and holds {held} of "
-                "them: see to its retention and its log, then copy again."
-            )
+        return carry(self._source, self._target, window)
 
 
 def _told(progress: Progress, number: int, count: int, measurement: str) -> Callable[[float], None]:
     return lambda share: progress((number + share) / count, measurement)
-
-
-def _windows(query: Query, start: int, stop: int, length: int) -> Iterator[Query]:
-    length = max(length, _HOUR)
-    while start < stop:
-        end = min(start + length, stop)
-        yield replace(query, start=start, stop=end)
-        start = end
-
-
-def _batches(pieces: Iterator[Points]) -> Iterator[list[Points]]:
-    """Gather small series, so that each write carries many rows."""
-    batch: list[Points] = []
-    for piece in pieces:
-        # "" says that the series lacks the tag
-        tags = {tag: value for tag, value in piece.tags.items() if value}
-        if batch and sum(map(len, batch)) + len(piece) > ROWS:
-            yield batch
-            batch = []
-        batch.append(replace(piece, tags=tags))
-    if batch:
-        yield batch

@@ -5,7 +5,12 @@
 
 from backend.settings.loading import load, require_token
 from backend.settings.times import parse_time
-from backend.settings.urls import check_records_url, check_series_url
+from backend.settings.urls import (
+    check_records_url,
+    check_series_url,
+    same_place,
+    with_password,
+)
 from backend.settings.values import Settings, WebSettings
 
 __all__ = [
@@ -16,4 +21,6 @@ __all__ = [
     "load",
     "parse_time",
     "require_token",
+    "same_place",
+    "with_password",
 ]

@@ -104,6 +104,10 @@ class _Reading:
             self._variables.credentials("COPY_FROM"),
             self._variables.credentials("COPY_TO"),
         )
+        copy_records = (
+            self._copy_records("COPY_FROM_RECORDS_URL"),
+            self._copy_records("COPY_TO_RECORDS_URL"),
+        )
         stated = read_detectors(self._document)
         self._problems += [*self._variables.problems, *stated.problems]
         if self._problems:
@@ -116,6 +120,7 @@ class _Reading:
             store_credentials=credentials[0],
             results_credentials=credentials[1],
             copy_credentials=copy_credentials,
+            copy_records=copy_records,
             web=web,
             detectors=stated.detectors,
             labels=tuple(stated.labels),
@@ -158,6 +163,15 @@ class _Reading:
             lambda url: check_records_url(url, secret_allowed=given is not None),
         )
         return checked or f"sqlite:///{home / 'records.sqlite3'}"
+
+    def _copy_records(self, name: str) -> str | None:
+        url = self._variables.secret(name)
+        try:
+            if url is not None:
+                check_records_url(url, secret_allowed=True)
+        except ValueError as error:
+            self._problems.append(Problem(PREFIX + name, str(error)))
+        return url
 
     def _url(
         self, key: str, given: str | None, variable: str, check: Callable[[str], None]

@@ -1,11 +1,14 @@
 """URLs of the stores: which are known, what may stand in them, and the defaults."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 SERIES_SCHEMES = ("embedded", "influxdb", "influxdb+https")
 RECORD_SCHEMES = ("sqlite", "postgresql", "postgres")
 _SECRETS = {"token", "password", "p", "u", "username"}
+_PORTS = {"influxdb": 8086, "influxdb+https": 8086, "postgresql": 5432}
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 def check_series_url(url: str, variables: str) -> None:
@@ -45,11 +48,23 @@ def _check_embedded(parts: SplitResult) -> None:
         )
 
 
-def check_records_url(url: str, *, secret_allowed: bool) -> None:
+def check_records_url(
+    url: str,
+    *,
+    secret_allowed: bool,
+    place: str = "in the file",
+    variable: str = "NORMALCY_RECORDS_URL",
+) -> None:
     """Refuse what the record store cannot open, and a password where it would be read by many.
 
+    Args:
+        url: of the record store.
+        secret_allowed: whether a password may stand in it.
+        place: where the URL stands, for the message.
+        variable: of the environment, where a password may stand.
+
     Raises:
-        ValueError: unknown scheme, or a password in the file.
+        ValueError: unknown scheme, or a password that is not allowed.
     """
     parts = _split(url)
     if parts.scheme.split("+")[0] not in RECORD_SCHEMES:
@@ -58,9 +73,36 @@ def check_records_url(url: str, *, secret_allowed: bool) -> None:
             f"got {_safe(parts)!r}"
         )
     if not secret_allowed and (parts.password or "password" in dict(parse_qsl(parts.query))):
-        raise ValueError(
-            "no password may stand in the file: set the whole URL by NORMALCY_RECORDS_URL"
-        )
+        raise ValueError(f"no password may stand {place}: set the whole URL by {variable}")
+
+
+def same_place(url: str, other: str) -> bool:
+    """Whether two URLs name the same database, however they are spelled and whoever asks."""
+    return _place(_split(url)) == _place(_split(other))
+
+
+def with_password(url: str, known: Sequence[str]) -> str:
+    """A record store's URL, by the first known one of the same database and user."""
+    user = _split(url).username
+    for other in known:
+        if same_place(url, other) and user in (None, _split(other).username):
+            return other
+    return url
+
+
+def _place(parts: SplitResult) -> tuple[object, ...]:
+    """What tells a database from others."""
+    scheme = parts.scheme if parts.scheme in SERIES_SCHEMES else parts.scheme.split("+")[0]
+    if scheme == "embedded":
+        return scheme, Path(unquote(parts.path)).resolve()
+    if scheme == "sqlite":
+        # four slashes before an absolute path
+        return scheme, Path(unquote(parts.path[1:])).resolve()
+    scheme = "postgresql" if scheme == "postgres" else scheme
+    host = "localhost" if parts.hostname in _LOOPBACK else parts.hostname
+    names = tuple(unquote(name) for name in parts.path.split("/") if name)
+    organization = dict(parse_qsl(parts.query)).get("org")
+    return scheme, host, parts.port or _PORTS.get(scheme), names, organization
 
 
 def _split(url: str) -> SplitResult:

@@ -31,6 +31,7 @@ class Settings:
         results: URL of the series store that scores are written to.
         records: SQLAlchemy URL of the record store; may hold a password, so it never shows.
         copy_credentials: for both ends of `normalcy copy`; None where none are set.
+        copy_records: URLs of the record stores at both ends, which may hold passwords.
         detectors: those of normalcy.yaml by name; the record store may hold others.
         labels: those of normalcy.yaml.
         config: the file that was read, if any.
@@ -43,6 +44,7 @@ class Settings:
     store_credentials: Credentials = field(default_factory=Credentials)
     results_credentials: Credentials = field(default_factory=Credentials)
     copy_credentials: tuple[Credentials | None, Credentials | None] = (None, None)
+    copy_records: tuple[str | None, str | None] = field(default=(None, None), repr=False)
     web: WebSettings = field(default_factory=WebSettings)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     labels: tuple[LabelDraft, ...] = ()

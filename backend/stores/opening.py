@@ -3,7 +3,7 @@
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from backend.exceptions import ConfigurationError
+from backend.exceptions import ConfigurationError, NotFound
 from backend.ports import Credentials, SeriesStore
 from backend.stores.embedded import EmbeddedSeriesStore
 from backend.stores.influx import InfluxSeriesStore
@@ -33,6 +33,17 @@ def open_series_store(url: str, credentials: Credentials, *, create: bool) -> Se
         return InfluxSeriesStore(parse_address(url, credentials), create=create)
     shown = f"{scheme}://" if separator else "this"
     raise ConfigurationError(f"{shown} is not the URL of a series store; {_EXPECTED}")
+
+
+def require_present(url: str) -> None:
+    """Refuse the URL of an embedded store that was never written, which opening would create.
+
+    Raises:
+        NotFound: there is no such store.
+        ConfigurationError: the URL is none of an embedded store.
+    """
+    if url.startswith("embedded:") and not EmbeddedSeriesStore(_directory(url)).exists():
+        raise NotFound(f"there is no embedded store in {_directory(url)}: check the directory")
 
 
 def _directory(url: str) -> Path:

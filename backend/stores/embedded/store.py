@@ -49,6 +49,10 @@ class EmbeddedSeriesStore:
     def __init__(self, directory: Path) -> None:
         self._database = Database(directory)
 
+    def exists(self) -> bool:
+        """Whether the file is there; asking does not make it."""
+        return self._database.path.is_file()
+
     def ping(self) -> str:
         """Say what answers, after its file has been opened."""
         with self._database.reading():

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from backend.exceptions import ConfigurationError, StoreRefused
+from backend.exceptions import ConfigurationError, NotFound, StoreRefused
 from backend.stores.records.migrating import is_current, migrate
 from backend.stores.records.translation import translated
 
@@ -29,17 +29,19 @@ _EXPECTED = "expected sqlite:////path/to/file or postgresql://user:password@host
 class Database:
     """One database, reached lazily and migrated at first use."""
 
-    def __init__(self, url: str, patience_s: float) -> None:
+    def __init__(self, url: str, patience_s: float, *, create: bool = True) -> None:
         """Nothing is touched yet.
 
         Args:
             url: address in SQLAlchemy's form.
             patience_s: how long to wait for a lock or a connection that others hold.
+            create: make and migrate what is not there.
 
         Raises:
             ConfigurationError: the address is not one of a database that normalcy can use.
         """
         self._url = _parse(url)
+        self._create = create
         self._engine = _engine(self._url, patience_s)
         self._writer = self._engine.execution_options(writing=True)
         self._ready = False
@@ -72,13 +74,28 @@ class Database:
             if self._ready:
                 return
             if self._url.get_backend_name() == "sqlite":
-                _make_directory(self._url, self.place)
+                self._prepare_file()
             with self._engine.begin() as connection:
                 current = is_current(connection, self.place)
             if not current:
+                self._require_leave()
                 with self._writer.begin() as connection:
                     migrate(connection, self.place)
             self._ready = True
+
+    def _prepare_file(self) -> None:
+        if self._create:
+            _make_directory(self._url, self.place)
+        elif not Path(str(self._url.database)).is_file():
+            raise NotFound(f"{self.place} is not there: check the path.")
+
+    def _require_leave(self) -> None:
+        if not self._create:
+            raise StoreRefused(
+                f"{self.place} holds no records in the form of this normalcy, and is only to be "
+                "read: check the address; where an older normalcy wrote it, start this one on it "
+                "once."
+            )
 
 
 def _parse(text: str) -> URL:

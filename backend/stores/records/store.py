@@ -30,17 +30,18 @@ _VERSION = {
 class SqlRecordStore:
     """`RecordStore` in SQLite or PostgreSQL."""
 
-    def __init__(self, url: str, *, patience_s: float = 30.0) -> None:
+    def __init__(self, url: str, *, patience_s: float = 30.0, create: bool = True) -> None:
         """Nothing is opened yet; the first call does that, and migrates.
 
         Args:
             url: `sqlite:////path/to/file` or `postgresql://user:password@host:port/database`.
             patience_s: how long a call waits for others before it raises `StoreUnavailable`.
+            create: make what is missing; else a database without records is refused, untouched.
 
         Raises:
             ConfigurationError: the address is not one of a database that normalcy can use.
         """
-        self._database = Database(url, patience_s)
+        self._database = Database(url, patience_s, create=create)
 
     def ping(self) -> str:
         """Say what answers."""
