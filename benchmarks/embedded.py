@@ -13,18 +13,16 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from backend.ports import Credentials, Points, Query, SeriesStore
 from backend.stores.opening import open_series_store
+from benchmarks.rows import FIELDS, START, STEP, frame
 from tests.servers.influxdb import InfluxServer
 
-FIELDS = ("temp", "moist", "H2S", "NH3", "NO2")
-START = 1_700_000_000_000_000_000
-STEP = 10_000_000_000
 LIVE_WRITES = 1000
 
 
@@ -53,12 +51,6 @@ class Timing:
         return self.embedded_s / self.influxdb_s
 
 
-def frame(points: Points) -> pd.DataFrame:
-    """Rows as a frame with a UTC index of nanoseconds."""
-    index = pd.DatetimeIndex(points.times.view("datetime64[ns]"), tz="UTC")
-    return pd.DataFrame(dict(points.fields), index=index)
-
-
 def make_rows(workload: Workload) -> list[Points]:
     """Sensor-like rows: noisy levels at two decimals, a hundredth of the values absent."""
     random = np.random.default_rng(0)
@@ -76,7 +68,7 @@ def measure(store: SeriesStore, workload: Workload, repeat: int) -> dict[str, fl
     """Best seconds of `repeat` tries to write the rows and to read them into frames."""
     batches = make_rows(workload)
     names = [f"{workload.name}-{number}".replace(" ", "-") for number in range(repeat)]
-    writes = [seconds(lambda name=name: store.write(name, batches)) for name in names]
+    writes = [seconds(partial(store.write, name, batches)) for name in names]
     query = Query(names[0], FIELDS, START, START + 10**18, group_by=("room",))
     frames = [frame(points) for points in store.read(query)]
     if sum(map(len, frames)) != workload.series * workload.rows:
@@ -96,7 +88,7 @@ def measure_live(store: SeriesStore, repeat: int) -> dict[str, float]:
             store.write(measurement, [Points(batch.tags, batch.times[rows], fields)])
 
     names = [f"live-{number}" for number in range(repeat)]
-    writes = [seconds(lambda name=name: write_all(name)) for name in names]
+    writes = [seconds(partial(write_all, name)) for name in names]
     query = Query(names[0], FIELDS, START, START + 10**18, group_by=("room",))
     reads = [seconds(lambda: store.read(query)) for _ in range(repeat)]
     return {"write": min(writes), "read": min(reads)}
