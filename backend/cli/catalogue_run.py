@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from backend.cli.output import iso, print_facts, print_json, print_table
-from backend.services.catalogue import Catalogue, MeasurementFacts, SeriesFacts, rhythm
+from backend.cli.output import iso, print_facts, print_json, print_table, printable
+from backend.services.catalogue import Catalogue, MeasurementFacts, SeriesFound
+from backend.services.series_facts import SeriesFacts, rhythm
 
 Chosen = tuple[Sequence[str] | None, int]
 """Tags to part series by, or None for all, and how many series at most."""
@@ -19,7 +20,7 @@ def show_measurements(catalogue: Catalogue, *, as_json: bool) -> None:
     if as_json:
         print_json(names)
     elif names:
-        click.echo("\n".join(names))
+        click.echo("\n".join(map(printable, names)))
     else:
         click.echo("the store holds no measurement yet")
 
@@ -29,19 +30,22 @@ def show_measurement(
 ) -> None:
     """Print one measurement, with its series if some are chosen."""
     facts = catalogue.measurement(name)
-    series = catalogue.series(name, chosen[0], limit=chosen[1]) if chosen else []
+    found = catalogue.series(name, chosen[0], limit=chosen[1]) if chosen else None
     if as_json:
-        print_json(_plain(facts, series if chosen else None))
+        print_json(_plain(facts, found))
         return
     print_facts(_shown(facts))
-    if chosen:
+    if found is not None:
         click.echo()
-        _print_series(series)
+        _print_series(found)
 
 
-def _plain(facts: MeasurementFacts, series: Sequence[SeriesFacts] | None) -> dict[str, Any]:
+def _plain(facts: MeasurementFacts, found: SeriesFound | None) -> dict[str, Any]:
     plain = {**asdict(facts), "cut": sorted(facts.cut)}
-    return plain if series is None else {**plain, "series": [_plain_series(one) for one in series]}
+    if found is None:
+        return plain
+    series = [_plain_series(one) for one in found.described]
+    return {**plain, "series": series, "more_series": found.more}
 
 
 def _plain_series(one: SeriesFacts) -> dict[str, Any]:
@@ -68,16 +72,18 @@ def _shown(facts: MeasurementFacts) -> dict[str, str]:
         f"{tag}: {', '.join(values)}{', …' if tag in facts.cut else ''}"
         for tag, values in facts.tags.items()
     ]
-    shown = {"measurement": facts.name, "fields": "\n".join(fields), "tags": "\n".join(tags)}
-    return {name: text or "none" for name, text in shown.items()}
+    shown = {"measurement": [facts.name], "fields": fields, "tags": tags}
+    return {name: "\n".join(map(printable, lines)) or "none" for name, lines in shown.items()}
 
 
-def _print_series(series: Sequence[SeriesFacts]) -> None:
+def _print_series(found: SeriesFound) -> None:
     headers = ("series", "first", "last", "every", "gaps", "newest gap")
-    print_table(headers, [_row(one) for one in series], "it has no series")
+    print_table(headers, [_row(one) for one in found.described], "it has no series")
+    if found.more:
+        click.echo("not all of its series are shown: raise --limit")
 
 
 def _row(one: SeriesFacts) -> tuple[str, ...]:
     gap = " to ".join(map(iso, one.gaps[-1])) if one.gaps else "-"
-    key = one.key or "(no tags)"
+    key = printable(one.key) or "(no tags)"
     return key, iso(one.first), iso(one.last), rhythm(one.step), str(one.gap_count), gap

@@ -72,6 +72,11 @@ def number(value: Any) -> str:
     return str(value)
 
 
+def printable(text: str) -> str:
+    """A name or value that others chose, for a terminal: what would move its cursor is escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def iso(moment: int) -> str:
     """Write UTC nanoseconds as ISO 8601, with as many decimals as there are."""
     seconds, rest = divmod(moment, _SECOND)

@@ -6,26 +6,23 @@ ever go there as values.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from math import prod
+from operator import attrgetter
 
-from backend.detection.cadence import cadence
 from backend.exceptions import NotFound
-from backend.ports import FieldKind, Points, Query, SeriesStore
-from backend.records import SeriesKey, series_key
+from backend.ports import FieldKind, Query, SeriesStore
 from backend.services.names import unknown_name
-from backend.specs import format_duration
+from backend.services.series_facts import SeriesFacts, describe
 
 MOST_VALUES = 100
 """Values of a tag that are listed."""
 MOST_SERIES = 500
 """Series that are described."""
-MOST_GAPS = 20
-"""Gaps of a series that are listed; all are counted."""
+MOST_AT_ONCE = 1000
+"""Series that one read may bring."""
 
 _EVER = (-(2**63), 2**63 - 1)
-_MILLISECOND = 1_000_000
 _CELLS = 2_000_000
-_ROWS = (20, 1000)
 
 
 @dataclass(frozen=True)
@@ -48,32 +45,15 @@ class MeasurementFacts:
 
 
 @dataclass(frozen=True)
-class SeriesFacts:
-    """A series and its rhythm.
+class SeriesFound:
+    """Series by key, and whether there are more than those."""
 
-    Attributes:
-        key: its name.
-        tags: its tags; "" where it lacks one.
-        first: time of its first row, nanoseconds.
-        last: time of its last row.
-        step: usual distance of two rows; None for fewer than two.
-        gaps: newest ones among the rows looked at, at most `MOST_GAPS`.
-        gap_count: all of them.
-        rows: how many of its newest rows were looked at.
-    """
-
-    key: SeriesKey
-    tags: Mapping[str, str]
-    first: int
-    last: int
-    step: int | None
-    gaps: tuple[tuple[int, int], ...]
-    gap_count: int
-    rows: int
+    described: tuple[SeriesFacts, ...]
+    more: bool
 
 
 class Catalogue:
-    """Looks into one store, and never reads more of it than it shows."""
+    """Looks into one store, and reads little more of it than it shows."""
 
     def __init__(self, store: SeriesStore) -> None:
         self._store = store
@@ -89,19 +69,22 @@ class Catalogue:
             NotFound: there is none of this name; the message has near ones.
         """
         fields = self._fields(name)
-        values = {tag: self._values(name, tag) for tag in self._store.tag_keys(name)}
+        values = {
+            tag: self._store.tag_values(name, tag, MOST_VALUES + 1)
+            for tag in self._store.tag_keys(name)
+        }
         return MeasurementFacts(
             name=name,
             fields=fields,
             mixed=self._store.mixed_fields(name),
-            tags={tag: found[:MOST_VALUES] for tag, found in values.items()},
+            tags={tag: tuple(found[:MOST_VALUES]) for tag, found in values.items()},
             cut=frozenset(tag for tag, found in values.items() if len(found) > MOST_VALUES),
         )
 
     def series(
         self, name: str, by: Sequence[str] | None = None, *, limit: int = MOST_SERIES
-    ) -> list[SeriesFacts]:
-        """The series of a measurement and their rhythm, by key.
+    ) -> SeriesFound:
+        """The series of a measurement and their rhythm.
 
         Args:
             name: of the measurement.
@@ -112,45 +95,39 @@ class Catalogue:
             NotFound: there is no such measurement or tag.
         """
         fields = tuple(self._fields(name))
-        known = self._store.tag_keys(name)
-        for tag in by or ():
-            if tag not in known:
-                raise NotFound(f"In measurement {name!r} {unknown_name('tag', tag, known)}.")
-        group_by = tuple(known if by is None else dict.fromkeys(by))
-        oldest = self._store.read(Query(name, fields, *_EVER, group_by=group_by, oldest=1))
-        rows = max(_ROWS[0], min(_ROWS[1], _CELLS // max(len(oldest) * len(fields), 1)))
-        newest = self._store.read(Query(name, fields, *_EVER, group_by=group_by, newest=rows))
-        firsts = {series_key(points.tags): int(points.times[0]) for points in oldest}
-        described = [points for points in newest if series_key(points.tags) in firsts][:limit]
-        return [_facts(points, firsts[series_key(points.tags)]) for points in described]
+        tags = self._tags(name, by)
+        parts = self._parts(name, tags, limit)
+        cells = _CELLS // (1 if len(parts) == 1 else limit)
+        found: list[SeriesFacts] = []
+        for where in parts:
+            found += describe(self._store, Query(name, fields, *_EVER, where, tags), cells)
+            if len(found) > limit:
+                break
+        described = sorted(found[:limit], key=attrgetter("key"))
+        return SeriesFound(tuple(described), len(found) > limit)
 
     def _fields(self, name: str) -> dict[str, FieldKind]:
         if name not in (known := self._store.measurements()):
-            raise NotFound(f"{unknown_name('measurement', name, known).capitalize()}.")
+            text = unknown_name("measurement", name, known)
+            raise NotFound(f"{text[0].upper()}{text[1:]}.")
         return self._store.fields(name)
 
-    def _values(self, name: str, tag: str) -> tuple[str, ...]:
-        return tuple(self._store.tag_values(name, tag, MOST_VALUES + 1))
+    def _tags(self, name: str, asked: Sequence[str] | None) -> tuple[str, ...]:
+        known = self._store.tag_keys(name)
+        for tag in asked or ():
+            if tag not in known:
+                raise NotFound(f"In measurement {name!r} {unknown_name('tag', tag, known)}.")
+        return tuple(known if asked is None else dict.fromkeys(asked))
 
+    def _parts(self, name: str, tags: Sequence[str], limit: int) -> list[Mapping[str, str]]:
+        """Conditions that part the series, so that a hundred can be read out of a million.
 
-def _facts(points: Points, first: int) -> SeriesFacts:
-    rhythm = cadence(points.times)
-    return SeriesFacts(
-        key=series_key(points.tags),
-        tags=points.tags,
-        first=first,
-        last=int(points.times[-1]),
-        step=rhythm.step,
-        gaps=rhythm.gaps[-MOST_GAPS:],
-        gap_count=len(rhythm.gaps),
-        rows=len(points),
-    )
-
-
-def rhythm(step: int | None) -> str:
-    """A distance of rows for people."""
-    if step is None:
-        return "-"
-    if step < _MILLISECOND:
-        return f"{step}ns"
-    return format_duration(timedelta(milliseconds=round(step / _MILLISECOND)))
+        One read does where there are few; else each is of one value of the tag that has most.
+        """
+        most = max(limit, MOST_AT_ONCE) + 1
+        values = {tag: self._store.tag_values(name, tag, most) for tag in tags}
+        if prod(len(found) + 1 for found in values.values()) <= MOST_AT_ONCE:
+            return [{}]
+        widest = max(values, key=lambda tag: len(values[tag]))
+        # rows may lack the tag, and these are one more part
+        return [{widest: value} for value in ("", *values[widest])]

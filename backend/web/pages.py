@@ -38,8 +38,7 @@ def catalogue() -> str:
         "catalogue.html",
         measurements=held.measurements(),
         chosen=held.measurement(name) if name is not None else None,
-        series=held.series(name, limit=MOST_SERIES) if name is not None else [],
-        most=MOST_SERIES,
+        series=held.series(name, limit=MOST_SERIES) if name is not None else None,
     )
 
 

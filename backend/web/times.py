@@ -6,7 +6,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from backend.ports import Clock
-from backend.services.catalogue import rhythm
+from backend.services.series_facts import rhythm
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
 

@@ -1,4 +1,4 @@
-"""The status page as a real browser shows it."""
+"""The pages as a real browser shows them."""
 
 import os
 import shutil
@@ -12,10 +12,13 @@ import pytest
 from PIL import Image
 from werkzeug.serving import make_server
 
+from backend.ports import Points
 from backend.web import create_app
 from tests.web.worlds import NOW, World, add_version, make_world, write_event, write_scores
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+LONG = "a_name_without_a_break_" * 5
 
 FLAGS = (
     "--headless",
@@ -49,6 +52,7 @@ def world() -> World:
     write_event(made, "R1")
     add_version(made)
     made.records.set_watermarks("gas-room", {"room=R1": NOW})
+    made.source.write(LONG, [Points({LONG: LONG}, np.array([NOW]), {LONG: np.ones(1)})])
     return made
 
 
@@ -77,12 +81,14 @@ def test_a_browser_shows_every_detector_with_its_state(chromium, address, tmp_pa
     assert "Trained" in page
 
 
+@pytest.mark.parametrize("page", ["", "catalogue", f"catalogue?measurement={LONG}"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (360, 740)])
-def test_the_page_fills_a_screen_of_any_size_without_running_off_it(
-    chromium, address, tmp_path, width, height
+def test_a_page_fills_a_screen_of_any_size_without_running_off_it(
+    chromium, address, tmp_path, width, height, page
 ):
     path = tmp_path / "page.png"
-    browse(chromium, tmp_path, f"--window-size={width},{height}", f"--screenshot={path}", address)
+    size = f"--window-size={width},{height}"
+    browse(chromium, tmp_path, size, f"--screenshot={path}", address + page)
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("L"), dtype=np.int64)
     assert pixels.shape == (height, width)

@@ -13,6 +13,8 @@ from threading import Event, Lock, Thread
 
 import msgpack
 
+from tests.servers.stub import Asked, understood
+
 _PIECE = 4096
 _HOP = {"transfer-encoding", "connection", "content-length", "keep-alive"}
 _UPSTREAM_SECONDS = 30
@@ -38,6 +40,7 @@ class Exchange:
     connection: socket.socket
     stopping: Event
     _forward: Callable[["Exchange"], Answer] = field(repr=False)
+    reset: bool = False
 
     def forward(self) -> Answer:
         """Let the server have the request."""
@@ -45,19 +48,20 @@ class Exchange:
 
     def send_head(self, answer: Answer, **headers: str) -> None:
         """Status and headers."""
+        self.connection.sendall(self.head(answer, **headers))
+
+    @staticmethod
+    def head(answer: Answer, **headers: str) -> bytes:
+        """Status and headers as they are sent."""
         kept = {k: v for k, v in answer.headers.items() if k.lower() not in _HOP}
         lines = [f"HTTP/1.1 {answer.status} {http.client.responses.get(answer.status, '')}"]
         lines += [f"{name}: {value}" for name, value in {**kept, **headers}.items()]
         lines.append("Connection: close")  # one exchange a connection
-        self.connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
     def send_chunks(self, body: bytes, *, end: bool = True) -> None:
         """A chunked body; without its end the client has to expect more."""
-        for start in range(0, len(body), _PIECE):
-            piece = body[start : start + _PIECE]
-            self.connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece))
-        if end:
-            self.connection.sendall(b"0\r\n\r\n")
+        self.connection.sendall(chunked(body) + (LAST_CHUNK if end else b""))
 
     def pass_on(self, answer: Answer) -> None:
         """The whole answer, as it should be."""
@@ -69,12 +73,23 @@ class Exchange:
 
     def hang_up(self, *, reset: bool = False) -> None:
         """Close the connection, with a reset as a machine that went down does."""
+        self.reset = reset
         if reset:
+            # sent when the handler has let go of the connection
             linger = struct.pack("ii", 1, 0)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         else:
             self.connection.shutdown(socket.SHUT_RDWR)
         self.connection.close()
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def chunked(body: bytes) -> bytes:
+    """A body in chunks, the last one not among them."""
+    pieces = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
 
 
 Fault = Callable[[Exchange], None]
@@ -100,16 +115,60 @@ class Delay:
 
 @dataclass(frozen=True)
 class Cut:
-    """The connection breaks after a share of the answer's body."""
+    """The connection breaks after a share of the answer's body, in the middle of a chunk."""
 
     share: float
     reset: bool = False
 
     def __call__(self, exchange: Exchange) -> None:
         answer = exchange.forward()
+        at = int(len(answer.body) * self.share)
+        begin = at - at % _PIECE
+        piece = answer.body[begin : begin + _PIECE]
+        exchange.send_head(answer, **{"Transfer-Encoding": "chunked"})
+        exchange.send_chunks(answer.body[:begin], end=False)
+        exchange.connection.sendall(b"%x\r\n%b" % (len(piece), piece[: at - begin]))
+        exchange.hang_up(reset=self.reset)
+
+
+@dataclass(frozen=True)
+class CutAtChunk:
+    """The same between two chunks; at the end of the body only the mark of its end is missing."""
+
+    share: float
+
+    def __call__(self, exchange: Exchange) -> None:
+        answer = exchange.forward()
         exchange.send_head(answer, **{"Transfer-Encoding": "chunked"})
         exchange.send_chunks(answer.body[: int(len(answer.body) * self.share)], end=False)
-        exchange.hang_up(reset=self.reset)
+        exchange.hang_up()
+
+
+@dataclass(frozen=True)
+class Short:
+    """The body ends before the length that the headers announce."""
+
+    share: float
+
+    def __call__(self, exchange: Exchange) -> None:
+        answer = exchange.forward()
+        exchange.send_head(answer, **{"Content-Length": str(len(answer.body))})
+        exchange.connection.sendall(answer.body[: int(len(answer.body) * self.share)])
+        exchange.hang_up()
+
+
+@dataclass(frozen=True)
+class CutAnywhere:
+    """The connection breaks after so many bytes of an answer, its headers among them."""
+
+    size: int
+
+    def __call__(self, exchange: Exchange) -> None:
+        answer = exchange.forward()
+        head = exchange.head(answer, **{"Transfer-Encoding": "chunked"})
+        whole = head + chunked(answer.body) + LAST_CHUNK
+        exchange.connection.sendall(whole[: self.size])
+        exchange.hang_up()
 
 
 @dataclass(frozen=True)
@@ -121,9 +180,9 @@ class CutBetween:
 
     def __call__(self, exchange: Exchange) -> None:
         answer = exchange.forward()
-        ends = list(message_ends(answer))
+        end = list(message_ends(answer))[self.messages - 1]
         exchange.send_head(answer, **{"Transfer-Encoding": "chunked"})
-        exchange.send_chunks(answer.body[: ends[self.messages - 1]], end=self.hidden)
+        exchange.send_chunks(answer.body[:end], end=self.hidden)
         if not self.hidden:
             exchange.hang_up()
 
@@ -137,7 +196,9 @@ class Refuse:
     headers: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, exchange: Exchange) -> None:
-        exchange.pass_on(Answer(self.status, self.headers, self.body))
+        # as every server and proxy says; without it the answer would count as cut off
+        headers = {"Date": formatdate(usegmt=True), **self.headers}
+        exchange.pass_on(Answer(self.status, headers, self.body))
 
 
 def truncated_gzip(exchange: Exchange) -> None:
@@ -178,6 +239,28 @@ class Drip:
             if exchange.stopping.wait(self.pause):
                 return
             exchange.connection.sendall(bytes([byte]))
+
+
+@dataclass(frozen=True)
+class Steady:
+    """A slow line: the answer comes piece by piece, and comes to its end."""
+
+    size: int
+    pause: float
+
+    def __call__(self, exchange: Exchange) -> None:
+        answer = exchange.forward()
+        exchange.send_head(answer, **{"Content-Length": str(len(answer.body))})
+        for start in range(0, len(answer.body), self.size):
+            if exchange.stopping.wait(self.pause):
+                return
+            exchange.connection.sendall(answer.body[start : start + self.size])
+
+
+def another_protocol(exchange: Exchange) -> None:
+    """What answers does not speak HTTP."""
+    exchange.connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+    exchange.hang_up()
 
 
 def unacknowledged(exchange: Exchange) -> None:
@@ -224,6 +307,9 @@ class FaultProxy:
         upstream: port of the server, on loopback.
         path: requests of this path meet the faults, one each; all others pass.
         faults: in order.
+
+    Leaving it ends what still drips or waits, joins all threads, and raises what went wrong in the
+    proxy itself.
     """
 
     def __init__(self, upstream: int, path: str, faults: Sequence[Fault]) -> None:
@@ -232,8 +318,9 @@ class FaultProxy:
         self._faults = list(faults)
         self._lock = Lock()
         self._stopping = Event()
-        self.met: list[str] = []
-        """Paths of the requests that met a fault or could have, in order."""
+        self._mistakes: list[Exception] = []
+        self.met: list[Asked] = []
+        """The requests that met a fault or could have, in order, one for each try."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
@@ -247,17 +334,21 @@ class FaultProxy:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._stopping.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        if self._mistakes and error is None:
+            # to a client it looks like one more fault
+            raise self._mistakes[0]
 
-    def _fault(self, path: str) -> Fault:
-        if path.partition("?")[0] != self._path:
+    def _fault(self, exchange: Exchange) -> Fault:
+        asked = understood(exchange.method, exchange.path, exchange.headers, exchange.body)
+        if asked.path != self._path:
             return passes
         with self._lock:
-            self.met.append(path)
+            self.met.append(asked)
             return self._faults.pop(0) if self._faults else passes
 
     def _forward(self, exchange: Exchange) -> Answer:
@@ -269,6 +360,8 @@ class FaultProxy:
             connection.request(exchange.method, exchange.path, exchange.body, headers)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.getheaders()), answer.read())
+        except OSError as error:
+            raise RuntimeError("the server behind the proxy does not answer") from error
         finally:
             connection.close()
 
@@ -296,12 +389,16 @@ class FaultProxy:
                     proxy._stopping,
                     proxy._forward,
                 )
-                # a client may hang up at any time
-                with suppress(OSError):
-                    proxy._fault(self.path)(exchange)
+                try:
+                    proxy._fault(exchange)(exchange)
+                except OSError:
+                    pass  # a client may hang up at any time
+                except Exception as error:
+                    proxy._mistakes.append(error)
                 self.close_connection = True
-                with suppress(OSError):
-                    self.connection.shutdown(socket.SHUT_RDWR)
+                if not exchange.reset:  # an orderly end would come before the reset
+                    with suppress(OSError):
+                        self.connection.shutdown(socket.SHUT_RDWR)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -52,9 +52,14 @@ class StubServer:
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
+
+    @property
     def store_url(self) -> str:
         """Its URL as that of an InfluxDB; add `?version=` for one that is not asked for it."""
-        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/plant"
+        return f"{self._scheme}://127.0.0.1:{self.port}/plant"
 
     def __enter__(self) -> "StubServer":
         self._thread.start()
@@ -98,10 +103,15 @@ class StubServer:
 
 
 def _asked(handler: BaseHTTPRequestHandler) -> Asked:
-    parts = urlsplit(handler.path)
     body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-    if handler.headers.get("Content-Encoding") == "gzip":
+    return understood(handler.command, handler.path, dict(handler.headers), body)
+
+
+def understood(method: str, target: str, headers: dict[str, str], body: bytes) -> Asked:
+    """A request with its body unpacked and its parameters taken from where they are."""
+    parts = urlsplit(target)
+    if headers.get("Content-Encoding") == "gzip":
         body = gzip.decompress(body)
     form = parse_qs(body.decode()) if parts.path == "/query" else parse_qs(parts.query)
     parameters = {name: values[0] for name, values in form.items()}
-    return Asked(handler.command, parts.path, parameters, body, dict(handler.headers))
+    return Asked(method, parts.path, parameters, body, headers)

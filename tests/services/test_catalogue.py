@@ -6,26 +6,15 @@ import numpy as np
 import pytest
 
 from backend.exceptions import NotFound
-from backend.ports import Credentials, Points, SeriesStore
-from backend.services.catalogue import MOST_GAPS, MOST_VALUES, Catalogue, rhythm
+from backend.ports import Credentials, Points, Query, SeriesStore
+from backend.services.catalogue import MOST_AT_ONCE, MOST_VALUES, Catalogue
+from backend.services.series_facts import MOST_GAPS, rhythm
 from backend.stores.opening import open_series_store
+from tests import hostile
 from tests.fakes.series import MemorySeriesStore
 
 T0 = 1_700_000_000_000_000_000
 MINUTE = 60 * 10**9
-HOSTILE = [
-    'quote"d',
-    "apo'strophe",
-    "back\\slash",
-    "line\nbreak",
-    "semi;colon; DROP MEASUREMENT air",
-    "日本語 🙂",
-    "$timeFilter",
-    "",
-    "\x00",
-    "/.*/",
-    "*",
-]
 
 
 @pytest.fixture(params=["memory", pytest.param("influx", marks=pytest.mark.influx)])
@@ -62,7 +51,7 @@ def test_a_measurement_tells_its_fields_and_tags(store: SeriesStore) -> None:
 def test_a_series_tells_its_rhythm_and_its_gaps(store: SeriesStore) -> None:
     fill(store)
 
-    first, second = Catalogue(store).series("air")
+    first, second = Catalogue(store).series("air").described
 
     assert (first.key, second.key) == ("room=a,site=x", "room=b,site=x")
     assert (first.first, first.last) == (T0, T0 + 59 * MINUTE)
@@ -74,16 +63,66 @@ def test_a_series_tells_its_rhythm_and_its_gaps(store: SeriesStore) -> None:
 def test_tags_part_series_as_asked(store: SeriesStore) -> None:
     fill(store)
 
-    (merged,) = Catalogue(store).series("air", ["site"])
+    (merged,) = Catalogue(store).series("air", ["site"]).described
 
     assert merged.tags == {"site": "x"}
     assert merged.last == T0 + 59 * 5 * MINUTE
-    (alone,) = Catalogue(store).series("water", [])
+    (alone,) = Catalogue(store).series("water", []).described
     assert (alone.key, alone.step, alone.gaps) == ("", None, ())
-    assert len(Catalogue(store).series("air", limit=1)) == 1
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+def test_more_series_than_wanted_are_told(store: SeriesStore) -> None:
+    fill(store)
+
+    one, both = (Catalogue(store).series("air", limit=limit) for limit in (1, 2))
+
+    assert ([found.key for found in one.described], one.more) == (["room=a,site=x"], True)
+    assert (len(both.described), both.more) == (2, False)
+
+
+class Watched(MemorySeriesStore):
+    """Counts the series that are handed out."""
+
+    handed_out = 0
+
+    def read(self, query: Query) -> list[Points]:
+        found = super().read(query)
+        self.handed_out += len(found)
+        return found
+
+
+def fill_widely(store: SeriesStore, count: int) -> None:
+    """Series of two tags, and one that lacks the wider of them."""
+    ends = np.array([T0, T0 + MINUTE])
+    tags = [{"room": f"{n:04}", "site": "xy"[n % 2]} for n in range(count)]
+    rows = [Points(one, ends, {"v": np.ones(2)}) for one in [{"site": "x"}, *tags]]
+    store.write("wide", rows)
+
+
+def test_few_series_of_many_are_found_without_reading_all() -> None:
+    store = Watched()
+    fill_widely(store, 4 * MOST_AT_ONCE)
+
+    found = Catalogue(store).series("wide", limit=10)
+
+    assert [one.key for one in found.described[:2]] == ["room=,site=x", "room=0000,site=x"]
+    assert (len(found.described), found.more) == (10, True)
+    assert store.handed_out < 40
+
+
+def test_a_measurement_that_is_read_in_parts_is_found_whole(store: SeriesStore) -> None:
+    fill_widely(store, MOST_AT_ONCE)
+
+    found = Catalogue(store).series("wide", limit=2 * MOST_AT_ONCE)
+
+    assert len({one.key for one in found.described}) == len(found.described) == MOST_AT_ONCE + 1
+    assert not found.more
+    assert {(one.first, one.last, one.step) for one in found.described} == {
+        (T0, T0 + MINUTE, MINUTE)
+    }
+
+
+@pytest.mark.parametrize("name", hostile.NAMES)
 def test_hostile_names_find_nothing_and_change_nothing(store: SeriesStore, name: str) -> None:
     fill(store)
     catalogue = Catalogue(store)
@@ -95,7 +134,20 @@ def test_hostile_names_find_nothing_and_change_nothing(store: SeriesStore, name:
     with pytest.raises(NotFound, match="has no tag"):
         catalogue.series("air", [name])
     assert catalogue.measurements() == ["air", "water"]
-    assert len(catalogue.series("air")) == 2
+    assert len(catalogue.series("air").described) == 2
+
+
+@pytest.mark.parametrize("name", hostile.HOLDABLE)
+def test_a_hostile_name_that_is_there_is_found_as_it_is(store: SeriesStore, name: str) -> None:
+    fill(store)
+    store.write(name, hostile.rows(name))
+
+    facts = Catalogue(store).measurement(name)
+    found = Catalogue(store).series(name, [name])
+
+    assert facts.fields == {name: "float", "text": "string"}
+    assert facts.tags == {name: (name,)}
+    assert [one.tags for one in found.described] == [{name: name}]
 
 
 def test_long_lists_are_cut_and_say_so() -> None:
@@ -107,7 +159,7 @@ def test_long_lists_are_cut_and_say_so() -> None:
     store.write("gaps", [Points({}, times, {"v": np.ones(100)})])
 
     facts = Catalogue(store).measurement("air")
-    (one,) = Catalogue(store).series("gaps")
+    (one,) = Catalogue(store).series("gaps").described
 
     assert len(facts.tags["n"]) == MOST_VALUES
     assert facts.cut == {"n"}
@@ -116,12 +168,12 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert one.gaps[-1][1] == times[99]
 
 
-def test_near_names_are_offered() -> None:
+def test_near_names_are_offered_as_they_are_written() -> None:
     store = MemorySeriesStore()
-    fill(store)
+    store.write("Air", [Points({}, np.array([T0]), {"v": np.ones(1)})])
 
-    with pytest.raises(NotFound, match="The store has no measurement 'airs'; did you mean 'air'"):
-        Catalogue(store).measurement("airs")
+    with pytest.raises(NotFound, match="The store has no measurement 'AirS'; did you mean 'Air'"):
+        Catalogue(store).measurement("AirS")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """What the stores hold, over HTTP."""
 
+import numpy as np
 import pytest
 
+from backend.ports import Points
+from backend.web.pages import MOST_SERIES
+from tests import hostile
 from tests.web.test_pages import outline
 from tests.web.worlds import MINUTE, NOW, START
 
 API = "/api/v1/catalogue"
-HOSTILE = ['"', "'", "\\", "a\nb", "; DROP MEASUREMENT air", "日本", "$timeFilter", "", "\x00", "*"]
 
 
 def test_measurements_of_both_stores(client):
@@ -32,65 +35,49 @@ def test_fields_tags_and_series(client):
     assert rows[0]["first"] == START // 10**6
     assert rows[0]["last"] == (NOW - MINUTE) // 10**6
     assert (rows[0]["cadence_s"], rows[0]["gaps"], rows[0]["newest_gap_to"]) == (60.0, 0, None)
+    assert not rows[0]["more"]
+    (row,) = client.get(f"{API}/series?measurement=air&limit=1").json
+    assert row["more"]
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", hostile.NAMES)
 @pytest.mark.parametrize(
-    "ask",
+    ("path", "asked"),
     [
-        lambda client, name: client.get(f"{API}/fields", query_string={"measurement": name}),
-        lambda client, name: client.get(f"{API}/tags", query_string={"measurement": name}),
-        lambda client, name: client.get(f"{API}/series", query_string={"measurement": name}),
-        lambda client, name: client.get(
-            f"{API}/series", query_string={"measurement": "air", "by": name}
-        ),
-        lambda client, name: client.get("/catalogue", query_string={"measurement": name}),
-        lambda client, name: client.get(
-            "/api/v1/detectors/gas-room/scores", query_string={"series": name}
-        ),
-        lambda client, name: client.get(
-            "/api/v1/detectors/gas-room/channels", query_string={"channel": name}
-        ),
+        (f"{API}/fields", lambda name: {"measurement": name}),
+        (f"{API}/tags", lambda name: {"measurement": name}),
+        (f"{API}/series", lambda name: {"measurement": name}),
+        (f"{API}/series", lambda name: {"measurement": "air", "by": name}),
+        ("/catalogue", lambda name: {"measurement": name}),
     ],
-    ids=["fields", "tags", "series", "by", "page", "series of scores", "channel"],
+    ids=["fields", "tags", "series", "by", "page"],
 )
-def test_hostile_names_are_only_not_found(client, world, ask, name):
-    assert ask(client, name).status_code == 404
-    assert world.source.measurements() == ["air"]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-@pytest.mark.parametrize(
-    "target",
-    [
-        lambda name: {"target": name},
-        lambda name: {"target": "scores", "payload": {"detector": name}},
-        lambda name: {"target": "scores", "payload": {"detector": "gas-room", "series": name}},
-    ],
-    ids=["metric", "detector", "series"],
-)
-def test_hostile_payloads_of_the_datasource_find_nothing(client, world, target, name):
-    body = {
-        "range": {"from": "2026-05-28T00:00:00Z", "to": "2026-05-29T00:00:00Z"},
-        "targets": [{"refId": "A", **target(name)}],
-    }
-
-    answer = client.post("/grafana/query", json=body)
-
-    assert answer.status_code in (200, 400, 404, 422)
-    assert answer.is_json
-    assert world.source.measurements() == ["air"]
+def test_a_name_that_is_not_there_is_not_found(client, path, asked, name):
+    assert client.get(path, query_string=asked(name)).status_code == 404
 
 
 def test_the_page_shows_a_measurement(client):
     text = client.get("/catalogue").text
     outline(text)
     assert 'href="/catalogue?measurement=air"' in text
+    assert "Choose a measurement" in text
     text = client.get("/catalogue?measurement=air").text
     outline(text)
     assert "room=R1,site=plant-1" in text
     assert "none in 600 rows" in text
     assert "1m" in text
+    assert "Not all of its series" not in text
+
+
+def test_the_page_says_that_there_are_more_series(client, world):
+    once = {"temp": np.ones(1)}
+    rooms = [{"room": f"N{number}"} for number in range(MOST_SERIES)]
+    world.source.write("air", [Points(room, np.array([START]), once) for room in rooms])
+
+    text = client.get("/catalogue?measurement=air").text
+
+    outline(text)
+    assert "Not all of its series are shown" in text
 
 
 def test_the_page_of_an_empty_store_says_what_to_do(world):

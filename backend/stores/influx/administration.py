@@ -173,6 +173,10 @@ class Administration:
             yield client
         except ApiException as error:
             said = " ".join(str(error.message or error.reason).split())
+            if error.status == 429 or error.status >= 500:
+                raise StoreUnavailable(
+                    f"{self._address} is busy ({error.status}: {said})"
+                ) from error
             raise StoreRefused(f"{self._address} refused: {error.status}: {said}") from error
         except (TypeError, AttributeError, ValueError) as error:
             # what the library makes of an answer that is not what it expects

@@ -47,12 +47,15 @@ def parts(inflow: Inflow, media: str, *, silent_when_empty: bool) -> Iterator[Pa
         StoreUnavailable: it is none, or ends in the middle.
     """
     answered, finished = silent_when_empty, True
-    for answer in _objects(inflow, media):
-        answered = True
-        results = _results(answer)
-        for result in results:
-            yield from map(_part, result.get("series") or ())
-        finished = not any(result.get("partial") for result in results)
+    try:
+        for answer in _objects(inflow, media):
+            results = _results(answer)
+            answered = answered or bool(results)
+            for result in results:
+                yield from map(_part, result.get("series") or ())
+            finished = not any(result.get("partial") for result in results)
+    except (Truncated, Malformed, ValueError, LookupError, TypeError) as error:
+        raise StoreUnavailable("its answer ends in the middle or cannot be read") from error
     if not answered:
         raise StoreUnavailable("it sent an empty answer")
     if not finished:
@@ -66,7 +69,8 @@ def _objects(inflow: Inflow, media: str) -> Iterator[dict[str, Any]]:
     """The chunks of an answer.
 
     Raises:
-        StoreUnavailable: it ends in the middle, or is no answer at all.
+        StoreUnavailable: it is no answer at all.
+        Truncated, Malformed, ValueError, LookupError, TypeError: it ends in the middle.
     """
     kind = media.partition(";")[0].strip().lower()
     if kind not in (JSON, MESSAGE_PACK):
@@ -74,10 +78,7 @@ def _objects(inflow: Inflow, media: str) -> Iterator[dict[str, Any]]:
             f"its answer is {kind or 'of no known kind'} where {JSON} or {MESSAGE_PACK} was "
             "expected; check that the URL leads to an InfluxDB and not to a page before it"
         )
-    try:
-        yield from (_lines if kind == JSON else message_pack.objects)(inflow)
-    except (Truncated, Malformed, ValueError, LookupError, TypeError) as error:
-        raise StoreUnavailable("its answer ends in the middle or cannot be read") from error
+    yield from (_lines if kind == JSON else message_pack.objects)(inflow)
 
 
 def _lines(inflow: Inflow) -> Iterator[dict[str, Any]]:
@@ -92,12 +93,15 @@ def _lines(inflow: Inflow) -> Iterator[dict[str, Any]]:
 
 
 def _results(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    results = answer.get("results") or []
-    for holder in (answer, *results):
-        if "error" in holder:
-            raise StatementError(str(holder["error"]))
-    found: list[dict[str, Any]] = results
-    return found
+    if "error" in answer:
+        raise StatementError(str(answer["error"]))
+    results = answer["results"]
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise Malformed
+    for result in results:
+        if "error" in result:
+            raise StatementError(str(result["error"]))
+    return results
 
 
 def _part(series: dict[str, Any]) -> Part:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -28,6 +28,7 @@ from backend.stores.influx.patience import Patience
 from backend.stores.influx.refusals import Busy, Hanging
 
 _ROWS_A_CHUNK = 10_000
+_WRITTEN = 204
 _FORM = "application/x-www-form-urlencoded"
 _Result = TypeVar("_Result")
 
@@ -81,22 +82,32 @@ class InfluxClient:
         """The server's generation as configured, or asked for once; raises as `greet` does."""
         return self.patiently(self._generation)
 
-    def query(self, statement: str, *, database: bool = True) -> list[Part]:
+    def query(
+        self, statement: str, *, database: bool = True, columns: Collection[str] = ()
+    ) -> list[Part]:
         """Run one statement and return its whole answer, asking again where that may help.
 
         Args:
             statement: InfluxQL.
             database: False for a statement on the server itself.
+            columns: that the answer has to have; another one is not that of the statement.
 
         Raises:
             DatabaseMissing: the database or retention policy does not exist.
             StoreUnavailable: the server is down, busy, or broke off, after the last try.
             StoreRefused: it says no.
         """
-        return self.patiently(lambda: list(self.stream(statement, database=database)))
+        return self.patiently(
+            lambda: list(self.stream(statement, database=database, columns=columns))
+        )
 
     def stream(
-        self, statement: str, *, database: bool = True, rows: int = _ROWS_A_CHUNK
+        self,
+        statement: str,
+        *,
+        database: bool = True,
+        columns: Collection[str] = (),
+        rows: int = _ROWS_A_CHUNK,
     ) -> Iterator[Part]:
         """Run one statement once and hand out its answer as it arrives, `rows` rows at a time.
 
@@ -111,9 +122,13 @@ class InfluxClient:
         body = urlencode(form).encode()
         with self._request("POST", "/query", body, headers) as answer:
             media = answer.headers.get("Content-Type", "")
-            silent = generation.silent_when_empty
+            # headers that end before they say how long the body is leave it empty as well
+            silent = generation.silent_when_empty and answer.framed
             try:
-                yield from parts(answer.inflow(), media, silent_when_empty=silent)
+                for part in parts(answer.inflow(), media, silent_when_empty=silent):
+                    if lacking := set(columns) - part.columns.keys():
+                        raise StoreUnavailable(f"its answer lacks {', '.join(sorted(lacking))}")
+                    yield part
             except StatementError as error:
                 raise refusals.of_statement(self._address, str(error)) from error
             except Busy:
@@ -196,6 +211,11 @@ class InfluxClient:
             headers["Content-Encoding"] = encoding
         with self._request("POST", f"{path}?{urlencode(parameters)}", body, headers) as answer:
             answer.text()
+            if answer.status != _WRITTEN:
+                raise Busy(
+                    f"{self._address} answers {answer.status} to a write where {_WRITTEN} was "
+                    "expected; check that the URL leads to an InfluxDB and not to a page before it"
+                )
 
     @contextmanager
     def _request(

@@ -109,9 +109,11 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class Answer:
     """An answer whose body has not been read yet."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, watch: Watch) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, watch: Watch, piece: int) -> None:
         self._response = response
         self._watch = watch
+        self._piece = piece
+        self.framed = bool(response.chunked) or response.length_remaining is not None
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
 
@@ -124,7 +126,8 @@ class Answer:
         return self.inflow().look(limit).tobytes().decode(errors="replace")
 
     def _read(self, size: int) -> bytes:
-        data = self._response.read(size)
+        # a piece is counted when all of it has come
+        data = self._response.read(min(size, self._piece))
         self._watch.received += len(data)
         return data
 
@@ -147,6 +150,7 @@ class Connections:
             pool, options["ssl_context"] = _TlsPool, _context(address.tls)
         self._pool = pool(url.host, port=url.port, **options)
         self._watchman = Watchman(patience)
+        self._piece = patience.stall_bytes
 
     @contextmanager
     def request(
@@ -184,7 +188,7 @@ class Connections:
                 if watch.hung_up:
                     raise Stalled
                 try:
-                    yield Answer(response, watch)
+                    yield Answer(response, watch, self._piece)
                 except urllib3.exceptions.HTTPError as error:
                     raise _explained(error, watch) from error
 

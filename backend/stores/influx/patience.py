@@ -20,7 +20,7 @@ class Patience:
     connect_s: float = 5.0
     read_s: float = 60.0
     stall_s: float = 90.0
-    stall_bytes: int = 4096
+    stall_bytes: int = 1 << 14
     ping_s: float = 3.0
     pauses: tuple[float, ...] = (0.2, 1.0)
     longest_pause: float = 20.0

@@ -61,17 +61,17 @@ class Reading:
     def _halving(self, query: Query, kinds: Kinds) -> Iterator[Part]:
         """One window; in halves where it has too many files for InfluxDB 3 Core."""
         try:
-            yield from self._client.query(_statement(query, kinds))
+            yield from self._ask(query, kinds)
         except TooManyFiles as error:
             for half in _halves(query, error):
                 yield from self._halving(half, kinds)
 
     def _shrinking(self, query: Query, kinds: Kinds, rows: int) -> Iterator[Part]:
         """The same as it arrives."""
-        statement = _statement(query, kinds)
+        statement, columns = _statement(query, kinds), ("time", *kinds)
         try:
             first, rest = self._client.patiently(
-                lambda: _begun(self._client.stream(statement, rows=rows))
+                lambda: _begun(self._client.stream(statement, rows=rows, columns=columns))
             )
         except TooManyFiles as error:
             for half in _halves(query, error):
@@ -82,13 +82,16 @@ class Reading:
     def _edge(self, query: Query, kinds: Kinds) -> list[Points]:
         """The newest or oldest rows of each series."""
         try:
-            found = self._client.query(_statement(query, kinds))
+            found = self._ask(query, kinds)
         except TooManyFiles:
-            parts = [self._client.query(_statement(w, kinds)) for w in self._windows(query)]
+            parts = [self._ask(window, kinds) for window in self._windows(query)]
             order = reversed(parts) if query.newest is not None else iter(parts)
             found = list(chain.from_iterable(order))
         pieces = joined(_points(part, query, kinds) for part in found)
         return [_first(points, query) for points in pieces]
+
+    def _ask(self, query: Query, kinds: Kinds) -> list[Part]:
+        return self._client.query(_statement(query, kinds), columns=("time", *kinds))
 
     def _windows(self, query: Query) -> Iterator[Query]:
         """The query, in parts no longer than the server allows."""

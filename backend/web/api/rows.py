@@ -5,9 +5,10 @@ from typing import Any
 from pydantic import BaseModel, Field, RootModel
 
 from backend.records import Label, series_key
-from backend.services.catalogue import MeasurementFacts, SeriesFacts
+from backend.services.catalogue import MeasurementFacts, SeriesFound
 from backend.services.events import Event
 from backend.services.overview import Overview, SeriesState
+from backend.services.series_facts import SeriesFacts
 from backend.web.instants import milliseconds
 
 
@@ -265,7 +266,7 @@ class TagRow(BaseModel):
 
 
 class StoredSeriesRow(BaseModel):
-    """A series as it is stored, and its rhythm."""
+    """A series as it is stored, and its rhythm; `more` says that not all series are listed."""
 
     measurement: str
     series: str
@@ -276,21 +277,27 @@ class StoredSeriesRow(BaseModel):
     newest_gap_from: int | None
     newest_gap_to: int | None
     rows: int = Field(description="how many were looked at")
+    more: bool
 
     @classmethod
-    def of(cls, measurement: str, one: SeriesFacts) -> "StoredSeriesRow":
-        """The row of a series."""
+    def all_of(cls, measurement: str, found: SeriesFound) -> "list[StoredSeriesRow]":
+        """The rows of a measurement."""
+        return [cls._of(measurement, one, found.more) for one in found.described]
+
+    @classmethod
+    def _of(cls, measurement: str, one: SeriesFacts, more: bool) -> "StoredSeriesRow":
         start, stop = one.gaps[-1] if one.gaps else (None, None)
         return cls(
             measurement=measurement,
             series=one.key,
-            first=one.first // 1_000_000,
-            last=one.last // 1_000_000,
+            first=milliseconds(one.first),
+            last=milliseconds(one.last),
             cadence_s=None if one.step is None else one.step / 1e9,
             gaps=one.gap_count,
             newest_gap_from=milliseconds(start),
             newest_gap_to=milliseconds(stop),
             rows=one.rows,
+            more=more,
         )
 
 

@@ -40,7 +40,7 @@ def list_tags(query: MeasurementQuery) -> list[TagRow]:
 def list_stored_series(query: SeriesOfQuery) -> list[StoredSeriesRow]:
     """The series of a measurement: first and last row, rhythm and gaps."""
     found = _catalogue(query).series(query.measurement, query.by or None, limit=query.limit)
-    return [StoredSeriesRow.of(query.measurement, one) for one in found]
+    return StoredSeriesRow.all_of(query.measurement, found)
 
 
 def _catalogue(query: StoreQuery) -> Catalogue:
