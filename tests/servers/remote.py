@@ -9,6 +9,7 @@ not create any is used with INFLUXDB2_BUCKET or INFLUXDB3_DATABASE, which has to
 
 import os
 import uuid
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ def require(variable: str) -> str:
     return pytest.skip(f"{variable} is not set: nothing was tested against that InfluxDB")
 
 
-class RemoteServer:
+class RemoteServer(ABC):
     """One server; what was created on it is removed when the block is left."""
 
     scheme = "Token"
@@ -87,11 +88,13 @@ class RemoteServer:
         answer.raise_for_status()
         return answer
 
+    @abstractmethod
     def _create(self, name: str) -> str:
-        raise NotImplementedError
+        """Create a bucket or database, and tell what removes it."""
 
+    @abstractmethod
     def _remove(self, created: str) -> None:
-        raise NotImplementedError
+        """Remove what was created."""
 
 
 class InfluxServer2(RemoteServer):
