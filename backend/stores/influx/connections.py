@@ -18,6 +18,8 @@ from backend.stores.influx.inflow import Inflow
 from backend.stores.influx.patience import Patience
 
 _CONNECTIONS = 8
+_LARGEST_PIECE = 1 << 18
+_AT_ONCE_S = 0.05
 
 
 class Watch:
@@ -112,7 +114,7 @@ class Answer:
     def __init__(self, response: urllib3.BaseHTTPResponse, watch: Watch, piece: int) -> None:
         self._response = response
         self._watch = watch
-        self._piece = piece
+        self._piece = self._smallest = piece
         self.framed = bool(response.chunked) or response.length_remaining is not None
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
@@ -126,8 +128,11 @@ class Answer:
         return self.inflow().look(limit).tobytes().decode(errors="replace")
 
     def _read(self, size: int) -> bytes:
-        # a piece is counted when all of it has come
+        # A piece is counted when all of it has come: large ones only while they come at once.
+        begin = time.monotonic()
         data = self._response.read(min(size, self._piece))
+        quick = time.monotonic() - begin < _AT_ONCE_S
+        self._piece = min(self._piece * 2, _LARGEST_PIECE) if quick else self._smallest
         self._watch.received += len(data)
         return data
 
