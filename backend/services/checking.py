@@ -2,11 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
-from backend.ports import Clock, RecordStore, SeriesStore
+from backend.ports import Clock, Finding, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
 from backend.services.freshness import data_found
 from backend.services.overview import Condition, Overview
@@ -19,13 +18,8 @@ _REMEDY = {
 }
 
 
-@dataclass(frozen=True)
-class CheckLine:
-    """One thing looked at: whether it is well, and how it is or what to do."""
-
-    what: str
-    ok: bool
-    detail: str
+CheckLine = Finding
+"""One thing looked at, of a store or of anything else."""
 
 
 class Checking:
@@ -76,8 +70,7 @@ class Checking:
             detail = "there are none: define one in normalcy.yaml, or try: normalcy demo"
             yield CheckLine("detectors", False, detail)
         for spec in specs if read_source else ():
-            found = data_found(self._source, spec, now)
-            yield CheckLine(found.what, found.ok, found.detail)
+            yield data_found(self._source, spec, now)
         for overview in overviews:
             yield self._state(overview)
 

@@ -5,6 +5,7 @@ The library is loaded on first use; reading and writing do without it.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -64,7 +65,9 @@ class Administration:
 
     def delete(self, predicate: Mapping[str, str], start: int, last: int) -> None:
         """Delete the rows whose tags have these values, from `start` up to and with `last`."""
-        words = " AND ".join(f"{_key(key)}={_literal(value)}" for key, value in predicate.items())
+        words = " AND ".join(
+            f"{_literal(key)}={_literal(value)}" for key, value in predicate.items()
+        )
         with self._client() as client:
             client.delete_api().delete(
                 rfc3339(start),
@@ -194,24 +197,18 @@ class Administration:
 
 def rfc3339(nanos: int) -> str:
     """A time with all its nanoseconds."""
-    from datetime import UTC, datetime, timedelta  # noqa: PLC0415
-
     seconds, rest = divmod(nanos, 10**9)
     return _RFC3339.format(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds), rest)
 
 
-def _key(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _literal(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _literal(text: str) -> str:
+    """A tag or a value of a predicate."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _flux(text: str) -> str:
     """A string of Flux, in which nothing is put in."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "\\${")
-    return f'"{escaped}"'
+    return _literal(text).replace("${", "\\${")
 
 
 def _quoted(name: str) -> str:

@@ -1,6 +1,6 @@
 """Reading rows: which statements a query takes, and their answers as `Points`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import cast
@@ -50,34 +50,31 @@ class Reading:
             yield from bucketed(raw, query.every)
             return
         for window in self._windows(query):
-            for part in self._shrinking(window, kinds, rows):
+            for part in self._halving(window, lambda part: self._begin_stream(part, kinds, rows)):
                 yield from cut(_points(part, query, kinds), rows)
 
     def _whole(self, query: Query, kinds: Kinds) -> Iterator[Part]:
         """The answers of all windows, each asked for again as a whole if it breaks off."""
         for window in self._windows(query):
-            yield from self._halving(window, kinds)
+            yield from self._halving(window, lambda part: self._ask(part, kinds))
 
-    def _halving(self, query: Query, kinds: Kinds) -> Iterator[Part]:
+    def _halving(self, query: Query, ask: Callable[[Query], Iterable[Part]]) -> Iterator[Part]:
         """One window; in halves where it has too many files for InfluxDB 3 Core."""
         try:
-            yield from self._ask(query, kinds)
+            found = ask(query)
         except TooManyFiles as error:
             for half in _halves(query, error):
-                yield from self._halving(half, kinds)
-
-    def _shrinking(self, query: Query, kinds: Kinds, rows: int) -> Iterator[Part]:
-        """The same as it arrives."""
-        statement, columns = _statement(query, kinds), ("time", *kinds)
-        try:
-            first, rest = self._client.patiently(
-                lambda: _begun(self._client.stream(statement, rows=rows, columns=columns))
-            )
-        except TooManyFiles as error:
-            for half in _halves(query, error):
-                yield from self._shrinking(half, kinds, rows)
+                yield from self._halving(half, ask)
         else:
-            yield from chain(first, rest)
+            yield from found
+
+    def _begin_stream(self, query: Query, kinds: Kinds, rows: int) -> Iterator[Part]:
+        """An answer as it arrives; asked for again as long as nothing has come of it."""
+        statement, columns = _statement(query, kinds), ("time", *kinds)
+        first, rest = self._client.patiently(
+            lambda: _begun(self._client.stream(statement, rows=rows, columns=columns))
+        )
+        return chain(first, rest)
 
     def _edge(self, query: Query, kinds: Kinds) -> list[Points]:
         """The newest or oldest rows of each series."""
