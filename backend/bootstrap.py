@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from backend.grafana.annotations import GrafanaAnnotations
+from backend.grafana.client import GrafanaClient, Patience
+from backend.grafana.names import shown_alone
+from backend.grafana.states import GrafanaRuleBook
+from backend.messengers import ChatWebhook
 from backend.models.registry import build
 from backend.ports import (
     ArtifactStore,
@@ -16,22 +21,35 @@ from backend.ports import (
     RecordStore,
     SeriesStore,
 )
+from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
 from backend.services.checking import Checking
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
+from backend.services.drawing import Span
+from backend.services.events import Event, read_events
 from backend.services.forgetting import Forgetting
+from backend.services.history import History
+from backend.services.label_publishing import LabelPublishing
+from backend.services.label_sync import LabelSync, SyncOptions
 from backend.services.labelling import Labelling
+from backend.services.links import Links
+from backend.services.notifying import Notifying
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
 from backend.services.retraining import Retraining
+from backend.services.rule_states import RuleWatch
+from backend.services.run_publishing import RunPublishing
+from backend.services.saying import Saying
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
 from backend.services.stores import Stores
+from backend.services.what_if import WhatIf
 from backend.settings import Settings, load, same_place
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.checkpoints import FileCheckpoints
+from backend.stores.key_file import FileKey
 from backend.stores.opening import open_series_store, require_present
 from backend.stores.records import SqlRecordStore
 
@@ -56,15 +74,24 @@ class Application:
     artifacts: ArtifactStore
     detectors: Detectors
     labelling: Labelling
+    label_sync: LabelSync | None
     retraining: Retraining
     scoring: Scoring
     promotion: Promoting
     requests: Requests
     queries: Queries
+    what_if: WhatIf
+    history: History
     catalogue: Catalogue
     results_catalogue: Catalogue
     forgetting: Forgetting
     checking: Checking
+    rule_states: RuleWatch
+    run_publishing: RunPublishing
+    label_publishing: LabelPublishing
+    alerting: Alerting
+    saying: Saying
+    notifying: Notifying
 
     def close(self) -> None:
         """Release connections and files."""
@@ -91,6 +118,11 @@ def bootstrap(
     retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
+    notify = settings.notify
+    chat = ChatWebhook(notify.url) if notify.url else None
+    links = Links(FileKey(settings.home / "links.key"), settings.web.url, notify.links_expire)
+    alerting = Alerting(records, detectors, clock, telling=chat is not None)
+    label_sync = _label_sync(settings, stores, labelling, detectors, clock)
     return Application(
         settings=settings,
         clock=clock,
@@ -100,16 +132,60 @@ def bootstrap(
         artifacts=stores.artifacts,
         detectors=detectors,
         labelling=labelling,
+        label_sync=label_sync,
         retraining=retraining,
         scoring=scoring,
         promotion=promoting,
-        requests=Requests(records, detectors, retraining, scoring, clock),
+        requests=Requests(
+            records, detectors, retraining, scoring, clock, label_sync.run if label_sync else None
+        ),
         queries=queries,
+        what_if=WhatIf(records, stores.results, stores.artifacts, detectors, clock),
+        history=History(records, stores.results, detectors, clock),
         catalogue=Catalogue(stores.source),
         results_catalogue=Catalogue(stores.results),
         forgetting=Forgetting(stores.results),
         checking=Checking(stores, settings.artifacts, detectors, queries, clock),
+        rule_states=RuleWatch(_rule_book(settings), clock),
+        run_publishing=RunPublishing(records, stores.results),
+        label_publishing=LabelPublishing(records, stores.results),
+        alerting=alerting,
+        saying=Saying(records, alerting, labelling, links, clock),
+        notifying=Notifying(records, alerting, links, chat, clock, style=notify.kind),
     )
+
+
+def _rule_book(settings: Settings) -> GrafanaRuleBook | None:
+    """Where it is asked for a page, Grafana is not waited for long."""
+    grafana = settings.grafana
+    if grafana.url is None:
+        return None
+    soon = Patience(connect_s=2.0, read_s=5.0, pauses=())
+    return GrafanaRuleBook(GrafanaClient(grafana.url, grafana.credentials, soon))
+
+
+def _label_sync(
+    settings: Settings, stores: Stores, labelling: Labelling, detectors: Detectors, clock: Clock
+) -> LabelSync | None:
+    grafana = settings.grafana
+    if grafana.url is None:
+        return None
+    labels = grafana.labels
+
+    def events(start: int, stop: int) -> list[Event]:
+        span = Span(start, stop)
+        return [x for spec in detectors.all() for x in read_events(stores.results, spec, span)]
+
+    options = SyncOptions(
+        tags=labels.tags,
+        write_back=labels.write_back,
+        write_events=labels.write_events,
+        horizon=round(labels.horizon.total_seconds() * 1e9),
+        detector_of=lambda uid: shown_alone(uid, [spec.name for spec in detectors.all()]),
+        events=events,
+    )
+    book = GrafanaAnnotations(GrafanaClient(grafana.url, grafana.credentials))
+    return LabelSync(stores.records, labelling, detectors, book, clock, options)
 
 
 def open_copying(settings: Settings, origin: str, target: str, *what: str) -> Copying:

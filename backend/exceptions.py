@@ -14,6 +14,11 @@
     │   ├── StoreUnavailable    down, slow or busy                                    retry
     │   ├── StoreRefused        rights, missing database, query or value refused
     │   └── PartialWrite        some points were stored, others dropped for ever
+    ├── GrafanaError            Grafana did not do what was asked
+    │   ├── GrafanaUnavailable  down, slow or busy                                    retry
+    │   └── GrafanaRefused      rights, an unknown dashboard, a value refused
+    ├── LinkError               a signed link is damaged or was never ours
+    │   └── LinkExpired         it worked once
     ├── ArtifactError           a model file is damaged, foreign or of another version
     ├── TrainingFailed          members of a fleet did not learn, the others did
     └── TaskError               work in a worker failed
@@ -107,6 +112,28 @@ class PartialWrite(StoreError):
     def __init__(self, message: str, dropped: int) -> None:
         self.dropped = dropped
         super().__init__(message)
+
+
+class GrafanaError(NormalcyError):
+    """Grafana did not do what was asked."""
+
+
+class GrafanaUnavailable(GrafanaError):
+    """Grafana is down, slow or busy; the same call may succeed later."""
+
+    retry = True
+
+
+class GrafanaRefused(GrafanaError):
+    """Grafana answered and said no: rights, an unknown dashboard, a value it refuses."""
+
+
+class LinkError(NormalcyError):
+    """A signed link is damaged, or was not made by this normalcy."""
+
+
+class LinkExpired(LinkError):
+    """A signed link worked once, and its time is over."""
 
 
 class ArtifactError(NormalcyError):

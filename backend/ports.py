@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.records import (
+    Alert,
+    AlertState,
+    AnnotationLink,
+    AnnotationProblem,
+    Delivery,
     Label,
+    Message,
     Promotion,
     Request,
     Run,
@@ -29,6 +35,7 @@ Times = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Strings = NDArray[np.object_]
 FieldKind = Literal["float", "string", "integer", "boolean"]
+Aggregate = Literal["mean", "min", "max", "last", "count"]
 
 
 # -- series ----------------------------------------------------------------------------------------
@@ -65,9 +72,10 @@ class Query:
         group_by: tags that part the rows into series; rows that differ in other tags merge.
         newest: only the last so many rows of each series.
         oldest: only the first so many rows of each series; not together with `newest`.
-        every: in place of rows the mean of each field in buckets of so many nanoseconds, aligned to
-            1970 and stamped at their starts; `start` and `stop` are multiples of it. Strings have
-            no mean and are absent. Not together with `newest` or `oldest`.
+        every: in place of rows one number of each field in buckets of so many nanoseconds, aligned
+            to 1970 and stamped at their starts. A bucket that `start` or `stop` cuts is that of its
+            rows within. Strings have none and are absent. Not together with `newest` or `oldest`.
+        aggregate: which number of a bucket; a field that has no value there has none of these.
     """
 
     measurement: str
@@ -79,6 +87,7 @@ class Query:
     newest: int | None = None
     oldest: int | None = None
     every: int | None = None
+    aggregate: Aggregate = "mean"
 
 
 @dataclass(frozen=True)
@@ -205,7 +214,11 @@ class RecordStore(Protocol):
 
     # labels: added and removed, never changed
     def add_labels(self, labels: Sequence[Label]) -> list[Label]:
-        """Store labels, all or none; their `id` is assigned here."""
+        """Store labels, all or none; their `id` is assigned here.
+
+        Raises:
+            Conflict: one came by a link about an alert (`Alert.source`), and such a one is there.
+        """
         ...
 
     def labels(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
@@ -214,6 +227,53 @@ class RecordStore(Protocol):
 
     def remove_labels(self, ids: Sequence[int], *, by: str, at: int) -> list[Label]:
         """Take labels back, all or none; `NotFound` if one is unknown or removed already."""
+        ...
+
+    # annotations in Grafana and the labels they stand for
+    def annotation_links(self, book: str | None = None) -> list[AnnotationLink]:
+        """What is known of the annotations of one Grafana, or of all, by book and number."""
+        ...
+
+    def tie(
+        self,
+        link: AnnotationLink,
+        *,
+        add: Sequence[Label] = (),
+        remove: Sequence[int] = (),
+        by: str,
+        at: int,
+    ) -> AnnotationLink:
+        """Store a link with the labels it brings and takes back, all or none.
+
+        Ids of labels that are added join those of the link; labels that were taken back already
+        stay as they are.
+
+        Args:
+            link: new with revision 0, else with the revision it was read with.
+            add: labels to store.
+            remove: labels to take back.
+            by: who takes them back.
+            at: when.
+
+        Raises:
+            Conflict: someone else tied or changed it meanwhile, or its rid is tied already.
+        """
+        ...
+
+    def untie(self, link: AnnotationLink, *, remove: Sequence[int] = (), by: str, at: int) -> None:
+        """Forget a link and take labels back, all or none.
+
+        Raises:
+            Conflict: someone else changed or forgot it meanwhile.
+        """
+        ...
+
+    def annotation_problems(self) -> list[AnnotationProblem]:
+        """Annotations of every Grafana that a person should look at, in the order noted."""
+        ...
+
+    def note_annotation_problems(self, book: str, problems: Sequence[AnnotationProblem]) -> None:
+        """Let these be the problems of a Grafana, in place of those noted before."""
         ...
 
     # detectors made by the API or the pages
@@ -340,6 +400,53 @@ class RecordStore(Protocol):
         """Every request that waits or is worked on, oldest first."""
         ...
 
+    # alerts: Grafana tells, messages carry it on
+    def add_alerts(self, alerts: Sequence[Alert], *, at: int, telling: bool) -> list[Alert]:
+        """Store the alerts that are new, all or none, and return them in the order given.
+
+        What is known already only has its `heard_at` renewed. With `telling` one message is made
+        for the new ones together, which waits to be sent.
+        """
+        ...
+
+    def alert(self, alert: int) -> Alert:
+        """One alert."""
+        ...
+
+    def alerts(
+        self, detector: str | None = None, *, state: AlertState | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """Alerts by start, newest first; one that fired and is over shows as resolved only."""
+        ...
+
+    def alerts_of_fingerprint(self, fingerprint: str) -> list[Alert]:
+        """Everything said of an alert and its repetitions, by start and id."""
+        ...
+
+    def alerts_of_message(self, message: int) -> list[Alert]:
+        """What a message tells of, by id."""
+        ...
+
+    def forget_alerts(self, *, before: int) -> int:
+        """Remove alerts last heard of before a time, and messages that tell of none; count."""
+        ...
+
+    def messages(self, ids: Collection[int]) -> dict[int, Message]:
+        """Messages by id; unknown ones are left out."""
+        ...
+
+    def due_messages(self, at: int, *, limit: int = 100) -> list[Message]:
+        """Messages whose next try is due, oldest first."""
+        ...
+
+    def claim_message(self, message: int, *, at: int, until: int) -> Message | None:
+        """Take a due message for a try, for nobody else before `until`; None if it is not due."""
+        ...
+
+    def settle_message(self, message: int, state: Delivery, *, at: int, problem: str = "") -> None:
+        """Record how a try ended; one that is pending is tried again at `at`."""
+        ...
+
     def close(self) -> None:
         """Release connections."""
         ...
@@ -367,6 +474,157 @@ class ArtifactStore(Protocol):
 
     def names(self) -> list[str]:
         """Complete artifacts, sorted."""
+        ...
+
+
+# -- Grafana's annotations -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What is to be written as an annotation: `[start, stop)` in nanoseconds.
+
+    Grafana keeps milliseconds: the start is rounded down, the stop up.
+    """
+
+    start: int
+    stop: int
+    text: str
+    tags: tuple[str, ...]
+    dashboard: str | None = None
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What Grafana holds at the moment.
+
+    Attributes:
+        id: its number, as text: newer Grafanas will have names.
+        start: nanoseconds; exact to the millisecond.
+        stop: equal to `start` for a point, later for a region.
+        text: what was typed.
+        tags: as Grafana keeps them, without that of the rid.
+        author: login of the one who made it; empty where Grafana tells none.
+        dashboard: uid of the dashboard it was drawn on; None for one of the organization.
+        updated: when it was last changed, milliseconds.
+        rid: what normalcy marked it by; empty for those that others made.
+    """
+
+    id: str
+    start: int
+    stop: int
+    text: str
+    tags: tuple[str, ...]
+    author: str = ""
+    dashboard: str | None = None
+    updated: int = 0
+    rid: str = ""
+
+    @property
+    def is_region(self) -> bool:
+        """Whether it covers any time."""
+        return self.stop > self.start
+
+
+@dataclass(frozen=True)
+class RuleAlert:
+    """What an alert rule says of one series.
+
+    Attributes:
+        tags: of the series.
+        state: `pending`, `alerting`, `nodata` or `error`.
+        since: nanoseconds; None where it is not told.
+        summary: in words.
+    """
+
+    tags: Mapping[str, str]
+    state: str
+    since: int | None
+    summary: str
+
+
+@dataclass(frozen=True)
+class RuleState:
+    """What an alert rule of a detector says.
+
+    Attributes:
+        detector: which it watches.
+        kind: alarm, fleet, blind, retrain, drift or aside.
+        name: as Grafana shows it.
+        state: `inactive`, `pending` or `firing`.
+        health: `ok`, `nodata` or `error`.
+        problem: why it could not be evaluated.
+        evaluated_at: nanoseconds; None if it never was.
+        alerts: those that are not normal.
+    """
+
+    detector: str
+    kind: str
+    name: str
+    state: str
+    health: str
+    problem: str
+    evaluated_at: int | None
+    alerts: tuple[RuleAlert, ...]
+
+
+class RuleBook(Protocol):
+    """The alert rules of one organization of a Grafana."""
+
+    def states(self) -> list[RuleState]:
+        """The rules that normalcy made with what they say now, by detector and kind.
+
+        Raises:
+            GrafanaError: it does not answer or refuses.
+        """
+        ...
+
+
+class AnnotationBook(Protocol):
+    """The annotations of one organization of a Grafana.
+
+    Every method raises `GrafanaUnavailable` when Grafana cannot be reached or stays busy, and
+    `GrafanaRefused` when it says no: the message names the right that is missing.
+    """
+
+    def name(self) -> str:
+        """Which Grafana and which organization: numbers of annotations hold only there."""
+        ...
+
+    def between(self, start: int, stop: int, tags: Sequence[str]) -> list[Annotation]:
+        """All annotations that overlap a range and have any of these tags, by start and id.
+
+        It is complete, or it raises. What alert rules note themselves is left out.
+        """
+        ...
+
+    def get(self, annotation: str) -> Annotation | None:
+        """One annotation; None if there is none of that number."""
+        ...
+
+    def create(self, mark: Mark, rid: str) -> Annotation:
+        """Write an annotation, once, whatever happens on the way.
+
+        Args:
+            mark: what to write.
+            rid: what it is marked by; where the answer to a first try was lost, an annotation that
+                has it is returned in place of a second one.
+
+        Raises:
+            GrafanaRefused: also for tags that are too long, and for an unknown dashboard.
+        """
+        ...
+
+    def update(self, annotation: str, mark: Mark, rid: str) -> Annotation:
+        """Let an annotation be this, all of it; its dashboard stays.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        ...
+
+    def delete(self, annotation: str) -> None:
+        """Remove an annotation; nothing happens if it is gone already."""
         ...
 
 
@@ -458,6 +716,31 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End workers."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """How sending a message ended.
+
+    Attributes:
+        delivered: the other side has taken it.
+        why: if not, what was wrong, without any secret.
+        lasting: whether the same message would be refused again.
+        wait_s: how long the other side asks to be left alone.
+    """
+
+    delivered: bool
+    why: str = ""
+    lasting: bool = False
+    wait_s: float = 0.0
+
+
+class Messenger(Protocol):
+    """Carries messages to people, such as the incoming webhook of a chat."""
+
+    def send(self, text: str) -> Dispatch:
+        """Send a text once, and never raise: what is wrong is told."""
         ...
 
 

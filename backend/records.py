@@ -83,7 +83,7 @@ class Label:
     tags: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     source: str = "command"
-    """`command`, `yaml`, `api`, `page`, `grafana` or `file`."""
+    """`command`, `yaml`, `api`, `page`, `grafana`, `file`, or `alert …` by a link in a message."""
     created_by: str = ""
     created_at: int = 0
     removed_by: str | None = None
@@ -104,6 +104,61 @@ class LabelDraft:
     stop: int
     tags: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+
+
+class Tie(StrEnum):
+    """Why an annotation in Grafana is known.
+
+    `drawn`: a person made or changed it, and its labels follow it. `written`: normalcy made it of a
+    label. `event`: normalcy made it of a detected event. `leaving`: what it said was taken back,
+    and it is still to be removed from Grafana.
+    """
+
+    DRAWN = "drawn"
+    WRITTEN = "written"
+    EVENT = "event"
+    LEAVING = "leaving"
+
+
+@dataclass(frozen=True)
+class AnnotationLink:
+    """What is known of an annotation in Grafana, and which labels it stands for.
+
+    Attributes:
+        book: the Grafana and the organization in it; numbers of annotations are those of a book.
+        annotation: its number there, as text.
+        tie: why it is known.
+        start: of the annotation, when last seen.
+        stop: of the annotation, when last seen.
+        content: digest of what it said when it was last understood; empty where it was refused.
+        updated: when Grafana last changed it, milliseconds.
+        labels: the labels it stands for; some may have been taken back since.
+        dashboard: uid of the dashboard it was drawn on; empty for one of the organization.
+        rid: what normalcy marks its own by; empty for those drawn by people.
+        revision: counts changes, so that of two processes only one makes the next.
+    """
+
+    book: str
+    annotation: str
+    tie: Tie
+    start: int
+    stop: int
+    content: str
+    updated: int = 0
+    labels: tuple[int, ...] = ()
+    dashboard: str = ""
+    rid: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class AnnotationProblem:
+    """Why an annotation is no label, or what else a person should know of it, and since when."""
+
+    book: str
+    annotation: str
+    message: str
+    since: int
 
 
 class Verdict(StrEnum):
@@ -180,7 +235,7 @@ class Request:
 
     id: int
     kind: str
-    """`retrain` or `backfill`."""
+    """`retrain`, `backfill` or `sync`."""
     detector: str
     payload: Mapping[str, Any]
     created_by: str
@@ -214,3 +269,74 @@ class StoredDetector:
     spec: Mapping[str, Any]
     changed_by: str
     changed_at: int
+
+
+class AlertState(StrEnum):
+    """What Grafana says of an alert."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One thing that Grafana said of an alert: that it fires, or that it is over.
+
+    The same `fingerprint`, `start` and `state` said again is the same. One that fires is over as
+    soon as a resolved one of its fingerprint ends after its start.
+    """
+
+    id: int
+    fingerprint: str
+    """Grafana's name for the rule and the labels of an alert."""
+    state: AlertState
+    start: int
+    stop: int | None
+    """None while it fires."""
+    detector: str
+    """As the alert names it, empty where it names none; there may be no such detector."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """The series it is about; empty speaks for the whole detector."""
+    rule: str = ""
+    """The rule's uid in Grafana, where it was told."""
+    title: str = ""
+    summary: str = ""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    """What the rule's queries gave, by their letters."""
+    panel_url: str = ""
+    """The panel of the rule, else its dashboard, else the rule itself."""
+    received_at: int = 0
+    heard_at: int = 0
+    """When Grafana last said it."""
+    message: int | None = None
+    """What tells people of it; None where no chat was configured."""
+
+    @property
+    def source(self) -> str:
+        """Where a label comes from that was made by a link about this alert: once for each."""
+        return f"alert {self.fingerprint} {self.start}"
+
+
+class Delivery(StrEnum):
+    """How far a message is."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Message:
+    """What tells people of the alerts that came together; its text is written when it is sent."""
+
+    id: int
+    created_at: int
+    state: Delivery
+    next_try: int
+    tries: int = 0
+    ended_at: int | None = None
+    problem: str = ""
+    """Why it was not delivered so far, or at all."""

@@ -19,7 +19,12 @@ SCORE_NUMBERS = (
     "top1_share",
     "top2_share",
     "top3_share",
+    "top1_index",
+    "top2_index",
+    "top3_index",
 )
+"""`top1_index` is the place of `top1` among the detector's channels, counted from 1, 0 for none: an
+alert rule reads numbers only."""
 SCORE_STRINGS = ("top1", "top2", "top3", "reason", "model")
 SCORE_FIELDS = SCORE_NUMBERS + SCORE_STRINGS
 
@@ -44,11 +49,26 @@ TRAINING_FIELDS = TRAINING_NUMBERS + TRAINING_STRINGS
 COVERAGE = "normalcy_coverage"
 COVERAGE_FIELDS = ("coverage", "lag_s", "series", "set_aside")
 
+RUNS = "normalcy_runs"
+"""A row for each run of a job that ended, at its end; scoring only where it failed."""
+KIND_TAG = "kind"
+RUN_NUMBERS = ("failed", "seconds")
+RUN_STRINGS = ("message",)
+RUN_FIELDS = RUN_NUMBERS + RUN_STRINGS
+
+LABELS = "normalcy_labels"
+"""A row at the start of each label, for Grafana to draw; `valid` 0.0 says that it was taken back.
+
+Tagged by `kind` and by the tags that the label names. The record store is where labels are kept."""
+LABEL_NUMBERS = ("stop_ms", "valid")
+LABEL_STRINGS = ("note", "by", "source")
+LABEL_FIELDS = LABEL_NUMBERS + LABEL_STRINGS
+
 SCRATCH = "normalcy_check"
 """Where `normalcy check --write` puts its point."""
 SCRATCH_FIELD = "value"
 
-RESULT_MEASUREMENTS = (SCORES, EXPECTED, CONTRIBUTIONS, EVENTS, TRAINING, COVERAGE)
+RESULT_MEASUREMENTS = (SCORES, EXPECTED, CONTRIBUTIONS, EVENTS, TRAINING, COVERAGE, RUNS, LABELS)
 """What normalcy may write, and on request delete; nothing else is ever touched."""
 
 # Why a point was flagged (`reason`): the model's error, or a plain check beside it.

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import timedelta
 
 from backend.bootstrap import Application, bootstrap
 from backend.exceptions import ConfigurationError, NormalcyError
@@ -12,6 +13,8 @@ from backend.executors import LocalProcesses
 from backend.executors.logs import log_to_stderr
 from backend.services.runs import worker_name
 from backend.settings import load
+from jobs.chores import Chore
+from jobs.label_syncing import LIMIT, LOOK_EVERY, LabelSyncing
 from jobs.places import SLOTS, place_of
 from jobs.scheduler import Timetable
 from jobs.workplace import Workplace
@@ -55,7 +58,7 @@ def serve(application: Application, stop: threading.Event) -> int:
     host = work.worker.rpartition(":")[0]
     left = work.records.interrupt_runs(worker=f"{host}:", at=work.clock.now())
     logger.info("started worker=%s interrupted_runs=%d", work.worker, left)
-    timetable = Timetable(work)
+    timetable = Timetable(work, chores(application))
     timetable.start()
     stuck: list[str] = []
     while not stuck and not stop.wait(_LOOK_EVERY_S):
@@ -69,6 +72,29 @@ def serve(application: Application, stop: threading.Event) -> int:
         # A thread that will not end would keep the interpreter from leaving.
         os._exit(1)
     return 1 if stuck else 0
+
+
+def chores(application: Application) -> list[Chore]:
+    """What this process does itself, beside what it has its workers do."""
+    return [
+        *_label_syncing(application),
+        Chore("publish runs", timedelta(seconds=15), application.run_publishing.publish),
+        Chore("publish labels", timedelta(seconds=15), application.label_publishing.publish),
+        Chore("alert messages", timedelta(seconds=5), application.notifying.run),
+    ]
+
+
+def _label_syncing(application: Application) -> list[Chore]:
+    if application.label_sync is None:
+        return []
+    syncing = LabelSyncing(
+        application.label_sync.run,
+        application.requests,
+        application.records,
+        application.clock,
+        application.settings.grafana.labels.every,
+    )
+    return [Chore("labels", LOOK_EVERY, syncing.look, LIMIT)]
 
 
 if __name__ == "__main__":

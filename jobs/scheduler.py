@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from backend.exceptions import NormalcyError
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
+from jobs.chores import Chore
 from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
 from jobs.scoring import score
@@ -29,6 +30,7 @@ from jobs.workplace import Workplace
 logger = logging.getLogger(__name__)
 
 HOUSEKEEPING = "housekeeping"
+CHORES = "chores"
 _LONGEST_TRAINING = timedelta(days=1)
 _MARGIN_S = 60.0
 _TO_LEAVE_S = 3.0
@@ -42,7 +44,7 @@ class Entry:
         id: kind of job and what it is about.
         action: what is done.
         trigger: when.
-        pool: threads it runs in; a place of `jobs.places`, or `HOUSEKEEPING`.
+        pool: threads it runs in; a place of `jobs.places`, `HOUSEKEEPING` or `CHORES`.
         timeout: the action's own limit; when it is overrun by a minute the service is stuck.
         misfire_grace: started later than this, it is left to its next time.
         coalesce: several missed times become one.
@@ -64,8 +66,15 @@ class Entry:
 class Timetable:
     """Runs the jobs of all detectors until it is stopped."""
 
-    def __init__(self, work: Workplace, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        work: Workplace,
+        chores: Sequence[Chore] = (),
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._work = work
+        self._chores = chores
         self._monotonic = monotonic
         self._specs: Mapping[str, DetectorSpec] = {}
         self._entries: dict[str, Entry] = {}
@@ -82,6 +91,8 @@ class Timetable:
         """Begin; the detectors join with the first `refresh`, which is at once."""
         for entry in standing_entries(self._work, self.refresh):
             self._add(entry)
+        for chore in self._chores:
+            self._add(chore_entry(chore))
         self._scheduler.start()
 
     def refresh(self) -> None:
@@ -198,6 +209,19 @@ def standing_entries(work: Workplace, refresh: Callable[[], object]) -> list[Ent
     return [timetable, *requests]
 
 
+def chore_entry(chore: Chore) -> Entry:
+    """A chore as a line of the timetable."""
+    return Entry(
+        id=f"chore:{chore.name}",
+        action=chore.action,
+        trigger=IntervalTrigger(seconds=chore.every.total_seconds(), timezone=UTC),
+        pool=CHORES,
+        timeout=chore.limit,
+        misfire_grace=_LONGEST_TRAINING,
+        at_once=True,
+    )
+
+
 def detector_entries(work: Workplace, spec: DetectorSpec) -> list[Entry]:
     """What is done for one detector."""
     plan = spec.schedule
@@ -249,4 +273,4 @@ def _saying(job: str) -> str:
 
 def _pools() -> dict[str, int]:
     """One thread a worker: waiting work then waits here, where it holds nothing up."""
-    return {"default": 1, HOUSEKEEPING: 1, **SLOTS}
+    return {"default": 1, HOUSEKEEPING: 1, CHORES: 3, **SLOTS}

@@ -52,6 +52,8 @@ _KNOWN = {
     "measurement": "air",
     "number": "1",
     "id": "1",
+    "kind": "fixed",
+    "value": "1",
 }
 
 
@@ -132,6 +134,17 @@ _PANELS: dict[str, Callable[[str], Any]] = {
     "/grafana/query series": lambda name: _panel(_score(series=name)),
     "/grafana/query series key": lambda name: _panel(_score(series=f"room={name}")),
     "/grafana/query channel": lambda name: _panel({**_score(channel=name), "target": "channel"}),
+    "/grafana/query what": lambda name: _panel({**_score(what=name), "target": "scores"}),
+    "/grafana/query aggregation": lambda name: _panel(_score(aggregation=name)),
+    "/grafana/query what-if": lambda name: _panel(
+        {**_score(what_if=name), "target": "what_if_flag"}
+    ),
+    "/grafana/query what-if kind": lambda name: _panel(
+        {**_score(what_if_kind=name, what_if_value="1"), "target": "what_if_flag"}
+    ),
+    "/grafana/query what-if value": lambda name: _panel(
+        {**_score(what_if_kind="budget", what_if_value=name), "target": "what_if_alerts"}
+    ),
     "/grafana/query filter key": lambda name: _panel(_score(), adhocFilters=_filter(key=name)),
     "/grafana/query filter value": lambda name: _panel(_score(), filters=_filter(value=name)),
     "/grafana/query operator": lambda name: _panel(_score(), filters=_filter(operator=name)),
@@ -139,6 +152,9 @@ _PANELS: dict[str, Callable[[str], Any]] = {
     "/grafana/variable text": lambda name: {"payload": name},
     "/grafana/variable target": lambda name: {"payload": {"target": name}},
     "/grafana/variable detector": lambda name: {"payload": {"target": "series", "detector": name}},
+    "/grafana/variable tag": lambda name: {
+        "payload": {"target": "tag", "detector": "gas-room", "tag": name}
+    },
     "/grafana/metric-payload-options name": lambda name: {"name": name, "payload": {}},
     "/grafana/metric-payload-options detector": lambda name: {
         "name": "series",

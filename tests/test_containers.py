@@ -77,10 +77,53 @@ def test_grafana_reads_where_normalcy_writes() -> None:
     file = ROOT / "grafana_dashboards/provisioning/datasources/normalcy.yaml"
     sources = {s["uid"]: s for s in yaml.safe_load(file.read_text())["datasources"]}
 
-    for uid, url in (("normalcy-results", settings.results), ("normalcy-sensors", settings.store)):
+    for uid, url in (("normalcy_results", settings.results), ("normalcy_sensors", settings.store)):
         source = sources[uid]
         assert url == source["url"].replace("http:", "influxdb:") + "/" + source["database"]
     assert COMPOSE["services"]["influxdb"]["environment"]["INFLUXDB_DB"] == "sensors"
+
+
+def test_grafana_is_given_every_variable_that_its_files_name() -> None:
+    provisioning = ROOT / "grafana_dashboards/provisioning"
+    text = (provisioning / "datasources/normalcy.yaml").read_text()
+    named = set(re.findall(r"\$(NORMALCY_[A-Z_]+)", text))
+
+    assert named
+    assert named <= set(COMPOSE["services"]["grafana"]["environment"])
+
+
+def test_grafana_opens_with_a_dashboard_that_is_there() -> None:
+    grafana = COMPOSE["services"]["grafana"]
+    home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    mounts = dict(mount.split(":")[1::-1] for mount in grafana["volumes"])
+    folder, _, name = home.rpartition("/")
+
+    assert (ROOT / mounts[folder] / name).is_file()
+
+
+def test_grafana_gets_the_plugin_that_its_datasources_need() -> None:
+    file = ROOT / "grafana_dashboards/provisioning/datasources/normalcy.yaml"
+    kinds = {s["type"] for s in yaml.safe_load(file.read_text())["datasources"]} - {"influxdb"}
+    wanted = COMPOSE["services"]["grafana"]["environment"]["GF_INSTALL_PLUGINS"].split(",")
+
+    assert kinds == {one.split()[0] for one in wanted}
+
+
+def test_the_jobs_read_labels_from_the_grafana_that_is_started() -> None:
+    settings = load(
+        {
+            "NORMALCY_CONFIG": str(ROOT / "docker/normalcy.yaml"),
+            "NORMALCY_GRAFANA_USERNAME": "admin",
+            "NORMALCY_GRAFANA_PASSWORD": "admin",
+        }
+    )
+    names = set(COMPOSE["services"])
+
+    assert settings.grafana.url == "http://grafana:3000"
+    assert settings.grafana.normalcy_url == "http://web:8087"
+    assert {"grafana", "web"} <= names
+    for name in ("NORMALCY_GRAFANA_USERNAME", "NORMALCY_GRAFANA_PASSWORD"):
+        assert OURS["jobs"]["environment"][name]
 
 
 def test_dashboards_are_mounted_where_they_are_looked_for() -> None:

@@ -289,8 +289,7 @@ def test_what_is_not_yaml(text: str, expected: str) -> None:
         ("stor: a", "line 1, stor: unknown key; did you mean store?"),
         (
             "colour: a",
-            "line 1, colour: unknown key; expected one of detectors, home, records, results, "
-            "store, web",
+            "line 1, colour: unknown key; expected one of detectors, grafana, home, ",
         ),
         (
             "store: embedded:///a\nstore: embedded:///b",
@@ -333,7 +332,7 @@ def test_what_is_not_yaml(text: str, expected: str) -> None:
             "NORMALCY_RECORDS_URL",
         ),
         ("web: {port: 0}", "line 1, web.port: expected at least 1, got 0"),
-        ("web: {token: hush}", "line 1, web.token: unknown key; expected one of host, port"),
+        ("web: {token: hush}", "line 1, web.token: unknown key; expected one of host, port, url"),
         ("web: here", "line 1, web: expected keys with values, got 'here'"),
         ("detectors: [a]", "line 1, detectors: expected a name for each detector, then a colon"),
         (
@@ -545,3 +544,88 @@ def test_serving_beyond_this_machine_needs_a_token(host: str) -> None:
 def test_every_scheme_of_the_influx_store_is_accepted() -> None:
     for scheme in SCHEMES:
         assert load({"NORMALCY_STORE": f"{scheme}://host/db"}).store == f"{scheme}://host/db"
+
+
+# -- Grafana ---------------------------------------------------------------------------------------
+
+
+def test_grafana_is_described_by_the_file_and_the_environment() -> None:
+    settings = read(
+        """
+        web: {url: "https://normalcy.example/"}
+        grafana:
+          url: http://grafana:3000/
+          version: "9.3.2"
+          json_datasource: simpod
+          results_url: http://influxdb:8086
+          labels: {every: 30s, tags: {normal: quiet}, write_back: true}
+        """,
+        NORMALCY_GRAFANA_TOKEN="hush",
+    )
+
+    grafana = settings.grafana
+    assert (grafana.url, grafana.version) == ("http://grafana:3000", (9, 3))
+    assert (grafana.json_datasource, grafana.results_url) == ("simpod", "http://influxdb:8086")
+    assert grafana.credentials == Credentials(token="hush")
+    assert grafana.labels.every == timedelta(seconds=30)
+    assert dict(grafana.labels.tags) == {
+        LabelKind.NORMAL: "quiet",
+        LabelKind.ANOMALY: "anomaly",
+        LabelKind.EXCLUDE: "exclude",
+    }
+    assert grafana.labels.write_back
+    assert not grafana.labels.write_events
+    assert settings.web.url == "https://normalcy.example"
+    assert "hush" not in repr(settings)
+
+
+def test_the_environment_names_another_grafana() -> None:
+    settings = read(
+        "grafana: {url: http://one:3000}",
+        NORMALCY_GRAFANA_URL="http://two:3000",
+        NORMALCY_URL="http://plant:8087",
+    )
+
+    assert settings.grafana.url == "http://two:3000"
+    assert settings.web.url == "http://plant:8087"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8087"),
+        ("0.0.0.0", "http://localhost:8087"),
+        ("::", "http://localhost:8087"),
+        ("::1", "http://[::1]:8087"),
+        ("plant.example", "http://plant.example:8087"),
+    ],
+)
+def test_links_begin_with_where_the_pages_listen_unless_told(host: str, url: str) -> None:
+    assert read("", NORMALCY_HOST=host).web.url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("grafana: {url: grafana}", "line 1, grafana.url: expected an address such as http://"),
+        ("grafana: {url: http://a:b@g}", "line 1, grafana.url: no user or password may stand"),
+        ("grafana: {version: 11}", "line 1, grafana.version: expected text (numbers"),
+        ('grafana: {version: "8.5"}', "line 1, grafana.version: expected 9.3 or newer"),
+        ("grafana: {json_datasource: x}", "line 1, grafana.json_datasource: expected 'auto', "),
+        ("grafana: {labels: {every: 1s}}", "line 1, grafana.labels.every: "),
+        ("grafana: {labels: {tags: {normal: anomaly}}}", "line 1, grafana.labels.tags: expected "),
+        ("grafana: {labels: {tags: {normal: a b}}}", "line 1, grafana.labels.tags.normal: "),
+        ("grafana: {token: x}", "line 1, grafana.token: unknown key; expected one of dashboards, "),
+        ("web: {url: ftp://x}", "line 1, web.url: expected an address such as http://"),
+    ],
+)
+def test_a_mistake_about_grafana(text: str, expected: str) -> None:
+    (problem,) = refused(text)
+
+    assert problem.startswith(expected)
+
+
+def test_a_wrong_address_in_the_environment_is_told() -> None:
+    assert refused("", NORMALCY_GRAFANA_URL="grafana") == [
+        "NORMALCY_GRAFANA_URL: expected an address such as http://grafana:3000"
+    ]

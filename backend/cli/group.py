@@ -24,6 +24,7 @@ COMMANDS = {
     "score": ("backend.cli.score:command", "Score what is due now, or a past range."),
     "results": ("backend.cli.results:command", "Delete what was written for a detector."),
     "models": ("backend.cli.models:command", "List, show, promote and roll back model versions."),
+    "grafana": ("backend.cli.grafana:command", "Make dashboards and alert rules for Grafana."),
     "evaluate": ("backend.cli.evaluate:command", "Train and score a file, and report how well."),
 }
 """Name to where the command stands and its short help, in the order in which it is shown."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from backend.cli.label_file import read_labels, write_labels
+from backend.cli.label_sync import sync
 from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, plain_label, print_json, print_table
 from backend.cli.session import Session, pass_session
@@ -20,6 +21,9 @@ def command() -> None:
 
     The next training learns from it. Labels are taken back, never changed.
     """
+
+
+command.add_command(sync)
 
 
 @command.command("add")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.ports import Floats, Points, Times
+from backend.ports import Aggregate, Floats, Points, Times
 from backend.records import SeriesKey, series_key
 
 
@@ -141,6 +141,39 @@ def sparse_means(times: Times, values: Floats, step: int) -> tuple[Times, Floats
     buckets, index = np.unique(times[filled] // step, return_inverse=True)
     means = bucket_means(index.astype(np.int64), values[filled], 0, len(buckets), 1)
     return buckets * step, means
+
+
+def sparse_aggregates(
+    times: Times, values: Floats, step: int, aggregate: Aggregate
+) -> tuple[Times, Floats]:
+    """One number of each bucket that holds anything; as `sparse_means`, which are one kind.
+
+    Of several rows at the latest time of a bucket, `last` is that of the last one given.
+    """
+    if aggregate == "mean":
+        return sparse_means(times, values, step)
+    good = np.where(np.isfinite(values), values, np.nan)
+    good = good[(filled := np.isfinite(good).any(axis=1))]
+    order = np.argsort(times[filled], kind="stable")
+    buckets, first = np.unique(times[filled][order] // step, return_index=True)
+    if not len(buckets):
+        return buckets, good
+    return buckets * step, _reduced(good[order], first, aggregate)
+
+
+def _reduced(values: Floats, first: NDArray[np.intp], aggregate: Aggregate) -> Floats:
+    """(B, F) numbers of buckets whose rows stand together, each from index `first` on."""
+    if aggregate == "min":
+        return np.asarray(np.fmin.reduceat(values, first, axis=0))
+    if aggregate == "max":
+        return np.asarray(np.fmax.reduceat(values, first, axis=0))
+    present = np.isfinite(values)
+    if aggregate == "count":
+        counts = np.add.reduceat(present, first, axis=0, dtype=np.float64)
+        return np.where(counts > 0, counts, np.nan)
+    places = np.where(present, np.arange(len(values))[:, None], -1)
+    latest = np.maximum.reduceat(places, first, axis=0)
+    return np.where(latest >= first[:, None], np.take_along_axis(values, latest, axis=0), np.nan)
 
 
 def bridge(values: Floats, max_gap: int) -> tuple[Floats, NDArray[np.bool_]]:

@@ -1,18 +1,23 @@
-"""Long ranges are read piece by piece and thinned on the way: memory stays bounded."""
+"""Long ranges are read piece by piece and thinned on the way: memory stays bounded.
 
-from collections.abc import Iterator, Mapping
+Of a range that holds many more rows than are wanted the store is asked for an outline in place of
+its rows; see `outlines.py`.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from backend.exceptions import InputError
-from backend.ports import Clock, Points, Query, SeriesStore
+from backend.ports import Aggregate, Clock, Points, Query, SeriesStore
 from backend.records import SeriesKey, series_key
 from backend.services.downsampling import Table, join, mark_gaps, table, thin, usual_step
-
-FIRST_PIECE_STEPS = 5_000
-"""Grid steps of the first piece; the next ones follow the number of rows found."""
-
-ROWS_A_PIECE = 400_000
-"""Rows aimed at in one read, all series together."""
+from backend.services.outlines import (
+    Outline,
+    bucket_length,
+    deserves_outline,
+    read_buckets,
+    read_outlines,
+)
+from backend.services.pieces import Deadline, pieces
 
 ROWS_HELD = 2_000_000
 """Rows kept in memory before they are thinned, all series together."""
@@ -22,9 +27,6 @@ LEAST_POINTS = 24
 
 SERIES_ASKED_ONE_BY_ONE = 16
 """Up to so many chosen series are read by their tags; beyond, all are read and sorted out."""
-
-TIME_LIMIT_NS = 15_000_000_000
-"""Grafana gives up after 30 s, and a person before."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,10 @@ class Drawing:
         step: nanoseconds of the detector's grid.
         look_at: columns whose shape must survive together on one time axis; empty where each column
             is thinned for itself and becomes a table of its own.
+        shown: columns that are wanted, where others are only looked at; all if not given.
+        outlined: of a very long range least and greatest values may stand in place of rows.
+        aggregate: this number of each bucket in place of rows; buckets as long as it takes for
+            `points` of them.
     """
 
     query: Query
@@ -59,6 +65,9 @@ class Drawing:
     rows: int
     step: int
     look_at: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    outlined: bool = False
+    aggregate: Aggregate | None = None
 
 
 def draw(store: SeriesStore, drawing: Drawing, clock: Clock) -> list[Table]:
@@ -71,17 +80,16 @@ def draw(store: SeriesStore, drawing: Drawing, clock: Clock) -> list[Table]:
         InputError: the range could not be read within the time limit.
         StoreError: the store is down or refused.
     """
-    limit = clock.now() + TIME_LIMIT_NS
-    canvas = _Canvas(drawing)
-    for piece in _pieces(store, drawing):
+    deadline = Deadline.of(clock)
+    if drawing.aggregate:
+        return _aggregated(store, drawing, drawing.aggregate, deadline)
+    if drawing.outlined and deserves_outline(drawing.query, drawing.step, drawing.points):
+        return _outlined(store, drawing, deadline)
+    canvas = Canvas(drawing)
+    for piece in pieces(store, drawing.query, drawing.step, deadline):
         for points in piece:
             canvas.add(points)
-        if clock.now() > limit:
-            raise InputError(
-                "The range holds more than can be read within 15 s: choose a shorter range or "
-                "fewer series."
-            )
-    return canvas.finished()
+    return [_only_shown(one, drawing) for one in canvas.finished()]
 
 
 def draw_chosen(
@@ -95,31 +103,63 @@ def draw_chosen(
         tables = draw(store, drawing, clock)
     else:
         each = replace(drawing, rows=max(drawing.rows // len(chosen), LEAST_POINTS))
-        queries = [_only(drawing.query, chosen[key]) for key in sorted(chosen)]
+        queries = [only(drawing.query, chosen[key]) for key in sorted(chosen)]
         tables = [t for query in queries for t in draw(store, replace(each, query=query), clock)]
     return [t for t in tables if not chosen or series_key(t.tags) in chosen]
 
 
-def _only(query: Query, tags: Mapping[str, str]) -> Query:
+def only(query: Query, tags: Mapping[str, str]) -> Query:
+    """The query for one series; it may bring others that have more tags."""
     # No store can be asked for "lacks this tag" in one way: such series are sorted out afterwards.
     return replace(query, where={**query.where, **{t: v for t, v in tags.items() if v}})
 
 
-def _pieces(store: SeriesStore, drawing: Drawing) -> Iterator[list[Points]]:
-    query = drawing.query
-    start, length = query.start, FIRST_PIECE_STEPS * drawing.step
-    while start < query.stop:
-        stop = min(start + length, query.stop)
-        found = store.read(replace(query, start=start, stop=stop))
-        yield found
-        rows = sum(len(points) for points in found)
-        # Empty time is crossed in growing strides, dense time in smaller ones.
-        length = max(int(length * min(8.0, ROWS_A_PIECE / max(rows, 1))), drawing.step)
-        start = stop
+def _only_shown(found: Table, drawing: Drawing) -> Table:
+    return found.only(drawing.shown) if drawing.shown else found
+
+
+def _share(drawing: Drawing, tables: int) -> int:
+    """Rows that each of so many tables gets."""
+    return max(min(drawing.points, drawing.rows // max(tables, 1)), LEAST_POINTS)
+
+
+def _outlined(store: SeriesStore, drawing: Drawing, deadline: Deadline) -> list[Table]:
+    """Outlines; where many series share the rows, with longer buckets."""
+    fields = drawing.shown or drawing.query.fields
+    outline = Outline(
+        query=replace(drawing.query, fields=fields),
+        step=drawing.step,
+        points=drawing.points,
+        counted=drawing.look_at[0],
+    )
+    return read_outlines(store, outline, lambda series: _share(drawing, series), deadline)
+
+
+def _aggregated(
+    store: SeriesStore, drawing: Drawing, aggregate: Aggregate, deadline: Deadline
+) -> list[Table]:
+    """Numbers of buckets, with pauses marked; where many series share the rows, of longer ones."""
+    query = replace(drawing.query, fields=drawing.shown or drawing.query.fields)
+    query = replace(query, aggregate=aggregate)
+    tables = _numbers(store, query, drawing, drawing.points, deadline)
+    count = len(tables) if drawing.look_at else len(tables) * len(query.fields)
+    if _share(drawing, count) < drawing.points:
+        tables = _numbers(store, query, drawing, _share(drawing, count), deadline)
+    if drawing.look_at:
+        return tables
+    return [one.only([name]) for one in tables for name in query.fields]
+
+
+def _numbers(
+    store: SeriesStore, query: Query, drawing: Drawing, points: int, deadline: Deadline
+) -> list[Table]:
+    every = bucket_length(query.start, query.stop, drawing.step, points)
+    found = read_buckets(store, replace(query, every=every), drawing.step, deadline)
+    return [mark_gaps(one, every) for one in found.values()]
 
 
 @dataclass
-class _Canvas:
+class Canvas:
     """Rows read so far by series and column, how many they are, and how many they may be."""
 
     drawing: Drawing
@@ -143,12 +183,8 @@ class _Canvas:
         """Every table at its final size."""
         order = {name: place for place, name in enumerate(self.drawing.query.fields)}
         keys = sorted(self.parts, key=lambda key: (key[0], order.get(key[1], 0)))
-        return [self._thin(join(self.parts[key]), self._share) for key in keys]
-
-    @property
-    def _share(self) -> int:
-        shared = self.drawing.rows // max(len(self.parts), 1)
-        return max(min(self.drawing.points, shared), LEAST_POINTS)
+        share = _share(self.drawing, len(keys))
+        return [self._thin(join(self.parts[key]), share) for key in keys]
 
     def _append(self, key: tuple[SeriesKey, str], rows: Table, step: int) -> None:
         parts = self.parts.setdefault(key, [])
@@ -158,7 +194,7 @@ class _Canvas:
 
     def _press(self) -> None:
         # Thinned again and again a shape would wear down: more is kept than is shown in the end.
-        share = 4 * self._share
+        share = 4 * _share(self.drawing, len(self.parts))
         self.parts = {key: [self._thin(join(parts), share)] for key, parts in self.parts.items()}
         self.held = sum(len(parts[0]) for parts in self.parts.values())
         # Of very many series even the thinned rows are more than that.

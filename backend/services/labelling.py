@@ -5,18 +5,18 @@ from datetime import UTC, datetime
 
 from backend.exceptions import LabelError, NotFound
 from backend.ports import Clock, RecordStore
-from backend.records import Label, LabelDraft, LabelKind
+from backend.records import AnnotationProblem, Label, LabelDraft, LabelKind
 from backend.services.detectors import Detectors
 from backend.specs import DetectorSpec
 
 _HOUR = 3_600_000_000_000
 _LARGEST_ID = 2**63 - 1
-_OPPOSITES = {
+OPPOSITES = {
     LabelKind.NORMAL: LabelKind.ANOMALY,
     LabelKind.ANOMALY: LabelKind.NORMAL,
 }
 
-_Place = tuple[object, ...]
+Place = tuple[object, ...]
 """Detector, range and tags: what a label speaks for."""
 
 
@@ -50,13 +50,13 @@ class Labelling:
         """Add labels, all or none."""
         self._bring_in_configured()
         now = self._clock.now()
-        said = {(label.kind, _place(label)): label for label in self._records.labels()}
+        said = {(label.kind, place_of(label)): label for label in self._records.labels()}
         labels: list[Label] = []
         for draft in drafts:
-            _check(draft, self._detectors.get(draft.detector), now)
+            check_draft(draft, self._detectors.get(draft.detector), now)
             label = Label(0, **vars(draft), source=source, created_by=by, created_at=now)
-            _refuse_contradiction(label, said)
-            said[label.kind, _place(label)] = label
+            refuse_contradiction(label, said)
+            said[label.kind, place_of(label)] = label
             labels.append(label)
         return self._records.add_labels(labels)
 
@@ -77,6 +77,10 @@ class Labelling:
         if detector is not None and not self._records.labels(detector, removed=True):
             self._detectors.get(detector)
         return self._records.labels(detector, removed=removed)
+
+    def annotation_problems(self) -> Sequence[AnnotationProblem]:
+        """What in Grafana could not become a label, or should be looked at."""
+        return self._records.annotation_problems()
 
     def _bring_in_configured(self) -> None:
         if self._configured is not None:
@@ -116,7 +120,12 @@ class Labelling:
                 self.remove(sorted(left), by="normalcy.yaml")
 
 
-def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
+def check_draft(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
+    """Refuse a label that cannot be, by itself.
+
+    Raises:
+        LabelError: it is empty, lies in the future, or names a tag the detector does not group by.
+    """
     if draft.stop <= draft.start:
         raise LabelError(
             f"The label on {draft.detector!r} is empty: it ends at {shown(draft.stop)}, "
@@ -141,9 +150,14 @@ def _check(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:
         )
 
 
-def _refuse_contradiction(label: Label, said: Mapping[tuple[LabelKind, _Place], Label]) -> None:
-    opposite = _OPPOSITES.get(label.kind)
-    if opposite is None or (other := said.get((opposite, _place(label)))) is None:
+def refuse_contradiction(label: Label, said: Mapping[tuple[LabelKind, Place], Label]) -> None:
+    """Refuse a label that says the opposite of another on the very same range.
+
+    Raises:
+        LabelError: `said` holds such a label.
+    """
+    opposite = OPPOSITES.get(label.kind)
+    if opposite is None or (other := said.get((opposite, place_of(label)))) is None:
         return
     raise LabelError(
         f"{shown(label.start)} to {shown(label.stop)} is labelled {other.kind} already "
@@ -157,12 +171,13 @@ def _which(label: Label) -> str:
     return f"label {label.id} by {label.created_by or 'unknown'}"
 
 
-def _place(label: Label | LabelDraft) -> _Place:
+def place_of(label: Label | LabelDraft) -> Place:
+    """What a label speaks for."""
     return label.detector, label.start, label.stop, tuple(sorted(label.tags.items()))
 
 
 def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
-    return *_place(label), label.kind, label.note
+    return *place_of(label), label.kind, label.note
 
 
 def shown(time: int) -> str:

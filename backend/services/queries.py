@@ -5,12 +5,12 @@ asked for.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backend import schema
 from backend.exceptions import StoreError
-from backend.ports import Clock, Query, RecordStore, SeriesStore
-from backend.records import Label, Promotion, Request, Run, SeriesKey, Version
+from backend.ports import Aggregate, Clock, Query, RecordStore, SeriesStore
+from backend.records import Label, Promotion, Request, Run, SeriesKey, State, Version
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
 from backend.services.drawing import Drawing, Span, draw_chosen
@@ -19,6 +19,9 @@ from backend.services.newest import newest, recent_series
 from backend.services.overview import Overview, Remembered, Results, SeriesState, overview
 from backend.services.selection import check_range, chosen_channels, chosen_series, results_query
 from backend.specs import DetectorSpec
+
+_LOOKED_THROUGH = 5000
+"""Runs that are looked through for those in a state."""
 
 SCORE_SHAPE = ("score", "error", "flag", "alarm")
 """The columns whose peaks decide which rows of the scores are kept."""
@@ -101,7 +104,13 @@ class Queries:
     # -- what is drawn -----------------------------------------------------------------------------
 
     def channels(
-        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+        self,
+        detector: str,
+        span: Span,
+        *,
+        channels: Sequence[str] = (),
+        series: Sequence[str] = (),
+        aggregate: Aggregate | None = None,
     ) -> list[Table]:
         """Measured values from the source, one table for each series and channel."""
         spec = self._detectors.get(detector)
@@ -109,7 +118,8 @@ class Queries:
         query = Query(
             spec.measurement, names, span.start, span.stop, where=spec.where, group_by=spec.group_by
         )
-        return self._draw(self._source, spec, query, span, series=series)
+        drawing = _drawing(spec, query, span, aggregate)
+        return self._draw(self._source, spec, drawing, series)
 
     def scores(
         self,
@@ -118,30 +128,56 @@ class Queries:
         *,
         fields: Sequence[str] = schema.SCORE_NUMBERS,
         series: Sequence[str] = (),
+        aggregate: Aggregate | None = None,
     ) -> list[Table]:
-        """Error, threshold, score, flag and what else is written, one table for each series."""
+        """Error, threshold, score, flag and what else is written, one table for each series.
+
+        Of a very long range, numbers alone come as an outline; see `outlines.py`.
+        """
         spec = self._detectors.get(detector)
         read = tuple(dict.fromkeys([*fields, *SCORE_SHAPE]))
-        query = results_query(spec, schema.SCORES, read, span)
-        tables = self._draw(self._results, spec, query, span, look_at=SCORE_SHAPE, series=series)
-        return [one.only(fields) for one in tables]
+        drawing = Drawing(
+            query=results_query(spec, schema.SCORES, read, span),
+            points=span.points,
+            rows=span.rows,
+            step=spec.step,
+            look_at=SCORE_SHAPE,
+            shown=tuple(dict.fromkeys(fields)),
+            outlined=set(fields) <= set(schema.SCORE_NUMBERS),
+            aggregate=aggregate,
+        )
+        return self._draw(self._results, spec, drawing, series)
 
     def expected(
-        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+        self,
+        detector: str,
+        span: Span,
+        *,
+        channels: Sequence[str] = (),
+        series: Sequence[str] = (),
+        aggregate: Aggregate | None = None,
     ) -> list[Table]:
         """The reconstruction in the sensor's unit, one table for each series and channel."""
         spec = self._detectors.get(detector)
         query = results_query(spec, schema.EXPECTED, chosen_channels(spec, channels), span)
-        return self._draw(self._results, spec, query, span, series=series)
+        drawing = _drawing(spec, query, span, aggregate)
+        return self._draw(self._results, spec, drawing, series)
 
     def contributions(
-        self, detector: str, span: Span, *, channels: Sequence[str] = (), series: Sequence[str] = ()
+        self,
+        detector: str,
+        span: Span,
+        *,
+        channels: Sequence[str] = (),
+        series: Sequence[str] = (),
+        aggregate: Aggregate | None = None,
     ) -> list[Table]:
         """Each channel's share of the error, all on one time axis, one table for each series."""
         spec = self._detectors.get(detector)
         names = chosen_channels(spec, channels)
         query = results_query(spec, schema.CONTRIBUTIONS, names, span)
-        return self._draw(self._results, spec, query, span, look_at=names, series=series)
+        drawing = replace(_drawing(spec, query, span, aggregate), look_at=names)
+        return self._draw(self._results, spec, drawing, series)
 
     def events(
         self, detector: str, span: Span, *, series: Sequence[str] = (), limit: int = 1000
@@ -175,11 +211,14 @@ class Queries:
         self._detectors.get(detector)
         return self._records.version(detector, number)
 
-    def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
-        """Runs of jobs, newest first."""
+    def runs(
+        self, detector: str | None = None, *, state: State | None = None, limit: int = 100
+    ) -> list[Run]:
+        """Runs of jobs, newest first; with `state` those of the newest ones that are in it."""
         if detector is not None:
             self._detectors.get(detector)
-        return self._records.runs(detector, limit=limit)
+        found = self._records.runs(detector, limit=limit if state is None else _LOOKED_THROUGH)
+        return [run for run in found if state in (None, run.state)][:limit]
 
     def request(self, request: int) -> Request:
         """One request for work."""
@@ -192,17 +231,9 @@ class Queries:
     # -- the work behind ---------------------------------------------------------------------------
 
     def _draw(
-        self,
-        store: SeriesStore,
-        spec: DetectorSpec,
-        query: Query,
-        span: Span,
-        *,
-        look_at: tuple[str, ...] = (),
-        series: Sequence[str],
+        self, store: SeriesStore, spec: DetectorSpec, drawing: Drawing, series: Sequence[str]
     ) -> list[Table]:
-        check_range(span)
-        drawing = Drawing(query, span.points, span.rows, spec.step, look_at)
+        check_range(Span(drawing.query.start, drawing.query.stop))
         return draw_chosen(store, drawing, chosen_series(spec, series), self._clock)
 
     def _remembered(self, detector: str) -> Remembered:
@@ -223,6 +254,10 @@ class Queries:
         if newest is not None and newest.number == last.number:
             return newest
         return self._records.version(last.detector, last.number)
+
+
+def _drawing(spec: DetectorSpec, query: Query, span: Span, aggregate: Aggregate | None) -> Drawing:
+    return Drawing(query, span.points, span.rows, spec.step, aggregate=aggregate)
 
 
 def _ping(name: str, store: SeriesStore | RecordStore) -> Part:

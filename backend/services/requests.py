@@ -1,17 +1,23 @@
 """Work that the web or a command asks for: recorded here, claimed by a warm worker."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from backend.exceptions import InputError, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
 from backend.records import Request, State
 from backend.services.detectors import Detectors
+from backend.services.label_sync import KIND as SYNC
+from backend.services.label_sync import SyncReport
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
 
-KINDS = ("retrain", "backfill")
+KINDS = ("retrain", "backfill", SYNC)
+NO_GRAFANA = (
+    "No Grafana is known: set grafana.url in normalcy.yaml, or NORMALCY_GRAFANA_URL, so that "
+    "labels and its annotations can be kept equal."
+)
 _CLAIM_NS = 120_000_000_000
 """A claim not renewed for so long belongs to a dead worker, and is free again."""
 
@@ -26,12 +32,15 @@ class Requests:
         retraining: Retraining,
         scoring: Scoring,
         clock: Clock,
+        sync: Callable[[Progress], SyncReport] | None = None,
     ) -> None:
+        """`sync` lets labels and annotations say the same; none where no Grafana is configured."""
         self._records = records
         self._detectors = detectors
         self._retraining = retraining
         self._scoring = scoring
         self._clock = clock
+        self._sync = sync
 
     def ask(
         self, kind: str, detector: str, payload: Mapping[str, Any] | None = None, *, by: str
@@ -40,11 +49,15 @@ class Requests:
 
         Raises:
             NotFound: there is no such detector.
-            InputError: no such kind of work, or a backfill without a range.
+            InputError: no such kind of work, a backfill without a range, or a sync without a
+                Grafana.
         """
-        self._detectors.get(detector)
         if kind not in KINDS:
             raise InputError(f"There is no work {kind!r}: expected one of {', '.join(KINDS)}.")
+        if kind == SYNC:
+            self._grafana()
+        else:
+            self._detectors.get(detector)
         payload = dict(payload or {})
         if kind == "backfill":
             _range(payload)
@@ -79,7 +92,14 @@ class Requests:
             self._finish(request, State.DONE, result, "")
         return self._records.request(request.id)
 
+    def _grafana(self) -> Callable[[Progress], SyncReport]:
+        if self._sync is None:
+            raise InputError(NO_GRAFANA)
+        return self._sync
+
     def _work(self, request: Request) -> dict[str, Any]:
+        if request.kind == SYNC:
+            return self._grafana()(self._progress(request)).plain()
         if request.kind == "retrain":
             version = self._retraining.run(request.detector, self._progress(request))
             return {"version": version.number, "verdict": str(version.verdict)}

@@ -125,4 +125,5 @@ def _tops(
     for rank in range(TOP):
         fields[f"top{rank + 1}"] = names[place[:, rank]]
         fields[f"top{rank + 1}_share"] = share[:, rank]
+        fields[f"top{rank + 1}_index"] = (place[:, rank] + 1).astype(np.float64)
     return fields

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from backend.detection.pipeline import Fitted, score
 from backend.detection.scaling import Scaler
 from backend.detection.training import Training
 from backend.exceptions import ArtifactError
-from backend.ports import ModelFactory
+from backend.ports import Floats, ModelFactory
+from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
 FORMAT = 1
@@ -24,6 +25,21 @@ _PROBES = 8
 _TOLERANCE = 1e-6
 
 Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The calibration errors that a version keeps.
+
+    Attributes:
+        keys: the S series.
+        smoothed: (S, T) smoothed error of rows held out in training, NaN elsewhere.
+        step_hours: length of a grid step.
+    """
+
+    keys: tuple[SeriesKey, ...]
+    smoothed: Floats
+    step_hours: float
 
 
 def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]:
@@ -74,6 +90,23 @@ def from_files(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
 def read_archive(files: Mapping[str, bytes]) -> Arrays:
     """The archived normal rows and calibration errors of a version."""
     return _unpack(files["archive.npz"])
+
+
+def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
+    """The calibration errors of a version, without its model.
+
+    Raises:
+        ArtifactError: the files are not a version this program can read.
+    """
+    try:
+        about = json.loads(files["version.json"])
+        spec = DetectorSpec.model_validate(about["spec"])
+        smoothed = read_archive(files)["held_out_smoothed"]
+        return Calibrated(tuple(about["series"]), smoothed, spec.step / 3.6e12)
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise ArtifactError(
+            f"The model file keeps no calibration errors that can be read ({type(error).__name__})."
+        ) from error
 
 
 def _read(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:

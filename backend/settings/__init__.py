@@ -11,9 +11,16 @@ from backend.settings.urls import (
     same_place,
     with_password,
 )
-from backend.settings.values import Settings, WebSettings
+from backend.settings.values import (
+    AnnotationSettings,
+    GrafanaSettings,
+    Settings,
+    WebSettings,
+)
 
 __all__ = [
+    "AnnotationSettings",
+    "GrafanaSettings",
     "Settings",
     "WebSettings",
     "check_records_url",

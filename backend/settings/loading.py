@@ -12,6 +12,8 @@ from backend.exceptions import ConfigurationError, Problem
 from backend.ports import Credentials
 from backend.settings.document import Document, read_document
 from backend.settings.environment import PREFIX, Variables
+from backend.settings.grafana import GrafanaPart, WebUrl, check_web_url
+from backend.settings.notifying import NotifyPart, check_chat_url
 from backend.settings.statements import read_detectors
 from backend.settings.urls import (
     check_records_url,
@@ -19,7 +21,14 @@ from backend.settings.urls import (
     default_results,
     embedded_url,
 )
-from backend.settings.values import DEFAULT_HOST, DEFAULT_PORT, Settings, WebSettings
+from backend.settings.values import (
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    GrafanaSettings,
+    NotifySettings,
+    Settings,
+    WebSettings,
+)
 from backend.settings.wording import problems
 from backend.specs import Spec
 
@@ -29,6 +38,7 @@ DEFAULT_FILE = "normalcy.yaml"
 class _WebPart(Spec):
     host: str | None = Field(None, min_length=1)
     port: int | None = Field(None, ge=1, le=65535)
+    url: WebUrl | None = None
 
 
 class _Top(Spec):
@@ -39,6 +49,8 @@ class _Top(Spec):
     results: str | None = None
     records: str | None = None
     web: _WebPart | None = None
+    grafana: GrafanaPart | None = None
+    notify: NotifyPart | None = None
     detectors: Any = None
 
 
@@ -100,6 +112,7 @@ class _Reading:
         store = self._series_url("store") or embedded_url(home / "store")
         results = self._series_url("results") or default_results(store)
         records, web, credentials = self._records(home), self._web(), self._credentials()
+        grafana, notify = self._grafana(), self._notify()
         copy_credentials = (
             self._variables.credentials("COPY_FROM"),
             self._variables.credentials("COPY_TO"),
@@ -122,6 +135,8 @@ class _Reading:
             copy_credentials=copy_credentials,
             copy_records=copy_records,
             web=web,
+            grafana=grafana,
+            notify=notify,
             detectors=stated.detectors,
             labels=tuple(stated.labels),
             config=self._config,
@@ -194,7 +209,29 @@ class _Reading:
             self._variables.text("HOST") or part.host or DEFAULT_HOST,
             self._variables.port("PORT") or part.port or DEFAULT_PORT,
             self._variables.secret("TOKEN"),
+            self._web_url("URL") or part.url,
         )
+
+    def _grafana(self) -> GrafanaSettings:
+        part = self._top.grafana or GrafanaPart()
+        credentials = self._variables.credentials("GRAFANA") or Credentials()
+        return part.settings(self._web_url("GRAFANA_URL"), credentials)
+
+    def _notify(self) -> NotifySettings:
+        part, url = self._top.notify or NotifyPart(), self._variables.secret("NOTIFY_URL")
+        try:
+            return part.settings(url and check_chat_url(url))
+        except ValueError as error:
+            self._problems.append(Problem(f"{PREFIX}NOTIFY_URL", str(error)))
+            return NotifySettings()
+
+    def _web_url(self, name: str) -> str | None:
+        text = self._variables.text(name)
+        try:
+            return None if text is None else check_web_url(text)
+        except ValueError as error:
+            self._problems.append(Problem(PREFIX + name, str(error)))
+            return None
 
     def _credentials(self) -> tuple[Credentials, Credentials]:
         """Those of the store; those of the results, as a whole the store's when none is set."""

@@ -10,9 +10,9 @@ from typing import TypeGuard
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.grid import sparse_means
+from backend.detection.grid import sparse_aggregates
 from backend.exceptions import InputError, PartialWrite
-from backend.ports import FieldKind, Floats, Points, Strings, Times
+from backend.ports import Aggregate, FieldKind, Floats, Points, Strings, Times
 from backend.records import series_key
 from backend.schema import RESULT_MEASUREMENTS, SCRATCH
 
@@ -117,16 +117,23 @@ def cut(points: Points, rows: int) -> Iterator[Points]:
 
 def means(points: Points, every: int) -> Points:
     """The means of buckets in place of the rows; see `Query.every`."""
+    return aggregated(points, every, "mean")
+
+
+def aggregated(points: Points, every: int, aggregate: Aggregate) -> Points:
+    """One number of each bucket in place of the rows; see `Query.aggregate`."""
     columns = [
         values if numeric(values) else absent(None, len(points))
         for values in points.fields.values()
     ]
-    starts, values = sparse_means(points.times, np.column_stack(columns), every)
+    starts, values = sparse_aggregates(points.times, np.column_stack(columns), every, aggregate)
     return Points(points.tags, starts, dict(zip(points.fields, values.T.copy(), strict=True)))
 
 
-def bucketed(pieces: Iterable[Points], every: int) -> Iterator[Points]:
-    """The means of buckets, of rows that come in pieces; a bucket over two pieces stays one."""
+def bucketed(
+    pieces: Iterable[Points], every: int, aggregate: Aggregate = "mean"
+) -> Iterator[Points]:
+    """What `aggregated` gives, of rows that come in pieces; a bucket over two pieces stays one."""
     begun: dict[str, list[Points]] = {}
     for piece in pieces:
         bucket = begun.setdefault(series_key(piece.tags), [])
@@ -137,8 +144,9 @@ def bucketed(pieces: Iterable[Points], every: int) -> Iterator[Points]:
         rows = _concatenated(bucket)
         last = int(np.searchsorted(rows.times, last_bucket))
         bucket[:] = [_take(rows, slice(last, None))]
-        yield from filter(len, [means(_take(rows, slice(0, last)), every)])
-    yield from filter(len, (means(_concatenated(bucket), every) for bucket in begun.values()))
+        yield from filter(len, [aggregated(_take(rows, slice(0, last)), every, aggregate)])
+    rest = (aggregated(_concatenated(bucket), every, aggregate) for bucket in begun.values())
+    yield from filter(len, rest)
 
 
 def check_deletable(measurement: str) -> None:

@@ -5,12 +5,17 @@ from typing import Protocol, cast
 from flask import current_app
 
 from backend.ports import Clock
+from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
 from backend.services.detectors import Detectors
+from backend.services.history import History
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
+from backend.services.rule_states import RuleWatch
+from backend.services.saying import Saying
+from backend.services.what_if import WhatIf
 
 
 class WebSettings(Protocol):
@@ -80,8 +85,33 @@ class Application(Protocol):
         ...
 
     @property
+    def what_if(self) -> WhatIf:
+        """What another threshold would have given."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """Questions about detectors as a whole."""
+        ...
+
+    @property
+    def rule_states(self) -> RuleWatch:
+        """Which alert rules fire in Grafana."""
+        ...
+
+    @property
     def catalogue(self) -> Catalogue:
         """What the source holds."""
+        ...
+
+    @property
+    def alerting(self) -> Alerting:
+        """What Grafana told of alerts."""
+        ...
+
+    @property
+    def saying(self) -> Saying:
+        """What people say of an alert by the link in a message."""
         ...
 
     @property

@@ -11,7 +11,10 @@ from backend.exceptions import (
     ArtifactError,
     ConfigurationError,
     Conflict,
+    GrafanaError,
     InputError,
+    LinkError,
+    LinkExpired,
     NormalcyError,
     NotFound,
     StoreUnavailable,
@@ -25,11 +28,14 @@ STATUS: tuple[tuple[type[NormalcyError], int], ...] = (
     (ArtifactError, 409),
     (InputError, 422),
     (ConfigurationError, 400),
+    (LinkExpired, 410),
+    (LinkError, 403),
     (StoreUnavailable, 503),
+    (GrafanaError, 503),
 )
 """First match wins; everything else is 500."""
 
-MACHINE_PATHS = ("/api/", "/grafana", "/healthz", "/readyz")
+MACHINE_PATHS = ("/api/", "/grafana", "/healthz", "/hooks/", "/readyz")
 """Under these the answer to an error is JSON, elsewhere a page."""
 
 _SENTENCES = {
@@ -88,6 +94,7 @@ HTTP_REASONS = {
     404: "Not Found",
     405: "Method Not Allowed",
     409: "Conflict",
+    410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",

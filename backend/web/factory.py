@@ -12,7 +12,10 @@ from backend.web.api.rows import ProblemAnswer
 from backend.web.application import EXTENSION, Application
 from backend.web.datasource import datasource
 from backend.web.health import health
+from backend.web.hooks import hooks
+from backend.web.label_pages import label_pages, said
 from backend.web.pages import pages
+from backend.web.sync_hook import sync_api, sync_hook
 from backend.web.times import register as register_times
 
 
@@ -35,6 +38,7 @@ def create_app(application: Application) -> OpenAPI:
     errors.register(app)
     register_times(app, application.clock)
     api.register(app)
-    for blueprint in (datasource, health, pages):
+    app.register_api(sync_api)
+    for blueprint in (datasource, health, hooks, label_pages, pages, said, sync_hook):
         app.register_blueprint(blueprint)
     return app

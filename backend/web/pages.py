@@ -2,7 +2,7 @@
 
 from flask import Blueprint, render_template, request
 
-from backend.records import State
+from backend.records import AlertState, State
 from backend.services.overview import Condition, Overview
 from backend.web.application import application
 
@@ -10,6 +10,7 @@ pages = Blueprint("pages", __name__)
 
 RECENT_RUNS = 15
 MOST_SERIES = 200
+MOST_ALERTS = 200
 _ORDER = list(Condition)
 
 
@@ -39,6 +40,26 @@ def catalogue() -> str:
         measurements=held.measurements(),
         chosen=held.measurement(name) if name is not None else None,
         series=held.series(name, limit=MOST_SERIES) if name is not None else None,
+    )
+
+
+@pages.get("/alerts")
+def alerts() -> str:
+    """What Grafana told of alerts, newest first, and whether people were told."""
+    asked = request.args.get("state", "")
+    state = AlertState(asked) if asked in list(AlertState) else None
+    detector = request.args.get("detector") or None
+    app = application()
+    return render_template(
+        "alerts.html",
+        alerts=app.alerting.listed(detector, state=state, limit=MOST_ALERTS),
+        most=MOST_ALERTS,
+        states=list(AlertState),
+        state=state,
+        detector=detector,
+        watching=app.rule_states.is_watching,
+        rules=app.rule_states.states(),
+        now=app.clock.now(),
     )
 
 

@@ -1,9 +1,11 @@
 """Who may call, from where, and with what; headers that keep browsers careful.
 
-With a token every call must show it, but for liveness. Without one the service is open, listens on
-loopback only, and takes only requests addressed to loopback: a page on the internet whose name was
-made to resolve to 127.0.0.1 is refused. Requests that change something must be JSON, which no form
-of a foreign page can send, whosever password the browser would add.
+With a token every call must show it, but for liveness and for links that are signed: whoever holds
+such a link may make the one statement it stands for, from anywhere. Without a token the service is
+open, listens on loopback only, and takes only requests addressed to loopback: a page on the
+internet whose name was made to resolve to 127.0.0.1 is refused. Requests that change something must
+be JSON, which no form of a foreign page can send, whosever password the browser would add; the form
+of a signed link carries its right itself.
 """
 
 import hmac
@@ -20,6 +22,8 @@ LARGEST_BODY = 16 * LARGEST_JSON
 """What the server in front should still take, so that a refusal is told in our own words."""
 
 ALWAYS_OPEN = ("/healthz",)
+SIGNED = "said"
+"""The part of the app whose addresses carry their own right; nothing else under it is open."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -37,7 +41,7 @@ def register(app: Flask, token: str | None) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_JSON
 
     def guard() -> Response | None:
-        if request.path in ALWAYS_OPEN:
+        if request.path in ALWAYS_OPEN or request.blueprint == SIGNED:
             return None
         return _stranger(token) or _not_json()
 

@@ -12,13 +12,20 @@ import pytest
 from backend.exceptions import Conflict, NotFound, StoreRefused
 from backend.ports import RecordStore
 from backend.records import (
+    Alert,
+    AlertState,
+    AnnotationLink,
+    AnnotationProblem,
+    Delivery,
     Label,
     LabelKind,
+    Message,
     Promotion,
     Run,
     SetAside,
     State,
     StoredDetector,
+    Tie,
     Verdict,
     Version,
 )
@@ -170,6 +177,99 @@ class TestLabels:
         with pytest.raises(StoreRefused, match="JSON"):
             store.add_labels([label(), label(tags=wrong)])
         assert store.labels() == []
+
+
+def link(annotation: str = "7", **values: Any) -> AnnotationLink:
+    made = AnnotationLink(
+        book="http://grafana#1",
+        annotation=annotation,
+        tie=Tie.DRAWN,
+        start=NOW,
+        stop=NOW + 1000,
+        content="d1",
+        updated=12,
+        dashboard="gas",
+    )
+    return replace(made, **values)
+
+
+class TestAnnotations:
+    def test_a_link_brings_its_labels(self, store: RecordStore) -> None:
+        tied = store.tie(link(), add=[label(1), label(2)], by="ann", at=NOW)
+        assert tied.labels == tuple(one.id for one in store.labels())
+        assert tied == replace(link(), labels=tied.labels, revision=1)
+        (read,) = store.annotation_links("http://grafana#1")
+        assert read == tied
+        assert type(read.tie) is Tie
+        assert store.annotation_links("http://grafana#2") == []
+
+    def test_a_change_takes_labels_back_and_brings_others(self, store: RecordStore) -> None:
+        tied = store.tie(link(), add=[label(1), label(2)], by="ann", at=NOW)
+        changed = replace(tied, content="d2", labels=tied.labels[1:])
+        again = store.tie(changed, add=[label(3)], remove=tied.labels[:1], by="bob", at=NOW + 1)
+        assert [one.start for one in store.labels()] == [2, 3]
+        assert again.labels == tuple(one.id for one in store.labels())
+        (gone,) = [one for one in store.labels(removed=True) if one.removed_at]
+        assert (gone.id, gone.removed_by, gone.removed_at) == (tied.labels[0], "bob", NOW + 1)
+
+    def test_labels_taken_back_already_stay_as_they_are(self, store: RecordStore) -> None:
+        tied = store.tie(link(), add=[label(1), label(2)], by="ann", at=NOW)
+        store.remove_labels([tied.labels[0]], by="eve", at=NOW + 1)
+        store.untie(tied, remove=[*tied.labels, 999], by="bob", at=NOW + 2)
+        assert store.labels() == []
+        assert [one.removed_by for one in store.labels(removed=True)] == ["eve", "bob"]
+        assert store.annotation_links("http://grafana#1") == []
+
+    def test_who_comes_second_changes_nothing(self, store: RecordStore) -> None:
+        tied = store.tie(link(), add=[label(1)], by="ann", at=NOW)
+        with pytest.raises(Conflict, match="7"):
+            store.tie(link(), add=[label(2)], by="bob", at=NOW)
+        later = store.tie(replace(tied, content="d2"), by="ann", at=NOW)
+        with pytest.raises(Conflict):
+            store.tie(replace(tied, content="d3"), add=[label(3)], by="bob", at=NOW)
+        with pytest.raises(Conflict):
+            store.untie(tied, remove=tied.labels, by="bob", at=NOW)
+        assert store.annotation_links(tied.book) == [later]
+        assert [one.id for one in store.labels()] == list(tied.labels)
+        store.untie(later, by="ann", at=NOW)
+        with pytest.raises(Conflict):
+            store.untie(later, by="bob", at=NOW)
+
+    def test_only_one_of_many_takes_an_annotation_up(self, store: RecordStore) -> None:
+        def take(number: int) -> bool:
+            try:
+                store.tie(link(), add=[label(number)], by="ann", at=NOW)
+            except Conflict:
+                return False
+            return True
+
+        assert sum(at_once(4, take)) == 1
+        assert len(store.labels()) == 1
+
+    def test_a_rid_is_tied_once_in_a_book(self, store: RecordStore) -> None:
+        store.tie(link("1", rid="r"), by="ann", at=NOW)
+        with pytest.raises(Conflict):
+            store.tie(link("2", rid="r"), add=[label(1)], by="ann", at=NOW)
+        assert store.labels() == []
+        other = store.tie(link("2", rid="r", book="http://a#2"), by="ann", at=NOW)
+        assert [one.annotation for one in store.annotation_links()] == ["2", "1"]
+        assert store.annotation_links("http://a#2") == [other]
+        for annotation in ("3", "4"):
+            store.tie(link(annotation), by="ann", at=NOW)
+
+    def test_problems_are_those_noted_last(self, store: RecordStore) -> None:
+        first = [
+            AnnotationProblem("b", "2", "it says both", 5),
+            AnnotationProblem("b", "1", "x", 6),
+        ]
+        other = AnnotationProblem("a", "9", "größer", NOW)
+        store.note_annotation_problems("b", first)
+        store.note_annotation_problems("a", [other])
+        assert store.annotation_problems() == [*first, other]
+        store.note_annotation_problems("b", first[1:])
+        assert store.annotation_problems() == [other, first[1]]
+        store.note_annotation_problems("a", [])
+        assert store.annotation_problems() == first[1:]
 
 
 class TestDetectors:
@@ -490,3 +590,211 @@ class TestRequests:
         ):
             with pytest.raises(NotFound, match="77"):
                 call()
+
+
+def alert(start: int = NOW, **values: Any) -> Alert:
+    state = values.get("state", AlertState.FIRING)
+    made = Alert(
+        id=0,
+        fingerprint="c0ffee",
+        state=state,
+        start=start,
+        stop=start + 60 if state is AlertState.RESOLVED else None,
+        detector="gas-room",
+        received_at=NOW,
+        heard_at=NOW,
+    )
+    return replace(made, **values)
+
+
+def resolved(start: int = NOW, **values: Any) -> Alert:
+    return alert(start, state=AlertState.RESOLVED, **values)
+
+
+def told(store: RecordStore, *alerts: Alert, at: int = NOW) -> list[Alert]:
+    return store.add_alerts(alerts, at=at, telling=True)
+
+
+class TestAlerts:
+    def test_what_was_told_is_read_back(self, store: RecordStore) -> None:
+        full = alert(
+            tags={"room": 'a,b="c"'},
+            rule="normalcy-alarm",
+            title="Anomaly",
+            summary="größer; DROP TABLE alerts; %s :x",
+            description="…",
+            labels={"detector": "gas-room", "room": 'a,b="c"'},
+            annotations={"score": "4.2"},
+            values={"B": 1.0},
+            panel_url="https://grafana.example/d/x",
+        )
+        (stored,) = told(store, full)
+        assert stored == replace(full, id=stored.id, message=stored.message)
+        assert store.alert(stored.id) == stored
+        assert store.alerts() == store.alerts_of_fingerprint("c0ffee") == [stored]
+        assert type(store.alerts()[0].state) is AlertState
+
+    def test_an_unknown_one_is_not_found(self, store: RecordStore) -> None:
+        with pytest.raises(NotFound, match="77"):
+            store.alert(77)
+
+    def test_what_is_said_again_is_stored_once_and_heard_of_again(self, store: RecordStore) -> None:
+        (first,) = told(store, alert())
+        assert told(store, alert(summary="other words"), at=NOW + 5) == []
+        assert store.alerts() == [replace(first, heard_at=NOW + 5)]
+
+    def test_what_is_new_among_what_is_known_comes_back_in_order(self, store: RecordStore) -> None:
+        told(store, alert(2))
+        new = told(store, alert(9), alert(2), alert(1), resolved(2), alert(9, fingerprint="b"))
+        assert [(one.start, one.fingerprint, one.state.value) for one in new] == [
+            (9, "c0ffee", "firing"),
+            (1, "c0ffee", "firing"),
+            (2, "c0ffee", "resolved"),
+            (9, "b", "firing"),
+        ]
+        assert len({one.id for one in new}) == 4
+
+    def test_many_at_once(self, store: RecordStore) -> None:
+        many = [alert(fingerprint=str(number)) for number in range(3000)]
+        assert [one.fingerprint for one in told(store, *many)] == [str(n) for n in range(3000)]
+        assert told(store, *many) == []
+        assert told(store) == []
+
+    def test_the_same_told_at_once_is_stored_once(self, store: RecordStore) -> None:
+        new = at_once(6, lambda _: told(store, alert(1), alert(2)))
+        assert sorted(len(one) for one in new) == [0, 0, 0, 0, 0, 2]
+        assert len(store.due_messages(NOW)) == 1
+
+    def test_one_that_is_over_shows_as_resolved_only(self, store: RecordStore) -> None:
+        told(store, alert(10), resolved(10, stop=20))
+        told(store, alert(30), alert(5, fingerprint="b"))
+        assert [(one.start, one.state.value) for one in store.alerts()] == [
+            (30, "firing"),
+            (10, "resolved"),
+            (5, "firing"),
+        ]
+        assert [one.start for one in store.alerts(state=AlertState.FIRING)] == [30, 5]
+        assert [one.start for one in store.alerts(state=AlertState.RESOLVED)] == [10]
+
+    def test_the_end_may_come_first_and_with_another_start(self, store: RecordStore) -> None:
+        told(store, resolved(15, stop=20))
+        told(store, alert(10))
+        assert [one.state.value for one in store.alerts()] == ["resolved"]
+
+    def test_newest_first_by_detector_and_no_more_than_asked(self, store: RecordStore) -> None:
+        told(store, *(alert(start, fingerprint=str(start)) for start in (2, 3, 1)))
+        told(store, alert(9, detector="boiler"))
+        assert [one.start for one in store.alerts()] == [9, 3, 2, 1]
+        assert [one.start for one in store.alerts("gas-room", limit=2)] == [3, 2]
+        assert store.alerts("unknown") == []
+
+    def test_old_ones_are_forgotten_with_their_messages(self, store: RecordStore) -> None:
+        told(store, alert(1), alert(2))
+        told(store, alert(1), at=NOW + 50)
+        assert store.forget_alerts(before=NOW + 10) == 1
+        (left,) = store.alerts()
+        assert left.start == 1
+        assert left.message is not None
+        assert store.messages([left.message])
+        assert store.forget_alerts(before=NOW + 60) == 1
+        assert store.messages([left.message]) == {}
+        assert store.due_messages(NOW + 99) == []
+
+    def test_numbers_are_not_given_twice(self, store: RecordStore) -> None:
+        (first,) = told(store, alert())
+        store.forget_alerts(before=NOW + 1)
+        (second,) = told(store, alert())
+        assert second.id > first.id
+
+    def test_what_is_not_json_is_refused_and_nothing_stored(self, store: RecordStore) -> None:
+        with pytest.raises(StoreRefused, match="JSON"):
+            told(store, alert(1), alert(2, values={"B": float("nan")}))
+        assert store.alerts() == []
+        assert store.due_messages(NOW) == []
+
+
+class TestMessages:
+    def test_one_tells_of_all_that_is_new_together(self, store: RecordStore) -> None:
+        told(store, alert(1))
+        both = told(store, alert(1), alert(2), alert(3))
+        (number,) = {one.message for one in both}
+        assert number is not None
+        assert store.alerts_of_message(number) == both
+        assert store.messages([number, 999]) == {
+            number: Message(number, NOW, Delivery.PENDING, NOW)
+        }
+
+    def test_none_is_made_when_nobody_is_told(self, store: RecordStore) -> None:
+        (silent,) = store.add_alerts([alert()], at=NOW, telling=False)
+        assert silent.message is None
+        assert store.due_messages(NOW) == []
+
+    def test_a_claim_keeps_others_off_until_it_ends(self, store: RecordStore) -> None:
+        told(store, alert())
+        (due,) = store.due_messages(NOW)
+        claimed = at_once(4, lambda _: store.claim_message(due.id, at=NOW, until=NOW + 30))
+        (mine,) = [one for one in claimed if one]
+        assert (mine.tries, mine.next_try) == (1, NOW + 30)
+        assert store.due_messages(NOW + 29) == []
+        again = store.claim_message(due.id, at=NOW + 30, until=NOW + 60)
+        assert again is not None
+        assert again.tries == 2
+
+    def test_one_that_failed_for_now_waits(self, store: RecordStore) -> None:
+        told(store, alert())
+        (due,) = store.due_messages(NOW)
+        store.claim_message(due.id, at=NOW, until=NOW + 30)
+        store.settle_message(due.id, Delivery.PENDING, at=NOW + 70, problem="no answer")
+        assert store.due_messages(NOW + 69) == []
+        (later,) = store.due_messages(NOW + 70)
+        assert (later.problem, later.tries, later.ended_at) == ("no answer", 1, None)
+
+    @pytest.mark.parametrize("end", [Delivery.DELIVERED, Delivery.FAILED])
+    def test_one_that_ended_is_never_due_again(self, store: RecordStore, end: Delivery) -> None:
+        told(store, alert())
+        (due,) = store.due_messages(NOW)
+        store.settle_message(due.id, end, at=NOW + 3, problem="why")
+        kept = store.messages([due.id])[due.id]
+        assert (kept.state, kept.ended_at, kept.problem) == (end, NOW + 3, "why")
+        assert type(kept.state) is Delivery
+        assert store.due_messages(NOW + 10**12) == []
+        assert store.claim_message(due.id, at=NOW + 10**12, until=NOW + 10**13) is None
+
+    def test_oldest_first_and_no_more_than_asked(self, store: RecordStore) -> None:
+        for start in (1, 2, 3):
+            told(store, alert(start))
+        numbers = [one.id for one in store.due_messages(NOW)]
+        assert numbers == sorted(numbers)
+        assert [one.id for one in store.due_messages(NOW, limit=2)] == numbers[:2]
+
+    def test_an_unknown_one_is_not_found(self, store: RecordStore) -> None:
+        assert store.claim_message(77, at=NOW, until=NOW + 1) is None
+        with pytest.raises(NotFound, match="77"):
+            store.settle_message(77, Delivery.FAILED, at=NOW)
+
+
+class TestLabelsOfAlerts:
+    def test_an_alert_leads_to_one_label(self, store: RecordStore) -> None:
+        source = alert().source
+        store.add_labels([label(1, source=source)])
+        with pytest.raises(Conflict):
+            store.add_labels([label(2), label(3, source=source)])
+        assert [one.start for one in store.labels()] == [1]
+        store.add_labels([label(4, source="api"), label(5, source="api")])
+
+    def test_said_at_once_it_is_said_once(self, store: RecordStore) -> None:
+        def say(number: int) -> bool:
+            try:
+                store.add_labels([label(number, source=alert().source)])
+            except Conflict:
+                return False
+            return True
+
+        assert sum(at_once(6, say)) == 1
+        assert len(store.labels()) == 1
+
+    def test_taken_back_it_may_be_said_anew(self, store: RecordStore) -> None:
+        (first,) = store.add_labels([label(1, source=alert().source)])
+        store.remove_labels([first.id], by="ada", at=NOW)
+        store.add_labels([label(2, source=alert().source)])
+        assert [one.start for one in store.labels()] == [2]

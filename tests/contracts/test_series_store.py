@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backend.exceptions import InputError, PartialWrite, StoreRefused
-from backend.ports import Credentials, Points, Query, SeriesStore
+from backend.ports import Aggregate, Credentials, Points, Query, SeriesStore
 from backend.schema import EVENTS, SCORES, SCRATCH, SCRATCH_FIELD
 from backend.stores.opening import open_series_store
-from backend.stores.rows import joined, means
+from backend.stores.rows import aggregated, joined, means
 from tests.fakes.series import MemorySeriesStore
 from tests.servers.influxdb import InfluxServer
 from tests.servers.remote import RemoteServer
@@ -780,6 +780,109 @@ def test_means_of_integers_and_booleans_are_those_of_the_rows(
         assert_same(streamed(store, asked, 1), expected)
     (found,) = store.read(query("air", "on", "n", span=_ALIGNED, every=_HOUR))
     assert rows(found) == [((start - T0) / MINUTE, 2 / 3, -1 / 3)]
+
+
+# -- other numbers of buckets ----------------------------------------------------------------------
+
+_AGGREGATES: tuple[Aggregate, ...] = ("min", "max", "last", "count")
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "first", "second"),
+    [("min", -1.0, 4.0), ("max", 6.0, 4.0), ("last", 2.0, 4.0), ("count", 3.0, 1.0)],
+)
+def test_a_number_stands_in_place_of_the_rows_of_a_bucket(
+    store: SeriesStore, aggregate: Aggregate, first: float, second: float
+) -> None:
+    start = _ALIGNED[0]
+    times = np.array([start, start + 1, start + 2, start + _HOUR - 1, start + 5 * _HOUR])
+    values = {"a": np.array([6.0, -1.0, 2.0, NAN, 4.0]), "b": np.array([NAN, NAN, NAN, 9.0, NAN])}
+    texts = {"note": np.array(["x"] * 5, dtype=object)}
+    store.write("air", [Points({"room": "a"}, times, {**values, **texts})])
+
+    asked = query("air", "a", "c", "note", span=_ALIGNED, every=_HOUR, aggregate=aggregate)
+    (found,) = store.read(asked)
+
+    assert found.times.tolist() == [start, start + 5 * _HOUR]
+    assert found.fields["a"].tolist() == [first, second]
+    for name in ("c", "note"):
+        np.testing.assert_array_equal(found.fields[name].astype(float), [NAN, NAN])
+    (both,) = store.read(replace(asked, fields=("a", "b")))
+    np.testing.assert_array_equal(both.fields["b"], [1.0 if aggregate == "count" else 9.0, NAN])
+
+
+@pytest.mark.parametrize("aggregate", [*_AGGREGATES, "mean"])
+def test_a_bucket_that_the_range_cuts_is_that_of_its_rows_within(
+    store: SeriesStore, aggregate: Aggregate
+) -> None:
+    start, second = _ALIGNED[0], 10**9
+    times = np.arange(start, start + 4 * _HOUR, 100 * second, dtype=np.int64)
+    store.write("air", [Points({}, times, {"v": np.sin(np.arange(len(times)))})])
+
+    span = (start + 1234 * second, start + 3 * _HOUR + 777 * second)
+    asked = query("air", "v", span=span, every=_HOUR, aggregate=aggregate)
+    (raw,) = store.read(replace(asked, every=None))
+
+    assert_same(store.read(asked), [aggregated(raw, _HOUR, aggregate)])
+    assert store.read(asked)[0].times.tolist() == [start + hour * _HOUR for hour in range(4)]
+    assert_same(streamed(store, asked, 2), store.read(asked))
+    inside = replace(asked, start=start + 1234 * second, stop=start + 1534 * second)
+    assert store.read(inside)[0].times.tolist() == [start]
+
+
+@given(
+    written=_sites,
+    every=st.sampled_from([1, 7, 60]),
+    size=st.integers(1, 9),
+    aggregate=st.sampled_from(_AGGREGATES),
+    offset=st.integers(0, 59),
+)
+@_relaxed
+def test_numbers_of_any_buckets_are_those_of_their_rows(
+    store: SeriesStore,
+    written: list[tuple[str, str, int, float | None, str | None]],
+    every: int,
+    size: int,
+    aggregate: Aggregate,
+    offset: int,
+) -> None:
+    measurement, bucket = write_sites(store, written), every * MINUTE
+    begin = T0 - T0 % bucket - 70 * bucket + offset * MINUTE
+    span = (begin, begin + 140 * bucket)
+
+    # which of two rows at one time is the last, merged series leave open
+    groups = [("room", "site")] if aggregate == "last" else [(), ("room",), ("room", "site")]
+    for group_by in groups:
+        asked = query(
+            measurement,
+            "temp",
+            "note",
+            span=span,
+            group_by=group_by,
+            every=bucket,
+            aggregate=aggregate,
+        )
+        raw = store.read(replace(asked, every=None))
+        wanted = [aggregated(points, bucket, aggregate) for points in raw]
+        assert_same(store.read(asked), [points for points in wanted if len(points)])
+        assert_same(streamed(store, asked, size), store.read(asked))
+
+
+@pytest.mark.parametrize("aggregate", _AGGREGATES)
+def test_numbers_of_integers_and_booleans_are_those_of_their_rows(
+    foreign: tuple[SeriesStore, Callable[[str], None]], aggregate: Aggregate
+) -> None:
+    store, write_lines = foreign
+    start = _ALIGNED[0]
+    write_lines(
+        f"air n=3i,on=true,x=0.1 {start}\nair n=4i,on=false,x=0.2 {start + 1}\n"
+        f"air n=-8i,on=true {start + 2}\nair x=5 {start + 3 * _HOUR}"
+    )
+
+    for names in (("n", "on", "x"), ("on",), ("n", "x")):
+        asked = query("air", *names, span=_ALIGNED, every=_HOUR, aggregate=aggregate)
+        (raw,) = store.read(replace(asked, every=None))
+        assert_same(store.read(asked), [aggregated(raw, _HOUR, aggregate)])
 
 
 # -- looking at it ---------------------------------------------------------------------------------

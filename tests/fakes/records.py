@@ -8,7 +8,13 @@ from typing import Any, TypeVar
 
 from backend.exceptions import Conflict, NotFound, StoreRefused
 from backend.records import (
+    Alert,
+    AlertState,
+    AnnotationLink,
+    AnnotationProblem,
+    Delivery,
     Label,
+    Message,
     Promotion,
     Request,
     Run,
@@ -38,6 +44,11 @@ class MemoryRecordStore:
         self._aside: dict[tuple[str, SeriesKey], SetAside] = {}
         self._runs: dict[int, Run] = {}
         self._requests: dict[int, Request] = {}
+        self._links: dict[tuple[str, str], AnnotationLink] = {}
+        self._problems: dict[str, list[AnnotationProblem]] = {}
+        self._alerts: dict[int, Alert] = {}
+        self._messages: dict[int, Message] = {}
+        self._given = 0
 
     def ping(self) -> str:
         return "memory"
@@ -46,6 +57,7 @@ class MemoryRecordStore:
 
     def add_labels(self, labels: Sequence[Label]) -> list[Label]:
         with self._lock:
+            self._refuse_second_word(labels)
             first = len(self._labels) + 1
             added = [
                 replace(label, id=first + offset, tags=_plain(label.tags))
@@ -53,6 +65,12 @@ class MemoryRecordStore:
             ]
             self._labels.update({label.id: label for label in added})
             return added
+
+    def _refuse_second_word(self, labels: Sequence[Label]) -> None:
+        there = [one for one in self._labels.values() if one.removed_at is None]
+        sources = [one.source for one in [*there, *labels] if one.source.startswith("alert ")]
+        if len(set(sources)) < len(sources):
+            raise Conflict("There is such a label already.")
 
     def labels(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
         with self._lock:
@@ -71,6 +89,59 @@ class MemoryRecordStore:
             taken = [replace(self._labels[i], removed_by=by, removed_at=at) for i in set(ids)]
             self._labels.update({label.id: label for label in taken})
         return sorted(taken, key=lambda label: (label.start, label.id))
+
+    # -- annotations
+
+    def annotation_links(self, book: str | None = None) -> list[AnnotationLink]:
+        with self._lock:
+            return [self._links[key] for key in sorted(self._links) if book in (None, key[0])]
+
+    def tie(
+        self,
+        link: AnnotationLink,
+        *,
+        add: Sequence[Label] = (),
+        remove: Sequence[int] = (),
+        by: str,
+        at: int,
+    ) -> AnnotationLink:
+        with self._lock:
+            self._refuse_changed(link)
+            added = self.add_labels(add)
+            self._take_back(remove, by, at)
+            labels = (*link.labels, *(label.id for label in added))
+            stored = replace(link, labels=labels, revision=link.revision + 1)
+            self._links[link.book, link.annotation] = stored
+            return stored
+
+    def untie(self, link: AnnotationLink, *, remove: Sequence[int] = (), by: str, at: int) -> None:
+        with self._lock:
+            self._refuse_changed(link)
+            self._take_back(remove, by, at)
+            del self._links[link.book, link.annotation]
+
+    def annotation_problems(self) -> list[AnnotationProblem]:
+        with self._lock:
+            return [problem for noted in self._problems.values() for problem in noted]
+
+    def note_annotation_problems(self, book: str, problems: Sequence[AnnotationProblem]) -> None:
+        with self._lock:
+            self._problems.pop(book, None)
+            self._problems[book] = list(problems)
+
+    def _refuse_changed(self, link: AnnotationLink) -> None:
+        there = self._links.get((link.book, link.annotation))
+        twice = link.rid and any(
+            (other.book, other.rid) == (link.book, link.rid)
+            for other in self._links.values()
+            if other.annotation != link.annotation
+        )
+        if (there.revision if there else 0) != link.revision or twice:
+            raise Conflict(f"The annotation {link.annotation} was taken up by another meanwhile.")
+
+    def _take_back(self, ids: Sequence[int], by: str, at: int) -> None:
+        standing = [i for i in ids if i in self._labels and self._labels[i].removed_at is None]
+        self.remove_labels(standing, by=by, at=at)
 
     # -- detectors
 
@@ -256,8 +327,110 @@ class MemoryRecordStore:
         self._requests[request] = replace(self._requests[request], **values)
         return self._requests[request]
 
+    # -- alerts
+
+    def add_alerts(self, alerts: Sequence[Alert], *, at: int, telling: bool) -> list[Alert]:
+        with self._lock:
+            new: list[Alert] = []
+            message = self._new_number() if telling else None
+            for alert in alerts:
+                known = [one for one in [*self._alerts.values(), *new] if _same(one, alert)]
+                for one in known:
+                    if one.id in self._alerts:
+                        self._alerts[one.id] = replace(one, heard_at=at)
+                if not known:
+                    kept = {
+                        name: _plain(getattr(alert, name))
+                        for name in ("tags", "labels", "annotations", "values")
+                    }
+                    number = self._new_number()
+                    new.append(replace(alert, id=number, message=message, **kept))
+            self._alerts.update({alert.id: alert for alert in new})
+            if message is not None and new:
+                self._messages[message] = Message(message, at, Delivery.PENDING, at)
+            return new
+
+    def alert(self, alert: int) -> Alert:
+        with self._lock:
+            return _found(self._alerts, alert, "alert")
+
+    def alerts(
+        self, detector: str | None = None, *, state: AlertState | None = None, limit: int = 100
+    ) -> list[Alert]:
+        with self._lock:
+            found = [
+                one
+                for one in self._alerts.values()
+                if detector in (None, one.detector)
+                and state in (None, one.state)
+                and not self._is_over(one)
+            ]
+        return sorted(found, key=lambda one: (-one.start, -one.id))[:limit]
+
+    def _is_over(self, alert: Alert) -> bool:
+        return alert.state is AlertState.FIRING and any(
+            one.state is AlertState.RESOLVED and one.stop is not None and one.stop >= alert.start
+            for one in self.alerts_of_fingerprint(alert.fingerprint)
+        )
+
+    def alerts_of_fingerprint(self, fingerprint: str) -> list[Alert]:
+        with self._lock:
+            found = [one for one in self._alerts.values() if one.fingerprint == fingerprint]
+        return sorted(found, key=lambda one: (one.start, one.id))
+
+    def alerts_of_message(self, message: int) -> list[Alert]:
+        with self._lock:
+            return [one for one in self._alerts.values() if one.message == message]
+
+    def forget_alerts(self, *, before: int) -> int:
+        with self._lock:
+            gone = [one.id for one in self._alerts.values() if one.heard_at < before]
+            for number in gone:
+                del self._alerts[number]
+            told = {one.message for one in self._alerts.values()}
+            self._messages = {
+                number: one
+                for number, one in self._messages.items()
+                if number in told or one.created_at >= before
+            }
+            return len(gone)
+
+    def messages(self, ids: Collection[int]) -> dict[int, Message]:
+        with self._lock:
+            return {number: self._messages[number] for number in ids if number in self._messages}
+
+    def due_messages(self, at: int, *, limit: int = 100) -> list[Message]:
+        with self._lock:
+            return [one for one in self._messages.values() if _is_due(one, at)][:limit]
+
+    def claim_message(self, message: int, *, at: int, until: int) -> Message | None:
+        with self._lock:
+            one = self._messages.get(message)
+            if one is None or not _is_due(one, at):
+                return None
+            self._messages[message] = replace(one, next_try=until, tries=one.tries + 1)
+            return self._messages[message]
+
+    def settle_message(self, message: int, state: Delivery, *, at: int, problem: str = "") -> None:
+        with self._lock:
+            one = _found(self._messages, message, "message")
+            times = {"next_try": at} if state is Delivery.PENDING else {"ended_at": at}
+            self._messages[message] = replace(one, state=state, problem=problem, **times)
+
+    def _new_number(self) -> int:
+        self._given += 1
+        return self._given
+
     def close(self) -> None:
         """Nothing to release."""
+
+
+def _same(one: Alert, other: Alert) -> bool:
+    return (one.fingerprint, one.start, one.state) == (other.fingerprint, other.start, other.state)
+
+
+def _is_due(message: Message, at: int) -> bool:
+    return message.state is Delivery.PENDING and message.next_try <= at
 
 
 def _found(rows: Mapping[Any, Row], key: Any, what: str) -> Row:

@@ -10,7 +10,7 @@ import numpy as np
 from backend.ports import FieldKind, Finding, Points, Query
 from backend.records import series_key
 from backend.stores.examining import attempted, round_trip
-from backend.stores.rows import admit, check_deletable, cut, means, part_conflicts
+from backend.stores.rows import admit, aggregated, check_deletable, cut, part_conflicts
 
 Row = dict[str, Any]
 Tags = tuple[tuple[str, str], ...]
@@ -29,7 +29,8 @@ class MemorySeriesStore:
     def read(self, query: Query) -> list[Points]:
         if query.every is not None:
             raw = self.read(replace(query, every=None))
-            return [p for p in (means(points, query.every) for points in raw) if len(p)]
+            found = (aggregated(points, query.every, query.aggregate) for points in raw)
+            return [points for points in found if len(points)]
         kinds = self._kinds.get(query.measurement, {})
         groups: dict[tuple[str, ...], list[tuple[int, Row]]] = {}
         for tags, rows in sorted(self._data.get(query.measurement, {}).items()):

@@ -12,6 +12,7 @@ from apscheduler.events import EVENT_JOB_MISSED, EVENT_JOB_SUBMITTED, JobSubmiss
 from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.exceptions import StoreUnavailable, WorkerDied
+from jobs.chores import Chore
 from jobs.patience import Patience
 from jobs.places import SLOTS
 from jobs.scheduler import HOUSEKEEPING, Entry, Timetable, detector_entries, standing_entries
@@ -375,3 +376,37 @@ def test_nothing_begins_once_it_stops(here: Bench, timetable: Timetable) -> None
     timetable._run(entry(lambda: ran.append(1)))
 
     assert ran == []
+
+
+# -- chores ----------------------------------------------------------------------------------------
+
+
+def test_a_chore_is_done_at_once_and_again(here: Bench) -> None:
+    done: SimpleQueue[str] = SimpleQueue()
+    chore = Chore("sweep", timedelta(seconds=1), lambda: done.put("swept"))
+    timetable = Timetable(here.work, [chore])
+    timetable.start()
+    try:
+        assert [done.get(timeout=WAIT_S) for _ in range(2)] == ["swept", "swept"]
+    finally:
+        timetable.stop(0)
+
+
+def test_a_chore_that_fails_holds_nothing_up(here: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    tried: SimpleQueue[str] = SimpleQueue()
+
+    def fail() -> None:
+        tried.put("once")
+        raise StoreUnavailable("down")
+
+    timetable = Timetable(here.work, [Chore("sweep", timedelta(seconds=1), fail)])
+    with caplog.at_level(logging.WARNING):
+        timetable.start()
+        try:
+            for _ in range(2):
+                tried.get(timeout=WAIT_S)
+        finally:
+            timetable.stop(WAIT_S)
+
+    told = [record.message for record in caplog.records if "sweep" in record.message]
+    assert told == ["chore:sweep: down"]

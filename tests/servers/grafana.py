@@ -15,13 +15,22 @@ _TIMEOUT_S = 30
 class Grafana:
     """Its HTTP API; what it creates is open to change by hand and by the next call."""
 
-    def __init__(self, url: str, session: requests.Session) -> None:
-        self._url = url.rstrip("/")
+    def __init__(
+        self, url: str, session: requests.Session, login: dict[str, str] | None = None
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.login = login or {}
+        """The environment by which normalcy shows who it is."""
         self._session = session
         self._session.headers["X-Disable-Provenance"] = "true"
 
     def get(self, path: str) -> Any:
         return self._call("GET", path)
+
+    def find(self, path: str) -> Any:
+        """What is there, or None."""
+        answer = self._session.get(self.url + path, timeout=_TIMEOUT_S)
+        return None if answer.status_code == 404 else self._read("GET", path, answer)
 
     def post(self, path: str, body: Any) -> Any:
         return self._call("POST", path, body)
@@ -40,9 +49,17 @@ class Grafana:
         return list(answer["results"]["A"]["frames"])
 
     def _call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self._session.request(method, self._url + path, json=body, timeout=_TIMEOUT_S)
+        answer = self._session.request(method, self.url + path, json=body, timeout=_TIMEOUT_S)
+        return self._read(method, path, answer)
+
+    def _read(self, method: str, path: str, answer: requests.Response) -> Any:
         assert answer.ok, (method, path, answer.status_code, answer.text)
         return answer.json() if answer.content else None
+
+
+def user_and_password() -> tuple[str, str]:
+    """Who signs in, in a browser too."""
+    return os.environ.get("GRAFANA_USER", "admin"), os.environ.get("GRAFANA_PASSWORD", "admin")
 
 
 def require_grafana() -> Grafana:
@@ -53,9 +70,11 @@ def require_grafana() -> Grafana:
     session = requests.Session()
     if token := os.environ.get("GRAFANA_TOKEN"):
         session.headers["Authorization"] = f"Bearer {token}"
+        login = {"NORMALCY_GRAFANA_TOKEN": token}
     else:
-        name = os.environ.get("GRAFANA_USER", "admin")
-        session.auth = (name, os.environ.get("GRAFANA_PASSWORD", "admin"))
-    grafana = Grafana(url, session)
+        user, password = user_and_password()
+        session.auth = user, password
+        login = {"NORMALCY_GRAFANA_USERNAME": user, "NORMALCY_GRAFANA_PASSWORD": password}
+    grafana = Grafana(url, session, login)
     grafana.get("/api/health")
     return grafana

@@ -6,14 +6,8 @@ import pytest
 from backend.exceptions import InputError
 from backend.ports import Points, Query
 from backend.services import drawing as drawing_module
-from backend.services.drawing import (
-    FIRST_PIECE_STEPS,
-    LEAST_POINTS,
-    Drawing,
-    Span,
-    draw,
-    draw_chosen,
-)
+from backend.services.drawing import LEAST_POINTS, Drawing, Span, draw, draw_chosen
+from backend.services.pieces import FIRST_PIECE_STEPS
 from backend.specs import nanoseconds
 from tests.fakes.series import MemorySeriesStore
 

@@ -197,6 +197,35 @@ class TestDrawn:
         threshold = world.queries.scores("gas-room", span, fields=["threshold"])
         np.testing.assert_array_equal(score[0].times, threshold[0].times)
 
+    def test_numbers_of_a_very_long_range_are_outlined_and_text_never_is(self, world):
+        times = START + MINUTE * np.arange(12_000, dtype=np.int64)
+        score = np.full(12_000, 0.5)
+        score[9_876] = 9.0
+        fields = dict.fromkeys(("score", "error", "flag", "alarm"), score)
+        model = np.full(12_000, "m", dtype=object)
+        tags = {"detector": "gas-room", "room": "R9"}
+        world.results.write(schema.SCORES, [Points(tags, times, {**fields, "model": model})])
+        asked = []
+        read = world.results.read
+        world.results.read = lambda query: asked.append(query) or read(query)
+        span = Span(START, START + 12_000 * MINUTE, 100)
+        for names in (["score"], ["alarm", "score"], ["score", "model"]):
+            (table,) = world.queries.scores("gas-room", span, fields=names, series=["room=R9"])
+            assert table.columns["score"].max() == 9.0
+            assert len(table) <= 100
+            outlined = {query.aggregate for query in asked if query.every}
+            assert outlined == (set() if "model" in names else {"min", "max", "count"})
+            asked.clear()
+
+    def test_one_number_of_each_bucket_can_be_asked_for(self, world):
+        span = Span(START, NOW, 10)
+        (table,) = world.queries.scores(
+            "gas-room", span, fields=["score", "flag"], series=["room=R1"], aggregate="max"
+        )
+        assert list(table.columns) == ["score", "flag"]
+        assert len(table) <= 10
+        assert table.columns["score"].max() == 4.0
+
     def test_contributions_share_their_times(self, world):
         share = np.linspace(0, 1, 600)
         tags = {"detector": "gas-room", "room": "R1"}

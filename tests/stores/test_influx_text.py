@@ -155,7 +155,7 @@ def test_identifiers_and_literals_cannot_be_left() -> None:
 def test_means_are_asked_for_by_the_names_of_their_fields() -> None:
     query = Query("m", ('a"', "b"), 0, 600, group_by=("u",), every=60)
 
-    assert influxql.select_means(query, ['a"', "b"], 60) == (
+    assert influxql.select_aggregates(query, ['a"', "b"], 60) == (
         'SELECT mean("a\\""::float) AS "a\\"", mean("b"::float) AS "b" FROM "m" '
         'WHERE time >= 0 AND time <= 599 GROUP BY time(60ns), "u" fill(none)'
     )

@@ -138,12 +138,16 @@ class TestMigrations:
     def test_a_newer_database_is_refused_and_left_alone(self, url: str) -> None:
         store = SqlRecordStore(url)
         store.add_labels([some_label()])
+        with store._database.reading() as connection:
+            newest = MigrationContext.configure(
+                connection, opts={"version_table": VERSION_TABLE}
+            ).get_current_revision()
         store.close()
         statement(url, f"UPDATE {VERSION_TABLE} SET version_num = '0999'")
         for call in (store_again := SqlRecordStore(url)).labels, store_again.ping:
             with pytest.raises(StoreRefused, match=r"newer normalcy.*0999.*backup"):
                 call()
-        statement(url, f"UPDATE {VERSION_TABLE} SET version_num = '0001'")
+        statement(url, f"UPDATE {VERSION_TABLE} SET version_num = '{newest}'")
         assert len(store_again.labels()) == 1  # refusing is not remembered
         store_again.close()
 

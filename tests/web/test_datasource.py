@@ -16,6 +16,7 @@ from tests.web.worlds import MINUTE, NOW, START, add_label, make_world, write_ev
 GOLDEN = Path(__file__).with_name("golden")
 RANGE = {"from": "2026-05-28T10:26:00.000Z", "to": "2026-05-28T20:26:00.000Z"}
 DETECTOR = {"detector": "gas-room"}
+LOWER = {"what_if": {"threshold": {"kind": "fixed", "value": 0.05}, "alarm": {"for": 2}}}
 
 
 def body(*targets, **more):
@@ -91,6 +92,7 @@ class TestGolden:
         score = np.array([0.5, 0.75, 2.0, 1.0])
         fields = {"score": score, "error": score / 4, "threshold": np.full(4, 0.25)}
         fields |= {"flag": np.array([0.0, 0.0, 1.0, 0.0]), "alarm": np.zeros(4)}
+        fields |= {"smoothed": score / 4, "judged": np.array([1.0, 0.0, 1.0, 1.0])}
         tags = {"detector": "gas-room", "room": "R1"}
         world.results.write(schema.SCORES, [Points(tags, times, fields)])
         write_event(world, "R1", 8)
@@ -99,10 +101,16 @@ class TestGolden:
         return world.client()
 
     @pytest.mark.parametrize(
-        "metric", ["score", "threshold", "flag", "events", "labels", "detectors"]
+        "metric",
+        ["score", "threshold", "flag", "events", "labels", "detectors", "scores"],
     )
     def test_query(self, client, metric):
-        assert ask(client, target(metric)) == golden(metric)
+        payload = {**DETECTOR, "what": ["smoothed", "score", "alarm"]}
+        assert ask(client, target(metric, payload=payload)) == golden(metric)
+
+    @pytest.mark.parametrize("metric", ["what_if_threshold", "what_if_flag", "what_if_alerts"])
+    def test_what_if(self, client, metric):
+        assert ask(client, target(metric, payload={**DETECTOR, **LOWER})) == golden(metric)
 
     def test_metrics(self, client):
         assert client.post("/grafana/metrics", json={}).json == golden("metrics")
@@ -353,6 +361,207 @@ class TestWhatGrafanaSends:
         assert answer.status_code == 422
 
 
+class TestChoice:
+    """What is shown, and how rows become points."""
+
+    def test_several_fields_stand_in_one_frame_on_one_time_axis(self, client):
+        payload = {**DETECTOR, "series": "room=R1", "what": ["error", "threshold", "flag"]}
+        (frame,) = ask(client, target("scores", payload=payload))
+        assert [field["name"] for field in frame["fields"]] == [
+            "time",
+            "error",
+            "threshold",
+            "flag",
+        ]
+        shown = {"displayNameFromDS": "flag R1"}
+        assert frame["fields"][3]["config"] == {**shown, "min": 0, "max": 1}
+        assert set(frame["fields"][1]["config"]) == set(shown)
+
+    @pytest.mark.parametrize(
+        ("what", "names"),
+        [
+            (None, ["score"]),
+            ([], ["score"]),
+            ("judged", ["judged"]),
+            ("(score|alarm)", ["score", "alarm"]),
+            ("{smoothed,threshold}", ["smoothed", "threshold"]),
+            (["score", "score"], ["score"]),
+            ("$__all", list(schema.SCORE_NUMBERS)),
+        ],
+        ids=repr,
+    )
+    def test_what_in_every_form(self, client, what, names):
+        payload = {**DETECTOR, "series": "room=R1", "what": what}
+        (frame,) = ask(client, target("scores", payload=payload))
+        assert [field["name"] for field in frame["fields"][1:]] == names
+
+    @pytest.mark.parametrize("what", ["model", "password", ["score", 'x"; DROP']], ids=repr)
+    def test_what_is_not_a_number_of_the_scores_is_refused(self, client, what):
+        payload = {**DETECTOR, "what": what}
+        answer = client.post("/grafana/query", json=body(target("scores", payload=payload)))
+        assert answer.status_code == 404
+        assert "smoothed" in answer.json["message"]
+
+    @pytest.mark.parametrize(
+        ("aggregation", "first"),
+        [("mean", 0.5), ("min", 0.5), ("max", 4.0), ("last", 0.5), ("(max)", 4.0), (["max"], 4.0)],
+        ids=repr,
+    )
+    def test_one_number_of_each_bucket(self, client, aggregation, first):
+        payload = {**DETECTOR, "series": "room=R1", "aggregation": aggregation}
+        (frame,) = ask(client, target("score", payload=payload), maxDataPoints=2)
+        assert len(values(frame)) <= 2
+        assert max(values(frame)) == first or aggregation == "mean"
+        if aggregation == "mean":
+            assert 0.5 <= max(values(frame)) < 0.7
+
+    @pytest.mark.parametrize("metric", ["channel", "expected", "contributions", "threshold"])
+    def test_every_drawn_metric_can_be_aggregated(self, client, world, metric):
+        tags = {"detector": "gas-room", "room": "R1"}
+        for measurement in (schema.EXPECTED, schema.CONTRIBUTIONS):
+            fields = {"temp": np.full(600, 0.25), "NH3": np.full(600, 0.75)}
+            world.results.write(
+                measurement, [Points(tags, START + MINUTE * np.arange(600), fields)]
+            )
+        payload = {**DETECTOR, "series": "room=R1", "aggregation": "max"}
+        frames = ask(client, target(metric, payload=payload), maxDataPoints=10)
+        assert frames
+        assert all(1 < len(values(frame)) <= 10 for frame in frames)
+
+    @pytest.mark.parametrize("aggregation", [None, "", "shape", "$__all", "(shape)"], ids=repr)
+    def test_without_one_the_shape_is_kept(self, client, aggregation):
+        payload = {**DETECTOR, "series": "room=R1", "aggregation": aggregation}
+        shaped = ask(client, target(payload={**DETECTOR, "series": "room=R1"}), maxDataPoints=30)
+        assert ask(client, target(payload=payload), maxDataPoints=30) == shaped
+
+    @pytest.mark.parametrize("aggregation", ["median", "(mean|max)", "count", "mean)", 5], ids=repr)
+    def test_another_aggregation_is_refused(self, client, aggregation):
+        payload = {**DETECTOR, "aggregation": aggregation}
+        answer = client.post("/grafana/query", json=body(target(payload=payload)))
+        assert answer.status_code == 422
+        assert "shape, mean, min, max, last" in answer.json["message"]
+
+    def test_every_form_field_with_fixed_options_lists_them(self, client):
+        metrics = client.post("/grafana/metrics", json={}).json
+        fields = {one["name"]: one for metric in metrics for one in metric["payloads"]}
+        for name, field in fields.items():
+            if "options" in field:
+                asked = {"metric": "scores", "name": name, "payload": {}}
+                answer = client.post("/grafana/metric-payload-options", json=asked).json
+                assert [one["value"] for one in answer] == [o["value"] for o in field["options"]]
+        assert {"what", "aggregation", "what_if_kind"} <= set(fields)
+        for field in fields.values():
+            assert field["type"] in ("input", "select", "multi-select", "textarea")
+
+
+class TestWhatIf:
+    """The stored errors are 0.1, in rows 300 to 309 they are 0.4, and one is 0.8."""
+
+    def payload(self, **more):
+        return {**DETECTOR, "series": ["room=R1"], **more}
+
+    @pytest.mark.parametrize(
+        ("metric", "expected"),
+        [
+            ("what_if_threshold", {0.05}),
+            ("what_if_flag", {1.0}),
+            ("what_if_alarm", {0.0, 1.0}),
+            ("what_if_score", {2.0, 8.0, 16.0}),
+        ],
+    )
+    def test_a_line_that_is_lower(self, client, metric, expected):
+        (frame,) = ask(client, target(metric, payload=self.payload(**LOWER)))
+        assert frame["fields"][1]["name"] == metric
+        assert frame["fields"][1]["labels"]["room"] == "R1"
+        assert {round(value, 9) for value in values(frame)} == expected
+
+    def test_alerts_now_and_then_are_a_table(self, client):
+        payload = {**DETECTOR, "what_if": {"threshold": {"kind": "fixed", "value": 0.5}}}
+        (frame,) = ask(client, target("what_if_alerts", payload=payload))
+        assert {f["name"]: f["values"] for f in frame["fields"]} == {
+            "series": ["room=R1", "room=R2"],
+            "alerts_now": [1, 1],
+            "alerts_then": [0, 0],
+            "flagged_now": [10, 10],
+            "flagged_then": [1, 1],
+        }
+        assert [field["type"] for field in frame["fields"]] == ["string"] + ["number"] * 4
+
+    def test_the_alarm_rule_can_be_another(self, client):
+        what_if = {"threshold": {"kind": "fixed", "value": 0.5}, "alarm": {"for": 1}}
+        (frame,) = ask(client, target("what_if_alerts", payload=self.payload(what_if=what_if)))
+        assert values(frame, "alerts_then") == [1]
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"what_if_kind": "fixed", "what_if_value": "0.5", "what_if_for": "1"},
+            {"what_if_kind": "(fixed)", "what_if_value": 0.5, "what_if_for": 1},
+            {"what_if_kind": ["fixed"], "what_if_value": ["0.5"], "what_if_for": ["1"]},
+            {
+                "what_if_kind": "fixed",
+                "what_if_value": " 0.5 ",
+                "what_if_for": "1",
+                "what_if_clear_below": "1",
+            },
+            {"what_if": '{"threshold": {"kind": "fixed", "value": 0.5}, "alarm": {"for": 1}}'},
+        ],
+        ids=repr,
+    )
+    def test_the_fields_of_the_form_say_the_same(self, client, fields):
+        (frame,) = ask(client, target("what_if_alerts", payload=self.payload(**fields)))
+        assert values(frame, "alerts_then") == [1]
+
+    def test_series_can_be_filtered(self, client):
+        one = {"key": "room", "operator": "=", "value": "R2"}
+        for metric in ("what_if_flag", "what_if_alerts"):
+            asked = target(metric, payload={**DETECTOR, **LOWER})
+            assert len(ask(client, asked, filters=[one])) == 1
+            assert ask(client, asked, filters=[{**one, "value": "R9"}]) == []
+
+    def test_calibration_that_is_lost_is_told_in_the_corner_of_the_panel(self, client):
+        payload = {**DETECTOR, "what_if": {"threshold": {"kind": "quantile", "q": 0.999}}}
+        for metric in ("what_if_threshold", "what_if_alerts"):
+            first, *_ = ask(client, target(metric, payload=payload))
+            (notice,) = first["meta"]["notices"]
+            assert notice["severity"] == "warning"
+            assert "gas-room/1 are lost" in notice["text"]
+        first, *_ = ask(client, target("what_if_threshold", payload=payload))
+        assert set(values(first)) == {None}
+        assert first["fields"][1]["type"] == "number"
+
+    def test_no_data_is_an_empty_list(self, client):
+        payload = {"detector": "pump", **LOWER}
+        for metric in ("what_if_flag", "what_if_alerts"):
+            assert ask(client, target(metric, payload=payload)) == []
+
+    @pytest.mark.parametrize(
+        ("fields", "message"),
+        [
+            ({}, "must name another threshold"),
+            ({"what_if": "[object Object]"}, "in the builder choose a kind"),
+            ({"what_if": [1]}, "must be a JSON object"),
+            ({"what_if": {"threshold": {"kind": "quantile", "q": 2}}}, "what_if.threshold"),
+            ({"what_if_kind": "fixed"}, "limit of the smoothed error"),
+            ({"what_if_kind": "fixed", "what_if_value": "high"}, "what_if.threshold.fixed.value"),
+            ({"what_if_kind": "dynamic", "what_if_value": "1"}, "expected fixed, quantile"),
+            ({"what_if_kind": "(fixed|sigma)", "what_if_value": "1"}, "another threshold"),
+            ({"what_if_kind": "fixed", "what_if_value": ["1", "2"]}, "must be one value"),
+            (
+                {"what_if_kind": "fixed", "what_if_value": "1", "what_if_for": "0"},
+                "what_if.alarm.for",
+            ),
+            ({"what_if_kind": "budget", "what_if_value": "often"}, "5/week"),
+        ],
+        ids=repr,
+    )
+    def test_a_question_that_is_none_is_explained(self, client, fields, message):
+        asked = body(target("what_if_flag", payload={**DETECTOR, **fields}))
+        answer = client.post("/grafana/query", json=asked)
+        assert answer.status_code == 422
+        assert message in answer.json["message"]
+
+
 class TestFilters:
     @pytest.mark.parametrize("name", ["filters", "adhocFilters"])
     @pytest.mark.parametrize(
@@ -467,7 +676,10 @@ class TestLists:
 
     def test_search_narrows_by_what_is_typed(self, client):
         assert "score" in client.post("/grafana/search", json={"target": ""}).json
-        assert client.post("/grafana/search", json={"target": "FLA"}).json == ["flag"]
+        assert client.post("/grafana/search", json={"target": "FLAG"}).json == [
+            "flag",
+            "what_if_flag",
+        ]
         assert "score" in client.post("/grafana/search", json={"target": None}).json
 
     @pytest.mark.parametrize(
@@ -479,6 +691,9 @@ class TestLists:
             ({"target": "series gas-room"}, ["room=R1", "room=R2"]),
             ('{"target": "channels", "detector": "pump"}', ["flow"]),
             ({"target": "series", "detector": "(gas-room)"}, ["room=R1", "room=R2"]),
+            ("sensors pump", ["flow"]),
+            ({"target": "tag gas-room room"}, ["R1", "R2"]),
+            ({"target": "tag", "detector": "(gas-room)", "tag": "room"}, ["R1", "R2"]),
         ],
         ids=repr,
     )
@@ -493,6 +708,19 @@ class TestLists:
         answer = client.post("/grafana/variable", json={"payload": payload})
         assert answer.status_code == 422
         assert "detector" in answer.json["message"]
+
+    @pytest.mark.parametrize(
+        ("payload", "message"),
+        [
+            ("tag gas-room site", "they have room"),
+            ("tag gas-room", "they have room"),
+            ("tag pump room", "one series without tags"),
+        ],
+    )
+    def test_a_tag_that_its_series_lack_is_explained(self, client, payload, message):
+        answer = client.post("/grafana/variable", json={"payload": payload})
+        assert answer.status_code == 404
+        assert message in answer.json["message"]
 
     def test_tags_for_filters(self, client):
         assert client.post("/grafana/tag-keys", json={}).json == [

@@ -10,12 +10,18 @@ from flask.testing import FlaskClient
 from backend import schema
 from backend.ports import Points, SeriesStore
 from backend.records import Label, LabelKind, Promotion, Verdict, Version
+from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
 from backend.services.detectors import Detectors
+from backend.services.history import History
 from backend.services.labelling import Labelling
+from backend.services.links import Links
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
+from backend.services.rule_states import RuleWatch
+from backend.services.saying import Saying
+from backend.services.what_if import WhatIf
 from backend.specs import DetectorSpec
 from backend.web import create_app
 from tests.fakes.artifacts import BlankArtifactStore
@@ -54,8 +60,14 @@ class World:
     promotion: Promoting
     requests: Requests
     queries: Queries
+    what_if: WhatIf
+    history: History
+    rule_states: RuleWatch
     catalogue: Catalogue
     results_catalogue: Catalogue
+    links: Links
+    alerting: Alerting
+    saying: Saying
 
     def with_results(self, results: SeriesStore) -> Queries:
         """Questions to another store of results."""
@@ -82,6 +94,9 @@ def make_world(token: str | None = None) -> World:
     clock, records = StillClock(NOW), MemoryRecordStore()
     source, results = MemorySeriesStore(), MemorySeriesStore()
     detectors = Detectors({"gas-room": GAS_ROOM, "pump": PUMP}, records, clock)
+    labelling = Labelling(records, detectors, clock)
+    links = Links(lambda: "k" * 64, "http://localhost:8087", timedelta(days=7))
+    alerting = Alerting(records, detectors, clock, telling=True)
     # The web only ever asks for work; nothing here can train or score.
     nobody = cast(Any, None)
     return World(
@@ -91,12 +106,18 @@ def make_world(token: str | None = None) -> World:
         source=source,
         results=results,
         detectors=detectors,
-        labelling=Labelling(records, detectors, clock),
+        labelling=labelling,
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         requests=Requests(records, detectors, nobody, nobody, clock),
         queries=Queries(records, source, results, detectors, clock),
+        what_if=WhatIf(records, results, BlankArtifactStore(), detectors, clock),
+        history=History(records, results, detectors, clock),
+        rule_states=RuleWatch(None, clock),
         catalogue=Catalogue(source),
         results_catalogue=Catalogue(results),
+        links=links,
+        alerting=alerting,
+        saying=Saying(records, alerting, labelling, links, clock),
     )
 
 

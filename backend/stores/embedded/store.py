@@ -81,7 +81,8 @@ class EmbeddedSeriesStore:
         if query.newest is not None or query.oldest is not None:
             raise ValueError("expected a query for all rows of a range, got one for its edge")
         if query.every is not None:
-            return bucketed(self.stream(replace(query, every=None), rows), query.every)
+            whole = self.stream(replace(query, every=None), rows)
+            return bucketed(whole, query.every, query.aggregate)
         return self._stream(query, rows)
 
     def _stream(self, query: Query, rows: int) -> Iterator[Points]:

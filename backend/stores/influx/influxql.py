@@ -2,8 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from backend.ports import FieldKind, Query
+from backend.ports import Aggregate, FieldKind, Query
 from backend.stores.rows import bounded
+
+_FUNCTIONS: Mapping[Aggregate, str] = {
+    "mean": "mean",
+    "min": "min",
+    "max": "max",
+    "last": "last",
+    "count": "count",
+}
+"""Looked up, so that nothing is written as it came."""
 
 
 def identifier(name: str) -> str:
@@ -33,15 +42,18 @@ def select(query: Query, kinds: Mapping[str, FieldKind]) -> str:
     return text
 
 
-def select_means(query: Query, fields: Iterable[str], every: int) -> str:
-    """The statement that reads the means of buckets; buckets of the server are aligned to 1970.
+def select_aggregates(query: Query, fields: Iterable[str], every: int) -> str:
+    """The statement that reads numbers of buckets; buckets of the server are aligned to 1970.
 
     Args:
         query: what to read.
         fields: all of them numbers.
         every: length of a bucket in nanoseconds.
     """
-    columns = ", ".join(f"mean({identifier(name)}::float) AS {identifier(name)}" for name in fields)
+    function = _FUNCTIONS[query.aggregate]
+    columns = ", ".join(
+        f"{function}({identifier(name)}::float) AS {identifier(name)}" for name in fields
+    )
     groups = [f"time({int(every)}ns)", *_tags(query)]
     return f"SELECT {columns} {_source(query)}{_grouped(groups)} fill(none)"
 

@@ -8,13 +8,14 @@ from typing import cast
 import numpy as np
 import orjson
 
+from backend.detection.grid import floor_to
 from backend.exceptions import StoreError
 from backend.ports import FieldKind, Floats, Points, Query, Strings
 from backend.stores.influx import influxql
 from backend.stores.influx.answers import Part
 from backend.stores.influx.client import InfluxClient
 from backend.stores.influx.refusals import TooManyFiles
-from backend.stores.rows import absent, bucketed, cut, joined, means
+from backend.stores.rows import absent, aggregated, bucketed, cut, joined
 
 _NUMBERS = ("float", "integer")
 _SMALLEST_WINDOW = 60 * 10**9
@@ -37,17 +38,18 @@ class Reading:
         """
         if query.newest is not None or query.oldest is not None:
             return self._edge(query, kinds)
-        if query.every is not None and not _averaged(kinds):
+        if query.every is not None and not _aggregable(kinds):
             # the mean of a boolean, or of what changes its kind, is beyond the server
             raw = self.read(replace(query, every=None), kinds)
-            return [*filter(len, (means(points, query.every) for points in raw))]
+            found = (aggregated(points, query.every, query.aggregate) for points in raw)
+            return [*filter(len, found)]
         return joined(_points(part, query, kinds) for part in self._whole(query, kinds))
 
     def stream(self, query: Query, kinds: Kinds, rows: int) -> Iterator[Points]:
         """The same in pieces of at most `rows` rows, none of them kept."""
-        if query.every is not None and not _averaged(kinds):
+        if query.every is not None and not _aggregable(kinds):
             raw = self.stream(replace(query, every=None), kinds, rows)
-            yield from bucketed(raw, query.every)
+            yield from bucketed(raw, query.every, query.aggregate)
             return
         for window in self._windows(query):
             for part in self._halving(window, lambda part: self._begin_stream(part, kinds, rows)):
@@ -100,7 +102,8 @@ class Reading:
         length = max(length - length % step, step)
         start = self._begin(query, length)
         while start < query.stop:
-            stop = min(start + length, query.stop)
+            # no bucket is cut in two, whether or not the query begins with a whole one
+            stop = min(floor_to(start + length, step), query.stop)
             yield replace(query, start=start, stop=stop)
             start = stop
 
@@ -133,27 +136,25 @@ class Reading:
             return None
 
 
-def _averaged(kinds: Kinds) -> bool:
-    """Whether the server can compute the means."""
+def _aggregable(kinds: Kinds) -> bool:
+    """Whether the server can compute numbers of buckets."""
     return all(kind in _NUMBERS for kind in kinds.values())
 
 
 def _statement(query: Query, kinds: Kinds) -> str:
     if query.every is not None:
-        return influxql.select_means(query, kinds, query.every)
+        return influxql.select_aggregates(query, kinds, query.every)
     return influxql.select(query, kinds)
 
 
 def _halves(query: Query, error: TooManyFiles) -> list[Query]:
     step = query.every or 1
-    length = (query.stop - query.start) // 2
-    length -= length % step
-    if length < max(step, _SMALLEST_WINDOW):
+    middle = floor_to(query.start + (query.stop - query.start) // 2, step)
+    if middle - query.start < max(step, _SMALLEST_WINDOW):
         raise TooManyFiles(
             f"{error}; even {_SMALLEST_WINDOW // 10**9} seconds are too many files: raise "
             "--query-file-limit of InfluxDB 3"
         ) from error
-    middle = query.start + length
     return [replace(query, stop=middle), replace(query, start=middle)]
 
 

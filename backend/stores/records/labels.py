@@ -48,5 +48,13 @@ def remove(connection: Connection, ids: Sequence[int], *, by: str, at: int) -> l
     return sorted(taken, key=lambda label: (label.start, label.id))
 
 
+def take_back(connection: Connection, ids: Sequence[int], *, by: str, at: int) -> None:
+    """Take back those of these labels that are in force."""
+    if not ids:
+        return
+    statement = update(_LABELS).where(_LABELS.c.removed_at.is_(None), _LABELS.c.id.in_(ids))
+    connection.execute(statement.values(removed_by=by, removed_at=at))
+
+
 def _label(row: Row[Any]) -> Label:
     return Label(**{**row._mapping, "kind": LabelKind(row.kind)})

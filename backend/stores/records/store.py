@@ -6,7 +6,13 @@ from typing import Any
 from sqlalchemy import text
 
 from backend.records import (
+    Alert,
+    AlertState,
+    AnnotationLink,
+    AnnotationProblem,
+    Delivery,
     Label,
+    Message,
     Promotion,
     Request,
     Run,
@@ -17,7 +23,8 @@ from backend.records import (
     Verdict,
     Version,
 )
-from backend.stores.records import detectors, progress, requests, runs, versions
+from backend.stores.records import alerts as alert_rows
+from backend.stores.records import annotations, detectors, progress, requests, runs, versions
 from backend.stores.records import labels as label_rows
 from backend.stores.records.database import Database
 
@@ -63,6 +70,42 @@ class SqlRecordStore:
         """Take labels back, all or none."""
         with self._database.writing() as connection:
             return label_rows.remove(connection, ids, by=by, at=at)
+
+    def annotation_links(self, book: str | None = None) -> list[AnnotationLink]:
+        """What is known of the annotations of one Grafana, or of all."""
+        with self._database.reading() as connection:
+            return annotations.links(connection, book)
+
+    def tie(
+        self,
+        link: AnnotationLink,
+        *,
+        add: Sequence[Label] = (),
+        remove: Sequence[int] = (),
+        by: str,
+        at: int,
+    ) -> AnnotationLink:
+        """Store a link with the labels it brings and takes back, all or none."""
+        with self._database.writing() as connection:
+            label_rows.take_back(connection, remove, by=by, at=at)
+            added = label_rows.add(connection, add)
+            return annotations.tie(connection, link, [label.id for label in added])
+
+    def untie(self, link: AnnotationLink, *, remove: Sequence[int] = (), by: str, at: int) -> None:
+        """Forget a link and take labels back, all or none."""
+        with self._database.writing() as connection:
+            label_rows.take_back(connection, remove, by=by, at=at)
+            annotations.untie(connection, link)
+
+    def annotation_problems(self) -> list[AnnotationProblem]:
+        """Annotations that a person should look at."""
+        with self._database.reading() as connection:
+            return annotations.problems(connection)
+
+    def note_annotation_problems(self, book: str, problems: Sequence[AnnotationProblem]) -> None:
+        """Let these be the problems of a Grafana."""
+        with self._database.writing() as connection:
+            annotations.note_problems(connection, book, problems)
 
     def save_detector(self, detector: StoredDetector) -> None:
         """Store or replace a detector."""
@@ -201,6 +244,58 @@ class SqlRecordStore:
         """Requests that wait or are worked on, oldest first."""
         with self._database.reading() as connection:
             return requests.still_open(connection)
+
+    def add_alerts(self, alerts: Sequence[Alert], *, at: int, telling: bool) -> list[Alert]:
+        """Store the alerts that are new, all or none, and return them."""
+        with self._database.writing() as connection:
+            return alert_rows.add(connection, alerts, at=at, telling=telling)
+
+    def alert(self, alert: int) -> Alert:
+        """One alert."""
+        with self._database.reading() as connection:
+            return alert_rows.one(connection, alert)
+
+    def alerts(
+        self, detector: str | None = None, *, state: AlertState | None = None, limit: int = 100
+    ) -> list[Alert]:
+        """Alerts by start, newest first."""
+        with self._database.reading() as connection:
+            return alert_rows.listed(connection, detector, state=state, limit=limit)
+
+    def alerts_of_fingerprint(self, fingerprint: str) -> list[Alert]:
+        """Everything said of an alert and its repetitions."""
+        with self._database.reading() as connection:
+            return alert_rows.of_fingerprint(connection, fingerprint)
+
+    def alerts_of_message(self, message: int) -> list[Alert]:
+        """What a message tells of."""
+        with self._database.reading() as connection:
+            return alert_rows.of_message(connection, message)
+
+    def forget_alerts(self, *, before: int) -> int:
+        """Remove alerts last heard of before a time."""
+        with self._database.writing() as connection:
+            return alert_rows.forget(connection, before=before)
+
+    def messages(self, ids: Collection[int]) -> dict[int, Message]:
+        """Messages by id."""
+        with self._database.reading() as connection:
+            return alert_rows.messages(connection, ids)
+
+    def due_messages(self, at: int, *, limit: int = 100) -> list[Message]:
+        """Messages whose next try is due, oldest first."""
+        with self._database.reading() as connection:
+            return alert_rows.due(connection, at, limit=limit)
+
+    def claim_message(self, message: int, *, at: int, until: int) -> Message | None:
+        """Take a due message for a try."""
+        with self._database.writing() as connection:
+            return alert_rows.claim(connection, message, at=at, until=until)
+
+    def settle_message(self, message: int, state: Delivery, *, at: int, problem: str = "") -> None:
+        """Record how a try ended."""
+        with self._database.writing() as connection:
+            alert_rows.settle(connection, message, state, at=at, problem=problem)
 
     def close(self) -> None:
         """Release connections."""

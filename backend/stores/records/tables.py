@@ -37,6 +37,9 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
+BY_ALERT = "substr(source, 1, 6) = 'alert ' AND removed_at IS NULL"
+"""Labels in force that a link about an alert led to: one for each alert."""
+
 labels = Table(
     "labels",
     metadata,
@@ -53,7 +56,38 @@ labels = Table(
     _text("removed_by", absent=True),
     _integer("removed_at", absent=True),
     Index("ix_labels_detector_start", "detector", "start"),
+    _partial("uq_labels_alert", "source", where=BY_ALERT, unique=True),
     sqlite_autoincrement=True,  # a number is never given twice
+)
+
+RID = "rid <> ''"
+
+annotation_links = Table(
+    "annotation_links",
+    metadata,
+    _text("book", key=True),
+    _text("annotation", key=True),
+    _text("tie"),
+    _integer("start"),
+    _integer("stop"),
+    _text("content"),
+    _integer("updated"),
+    Column("labels", JSON, nullable=False),
+    _text("dashboard"),
+    _text("rid"),
+    _integer("revision"),
+    _partial("uq_annotation_links_rid", "book", "rid", where=RID, unique=True),
+)
+
+annotation_problems = Table(
+    "annotation_problems",
+    metadata,
+    _id(),
+    _text("book"),
+    _text("annotation"),
+    _text("message"),
+    _integer("since"),
+    sqlite_autoincrement=True,
 )
 
 detectors = Table(
@@ -158,5 +192,46 @@ requests = Table(
     _text("message"),
     _partial("uq_requests_waiting", "kind", "detector", "fingerprint", where=WAITING, unique=True),
     _partial("ix_requests_open", "id", where=OPEN),
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _id(),
+    _integer("created_at"),
+    _text("state"),
+    _integer("next_try"),
+    _integer("tries"),
+    _integer("ended_at", absent=True),
+    _text("problem"),
+    _partial("ix_messages_pending", "next_try", where="state = 'pending'"),
+    sqlite_autoincrement=True,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _id(),
+    _text("fingerprint"),
+    _text("state"),
+    _integer("start"),
+    _integer("stop", absent=True),
+    _text("detector"),
+    Column("tags", JSON, nullable=False),
+    _text("rule"),
+    _text("title"),
+    _text("summary"),
+    _text("description"),
+    Column("labels", JSON, nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("values", JSON, nullable=False),
+    _text("panel_url"),
+    _integer("received_at"),
+    _integer("heard_at"),
+    _integer("message", absent=True),
+    Index("uq_alerts_told", "fingerprint", "start", "state", unique=True),
+    Index("ix_alerts_start", "start"),
+    Index("ix_alerts_message", "message"),
     sqlite_autoincrement=True,
 )

@@ -3,9 +3,29 @@
 from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 
-from backend.web.api import definitions, labels, models, results, stored, work
+from backend.web.api import (
+    alerts,
+    definitions,
+    history,
+    labels,
+    models,
+    results,
+    stored,
+    what_if,
+    work,
+)
 
-BLUEPRINTS = (definitions.api, results.api, stored.api, labels.api, models.api, work.api)
+BLUEPRINTS = (
+    definitions.api,
+    results.api,
+    what_if.api,
+    history.api,
+    stored.api,
+    labels.api,
+    alerts.api,
+    models.api,
+    work.api,
+)
 
 
 def register(app: OpenAPI) -> None:

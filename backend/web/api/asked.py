@@ -2,17 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 
 from backend.ports import Clock
-from backend.records import LabelDraft, LabelKind
+from backend.records import LabelDraft, LabelKind, State
 from backend.services.drawing import Span
 from backend.web.instants import Instant
 
 DAY_NS = 86_400_000_000_000
 MOST_POINTS = 10_000
 
-Text = Annotated[str, Field(max_length=2000)]
+LONGEST_KEY = 2000
+
+Text = Annotated[str, Field(max_length=LONGEST_KEY)]
 
 
 class Asked(BaseModel):
@@ -56,13 +59,38 @@ class RangeQuery(Asked):
 
     from_: Instant | None = Field(None, alias="from")
     to: Instant | None = Field(None)
-    series: list[Text] = Field([], description="keys such as room=R1; none means all")
+    series: list[Annotated[str, Field(max_length=200_000)]] = Field(
+        [], description="keys such as room=R1, or one JSON list of them; none means all"
+    )
+
+    @field_validator("series", mode="after")
+    @classmethod
+    def _listed(cls, series: list[str]) -> list[str]:
+        """A variable of Grafana with several values arrives as one JSON list."""
+        return [key for text in series for key in _keys(text)]
 
     def span(self, clock: Clock, points: int = 1000) -> Span:
         """The range asked for."""
         stop = clock.now() if self.to is None else self.to
         start = max(stop - DAY_NS, 0) if self.from_ is None else self.from_
         return Span(start, stop, points)
+
+
+def _keys(text: str) -> list[str]:
+    keys = _listed(text) if text.startswith("[") else [text]
+    if any(len(key) > LONGEST_KEY for key in keys):
+        raise ValueError(f"expected keys of at most {LONGEST_KEY} characters")
+    return keys
+
+
+def _listed(text: str) -> list[str]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ValueError("expected a key such as room=R1, or a JSON list of such keys") from error
+    if not all(isinstance(one, str) for one in found):
+        raise ValueError("expected a JSON list of texts")
+    return list(found)
 
 
 class PointsQuery(RangeQuery):
@@ -83,16 +111,47 @@ class EventsQuery(RangeQuery):
     limit: int = Field(1000, ge=1, le=10_000)
 
 
-class LabelsQuery(Asked):
-    """Labels of one detector or of all."""
+class HistoryQuery(PointsQuery):
+    """A range of one detector or of all; with `newest` only the last row of each."""
 
     detector: str | None = Field(None, max_length=63)
+    newest: bool = False
+
+
+class TopsQuery(RangeQuery):
+    """Flagged points of a range, the newest."""
+
+    limit: int = Field(200, ge=1, le=1000)
+
+
+class AllEventsQuery(Asked):
+    """Events that go on, of one detector or of all."""
+
+    detector: str | None = Field(None, max_length=63)
+
+
+class LabelsQuery(Asked):
+    """Labels of one detector or of all, of one kind or any; with both ends those in a range."""
+
+    detector: str | None = Field(None, max_length=63)
+    kind: LabelKind | None = None
+    from_: Instant | None = Field(None, alias="from")
+    to: Instant | None = None
+
+    @property
+    def span(self) -> Span | None:
+        """The range asked for, if both ends are told."""
+        if self.from_ is None or self.to is None:
+            return None
+        return Span(self.from_, self.to)
 
 
 class RunsQuery(Asked):
-    """Runs of one detector or of all."""
+    """Runs of one detector or of all, in one state or in any."""
 
     detector: str | None = Field(None, max_length=63)
+    state: State | None = None
+    ascending: bool = Field(False, description="the oldest of them first")
     limit: int = Field(100, ge=1, le=1000)
 
 

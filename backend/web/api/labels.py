@@ -11,7 +11,8 @@ api = part("labels", "What operators say of ranges: normal, anomaly, exclude.")
 @api.get("/labels", responses={"200": LabelRows})
 def list_labels(query: LabelsQuery) -> list[LabelRow]:
     """Labels in force."""
-    return [LabelRow.of(one) for one in application().queries.labels(query.detector)]
+    found = application().queries.labels(query.detector, span=query.span)
+    return [LabelRow.of(one) for one in found if query.kind in (None, one.kind)]
 
 
 @api.post("/labels", responses={"201": LabelRows})

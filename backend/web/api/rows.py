@@ -115,6 +115,9 @@ class ScoreRow(BaseModel):
     top2_share: float | None
     top3: str | None
     top3_share: float | None
+    top1_index: float | None
+    top2_index: float | None
+    top3_index: float | None
     reason: str | None
     model: str | None
 

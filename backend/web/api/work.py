@@ -19,9 +19,9 @@ api = part("work", "Runs of the jobs and requests to them.")
 
 @api.get("/runs", responses={"200": RunRows})
 def list_runs(query: RunsQuery) -> list[RunRow]:
-    """Runs, newest first."""
-    runs = application().queries.runs(query.detector, limit=query.limit)
-    return [RunRow.of(one) for one in runs]
+    """Runs, newest first unless asked for otherwise."""
+    runs = application().queries.runs(query.detector, state=query.state, limit=query.limit)
+    return [RunRow.of(one) for one in (runs[::-1] if query.ascending else runs)]
 
 
 @api.get("/requests", responses={"200": RequestRows})

@@ -47,6 +47,7 @@ class RunRow(BaseModel):
     state: str
     started_at: int
     finished_at: int | None
+    seconds: float | None
     worker: str
     message: str
 
@@ -60,6 +61,7 @@ class RunRow(BaseModel):
             state=one.state.value,
             started_at=milliseconds(one.started_at),
             finished_at=milliseconds(one.finished_at),
+            seconds=None if one.finished_at is None else (one.finished_at - one.started_at) / 1e9,
             worker=one.worker,
             message=one.message,
         )

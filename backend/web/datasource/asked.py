@@ -9,7 +9,9 @@ import orjson
 
 from backend.exceptions import InputError
 from backend.services.drawing import Span
+from backend.services.what_if import Question, read_question
 from backend.web.instants import parse_instant
+from backend.web.what_if import KINDS, question_of
 
 DEFAULT_POINTS = 1000
 MOST_POINTS = 10_000
@@ -103,6 +105,51 @@ def choose(payload: Payload, name: str, known: Sequence[str]) -> list[str]:
         raise InputError(f"{name} must be a text or a list of at most {MOST_VALUES} texts.")
     found = [text for one in values for text in _alternatives(str(one), known)]
     return [] if ALL & set(found) else [text for text in found if text]
+
+
+def read_what_if(payload: Payload) -> Question:
+    """Another threshold: an object `what_if`, or the fields of the builder's form.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    asked = payload.get("what_if")
+    if asked is None or asked == "":
+        return _form(payload)
+    try:
+        asked = orjson.loads(asked) if isinstance(asked, str) else asked
+    except orjson.JSONDecodeError as error:
+        # The builder makes a text of every field, whatever it holds.
+        raise InputError(
+            "what_if is not JSON: in the builder choose a kind and a value; in the code editor "
+            'write {"threshold": {"kind": "quantile", "q": 0.999}}.'
+        ) from error
+    if not isinstance(asked, Mapping):
+        raise InputError("what_if must be a JSON object.")
+    return read_question(asked)
+
+
+def _form(payload: Payload) -> Question:
+    kinds = choose(payload, "what_if_kind", tuple(KINDS))
+    if len(kinds) != 1:
+        raise InputError(
+            f"The query must name another threshold: choose a kind ({', '.join(KINDS)}) and a "
+            'value, or write "what_if": {"threshold": {"kind": "quantile", "q": 0.999}}.'
+        )
+    return question_of(
+        kinds[0],
+        _text(payload, "what_if_value"),
+        points=_text(payload, "what_if_for"),
+        clear_below=_text(payload, "what_if_clear_below"),
+    )
+
+
+def _text(payload: Payload, name: str) -> str:
+    """What was typed into a field, be it by a variable of one value."""
+    found = choose(payload, name, ())
+    if len(found) > 1:
+        raise InputError(f"{name} must be one value, not {len(found)}.")
+    return found[0].strip() if found else ""
 
 
 def unescape(text: str) -> str:

@@ -12,6 +12,7 @@ from backend.records import Label, series_key
 from backend.services.downsampling import Table
 from backend.services.events import Event
 from backend.services.overview import Overview
+from backend.services.what_if import Alerts
 from backend.web.instants import milliseconds
 
 Frame = dict[str, Any]
@@ -30,8 +31,17 @@ class Look:
         return {**({"unit": self.unit} if self.unit else {}), **self.config}
 
 
-def series_frame(table: Table, detector: str, look: Look) -> Frame:
-    """A table as a frame: one time field, and one value field for each column."""
+def series_frame(
+    table: Table, detector: str, look: Look, looks: Mapping[str, Look] | None = None
+) -> Frame:
+    """A table as a frame: one time field, and one value field for each column.
+
+    Args:
+        table: rows of one series.
+        detector: becomes a label beside the tags.
+        look: of every column.
+        looks: of columns that look otherwise.
+    """
     times = table.times // 1_000_000
     # Two rows within a millisecond: Grafana wants ascending times, so the last one stays.
     rows = np.flatnonzero(np.append(np.diff(times) > 0, True)[: len(times)])
@@ -39,7 +49,10 @@ def series_frame(table: Table, detector: str, look: Look) -> Frame:
     key = series_key(table.tags)
     fields = [_field("time", "time", times[rows].tolist())]
     for name, values in table.columns.items():
-        fields.append(_field(name, "number", values[rows].tolist(), labels, look.plain()))
+        # Else a legend would spell out frame, field and every label.
+        shown = " ".join([name, *(value for value in table.tags.values() if value)])
+        config = {"displayNameFromDS": shown, **(looks or {}).get(name, look).plain()}
+        fields.append(_field(name, "number", values[rows].tolist(), labels, config))
     return {"name": f"{detector} {key}".strip(), "fields": fields}
 
 
@@ -95,6 +108,23 @@ def detector_frame(overviews: Sequence[Overview]) -> Frame:
         ("set_aside", "number", [len(one.set_aside) for one in overviews]),
     ]
     return {"name": "detectors", "fields": [_field(*column) for column in columns]}
+
+
+def alerts_frame(alerts: Sequence[Alerts]) -> Frame:
+    """Alerts and flagged points now and then as a table, one row a series."""
+    columns: list[tuple[str, FieldType, list[Any]]] = [
+        ("series", "string", [series_key(one.tags) for one in alerts]),
+        ("alerts_now", "number", [one.alerts_now for one in alerts]),
+        ("alerts_then", "number", [one.alerts_then for one in alerts]),
+        ("flagged_now", "number", [one.flagged_now for one in alerts]),
+        ("flagged_then", "number", [one.flagged_then for one in alerts]),
+    ]
+    return {"name": "alerts", "fields": [_field(*column) for column in columns]}
+
+
+def table_frame(name: str, columns: Sequence[tuple[str, FieldType, list[Any]]]) -> Frame:
+    """Columns as a frame: name, type and values of each."""
+    return {"name": name, "fields": [_field(*column) for column in columns]}
 
 
 def with_notice(frame: Frame, text: str) -> Frame:

@@ -1,18 +1,26 @@
 """What a panel may ask for: one table of metrics, each with the question that answers it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import cast
 
+from backend import schema
 from backend.exceptions import InputError, NotFound
+from backend.ports import Aggregate
+from backend.records import LabelKind
 from backend.services.downsampling import Table
 from backend.services.drawing import Span
 from backend.services.queries import Queries
+from backend.services.what_if import ALARM, FLAG, SCORE, THRESHOLD
 from backend.web.application import Application
-from backend.web.datasource.asked import Filter, Panel, Payload, Target, choose
+from backend.web.datasource.asked import Panel, Payload, Target, choose, read_what_if
+from backend.web.datasource.chosen import Answer, Chosen, Metric
 from backend.web.datasource.filters import passes
+from backend.web.datasource.fleet_metrics import FLEET_METRICS
 from backend.web.datasource.frames import (
     Frame,
     Look,
+    alerts_frame,
     detector_frame,
     event_frame,
     label_frame,
@@ -27,31 +35,12 @@ TIME_LIMIT_NS = 10_000_000_000
 FULL_SHARE = 10
 """So many tables get the points wanted; more share them, see `Span.rows`."""
 
-
-@dataclass(frozen=True)
-class Chosen:
-    """The part of the catalogue a query is about."""
-
-    detector: str
-    series: tuple[str, ...]
-    channels: tuple[str, ...]
-    span: Span
-    filters: tuple[Filter, ...]
+SHAPE = "shape"
+AGGREGATIONS = (SHAPE, "mean", "min", "max", "last")
+"""How rows become points: so that their shape stays, or one number of each bucket."""
 
 
 Draw = Callable[[Queries, Chosen], list[Table]]
-Answer = Callable[[Application, Chosen], list[Frame]]
-
-FIELDS = ("detector", "series", "channel")
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One line of the metric list: its name, what it is called, and the fields it is chosen by."""
-
-    label: str
-    fields: tuple[str, ...]
-    answer: Answer
 
 
 def answer(app: Application, panel: Panel) -> list[Frame]:
@@ -87,11 +76,12 @@ def _answer(app: Application, panel: Panel, target: Target) -> list[Frame]:
     if metric is None:
         raise NotFound(f"There is no metric {target.metric!r}. Known: {', '.join(METRICS)}.")
     if "detector" not in metric.fields:
-        return metric.answer(app, Chosen("", (), (), panel.span, panel.filters))
-    return metric.answer(app, _chosen(app, panel, target))
+        asked = Chosen("", (), (), panel.span, panel.filters, target.payload)
+        return metric.answer(app, asked)
+    return metric.answer(app, _chosen(app, panel, target, metric))
 
 
-def _chosen(app: Application, panel: Panel, target: Target) -> Chosen:
+def _chosen(app: Application, panel: Panel, target: Target, metric: Metric) -> Chosen:
     detector = detector_of(app, target.payload)
     # The known series are looked up only where some are chosen: it may cost a read.
     keys = app.queries.series_keys(detector) if target.payload.get("series") else []
@@ -101,11 +91,35 @@ def _chosen(app: Application, panel: Panel, target: Target) -> Chosen:
         tuple(choose(target.payload, "channel", app.detectors.get(detector).inputs)),
         panel.span,
         panel.filters,
+        target.payload,
+        _what(target.payload) if "what" in metric.fields else (),
+        _aggregate(target.payload),
     )
 
 
-def _drawn(draw: Draw, look: Look) -> Answer:
-    """The answer that draws tables as frames."""
+def _what(payload: Payload) -> tuple[str, ...]:
+    """The fields of the scores that are chosen; of "all" of them, all."""
+    chosen = choose(payload, "what", schema.SCORE_NUMBERS)
+    for name in chosen:
+        if name not in schema.SCORE_NUMBERS:
+            known = ", ".join(schema.SCORE_NUMBERS)
+            raise NotFound(f"There is no {name!r} to show: what is one or more of {known}.")
+    if not chosen and payload.get("what"):
+        return schema.SCORE_NUMBERS
+    return tuple(dict.fromkeys(chosen)) or ("score",)
+
+
+def _aggregate(payload: Payload) -> Aggregate | None:
+    chosen = choose(payload, "aggregation", AGGREGATIONS) or [SHAPE]
+    if len(chosen) > 1 or chosen[0] not in AGGREGATIONS:
+        raise InputError(
+            f"aggregation must be one of {', '.join(AGGREGATIONS)}, not {', '.join(chosen)!r}."
+        )
+    return None if chosen[0] == SHAPE else cast(Aggregate, chosen[0])
+
+
+def _drawn(draw: Draw, look: Look, looks: Mapping[str, Look] | None = None) -> Answer:
+    """The answer that draws tables as frames; some columns may have a look of their own."""
 
     def frames(app: Application, chosen: Chosen) -> list[Frame]:
         tables = [
@@ -113,7 +127,10 @@ def _drawn(draw: Draw, look: Look) -> Answer:
             for table in draw(app.queries, chosen)
             if passes(table.tags, chosen.detector, chosen.filters)
         ]
-        shown = [series_frame(table, chosen.detector, look) for table in tables[:MOST_FRAMES]]
+        shown = [
+            series_frame(table, chosen.detector, look, looks or {})
+            for table in tables[:MOST_FRAMES]
+        ]
         if shown and (text := _notice(len(tables), chosen.span)):
             shown[0] = with_notice(shown[0], text)
         return shown
@@ -130,26 +147,46 @@ def _notice(tables: int, span: Span) -> str:
 
 
 def _score_field(name: str) -> Draw:
-    return lambda queries, chosen: queries.scores(
-        chosen.detector, chosen.span, fields=(name,), series=chosen.series
+    return lambda queries, chosen: _scores(queries, replace(chosen, what=(name,)))
+
+
+def _scores(queries: Queries, chosen: Chosen) -> list[Table]:
+    return queries.scores(
+        chosen.detector,
+        chosen.span,
+        fields=chosen.what,
+        series=chosen.series,
+        aggregate=chosen.aggregate,
     )
 
 
 def _channels(queries: Queries, chosen: Chosen) -> list[Table]:
     return queries.channels(
-        chosen.detector, chosen.span, channels=chosen.channels, series=chosen.series
+        chosen.detector,
+        chosen.span,
+        channels=chosen.channels,
+        series=chosen.series,
+        aggregate=chosen.aggregate,
     )
 
 
 def _expected(queries: Queries, chosen: Chosen) -> list[Table]:
     return queries.expected(
-        chosen.detector, chosen.span, channels=chosen.channels, series=chosen.series
+        chosen.detector,
+        chosen.span,
+        channels=chosen.channels,
+        series=chosen.series,
+        aggregate=chosen.aggregate,
     )
 
 
 def _contributions(queries: Queries, chosen: Chosen) -> list[Table]:
     return queries.contributions(
-        chosen.detector, chosen.span, channels=chosen.channels, series=chosen.series
+        chosen.detector,
+        chosen.span,
+        channels=chosen.channels,
+        series=chosen.series,
+        aggregate=chosen.aggregate,
     )
 
 
@@ -161,7 +198,35 @@ def _events(app: Application, chosen: Chosen) -> list[Frame]:
 
 def _labels(app: Application, chosen: Chosen) -> list[Frame]:
     labels = app.queries.labels(chosen.detector, span=chosen.span)
+    if kinds := choose(chosen.payload, "kind", list(LabelKind)):
+        labels = [one for one in labels if one.kind in kinds]
     return [label_frame(labels)] if labels else []
+
+
+def _what_if(name: str, look: Look) -> Answer:
+    """The answer that draws one column of what would have been."""
+
+    def frames(app: Application, chosen: Chosen) -> list[Frame]:
+        asked = read_what_if(chosen.payload)
+        found = app.what_if.ask(chosen.detector, chosen.span, asked, series=chosen.series)
+        tables = [one.only([name]) for one in found.tables]
+        shown = _drawn(lambda queries, chosen: tables, look)(app, chosen)
+        return _noticed(shown, found.notices)
+
+    return frames
+
+
+def _alerts(app: Application, chosen: Chosen) -> list[Frame]:
+    asked = read_what_if(chosen.payload)
+    found = app.what_if.ask(chosen.detector, chosen.span, asked, series=chosen.series)
+    kept = [one for one in found.alerts if passes(one.tags, chosen.detector, chosen.filters)]
+    return _noticed([alerts_frame(kept)] if kept else [], found.notices)
+
+
+def _noticed(frames: list[Frame], notices: Sequence[str]) -> list[Frame]:
+    for text in notices:
+        frames[:1] = [with_notice(frame, text) for frame in frames[:1]]
+    return frames
 
 
 def _detectors(app: Application, chosen: Chosen) -> list[Frame]:
@@ -169,21 +234,36 @@ def _detectors(app: Application, chosen: Chosen) -> list[Frame]:
     return [detector_frame(overviews)] if overviews else []
 
 
-_SERIES = ("detector", "series")
+_EVENTS = ("detector", "series")
+_SERIES = (*_EVENTS, "aggregation")
+_CHANNELS = (*_EVENTS, "channel", "aggregation")
+_SCORES = (*_EVENTS, "what", "aggregation")
+_WHAT_IF = (*_EVENTS, "what_if_kind", "what_if_value", "what_if_for", "what_if_clear_below")
 _SHARE = Look("percentunit", {"min": 0, "max": 1})
 _BINARY = Look(None, {"min": 0, "max": 1})
+_LOOKS = {
+    **dict.fromkeys(("flag", "alarm", "judged"), _BINARY),
+    **dict.fromkeys(("top1_share", "top2_share", "top3_share"), _SHARE),
+}
 
 METRICS: dict[str, Metric] = {
-    "channel": Metric("Measured value", FIELDS, _drawn(_channels, Look())),
-    "expected": Metric("Expected value", FIELDS, _drawn(_expected, Look())),
+    "channel": Metric("Measured value", _CHANNELS, _drawn(_channels, Look())),
+    "expected": Metric("Expected value", _CHANNELS, _drawn(_expected, Look())),
     "score": Metric("Score (1 is the line)", _SERIES, _drawn(_score_field("score"), Look())),
     "error": Metric("Error", _SERIES, _drawn(_score_field("error"), Look())),
     "smoothed": Metric("Smoothed error", _SERIES, _drawn(_score_field("smoothed"), Look())),
     "threshold": Metric("Threshold", _SERIES, _drawn(_score_field("threshold"), Look())),
     "flag": Metric("Flag (0 or 1)", _SERIES, _drawn(_score_field("flag"), _BINARY)),
     "alarm": Metric("Alarm (0 or 1)", _SERIES, _drawn(_score_field("alarm"), _BINARY)),
-    "contributions": Metric("Contributions", FIELDS, _drawn(_contributions, _SHARE)),
-    "events": Metric("Events", _SERIES, _events),
+    "scores": Metric("Scores, several at once", _SCORES, _drawn(_scores, Look(), _LOOKS)),
+    "contributions": Metric("Contributions", _CHANNELS, _drawn(_contributions, _SHARE)),
+    "what_if_threshold": Metric("What if: threshold", _WHAT_IF, _what_if(THRESHOLD, Look())),
+    "what_if_score": Metric("What if: score", _WHAT_IF, _what_if(SCORE, Look())),
+    "what_if_flag": Metric("What if: flag (0 or 1)", _WHAT_IF, _what_if(FLAG, _BINARY)),
+    "what_if_alarm": Metric("What if: alarm (0 or 1)", _WHAT_IF, _what_if(ALARM, _BINARY)),
+    "what_if_alerts": Metric("What if: alerts now and then", _WHAT_IF, _alerts),
+    "events": Metric("Events", _EVENTS, _events),
     "labels": Metric("Labels", ("detector",), _labels),
     "detectors": Metric("Detectors", (), _detectors),
+    **FLEET_METRICS,
 }

@@ -1,0 +1,1 @@
+"""The only room that knows Grafana's HTTP API and its files."""

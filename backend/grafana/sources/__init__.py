@@ -1,0 +1,8 @@
+"""Where panels read: one set of questions, put to InfluxDB or to normalcy itself."""
+
+from backend.grafana.sources.infinity import InfinitySource
+from backend.grafana.sources.influxql import InfluxSource
+from backend.grafana.sources.questions import Source, Target, Variable
+from backend.grafana.sources.simpod import SimpodSource
+
+__all__ = ["InfinitySource", "InfluxSource", "SimpodSource", "Source", "Target", "Variable"]

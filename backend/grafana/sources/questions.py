@@ -1,0 +1,111 @@
+"""What panels ask, whoever answers."""
+
+from typing import Any, Literal, Protocol
+
+from backend.records import LabelKind
+from backend.specs import DetectorSpec
+
+Target = dict[str, Any]
+Variable = dict[str, Any]
+How = Literal["mean", "max", "min", "last"]
+
+CHANNEL = "channel"
+"""The variable of a detector's channels."""
+
+DETECTOR = "detector"
+"""The variable of dashboards about one detector at a time."""
+
+
+class Source(Protocol):
+    """Puts the questions of the panels into the words of a datasource.
+
+    A target carries the letter it is known by in its panel, `ref`.
+    """
+
+    def scores(self, ref: str, spec: DetectorSpec, field: str, how: How) -> Target:
+        """A number of `normalcy_scores` over time, for each chosen series of a detector."""
+        ...
+
+    def all_thresholds(self, ref: str, spec: DetectorSpec) -> Target:
+        """The threshold over time of every series of a detector, chosen or not."""
+        ...
+
+    def tops(self, ref: str, spec: DetectorSpec) -> Target:
+        """A table of the newest flagged points with the channels that stood out."""
+        ...
+
+    def measured(self, ref: str, spec: DetectorSpec) -> Target:
+        """What the sensors said, the channel of the variable `channel`."""
+        ...
+
+    def expected(self, ref: str, spec: DetectorSpec) -> Target:
+        """What the model expected, the channel of the variable `channel`."""
+        ...
+
+    def contributions(self, ref: str, spec: DetectorSpec) -> Target:
+        """Each channel's share of the error over time."""
+        ...
+
+    def events(self, ref: str, spec: DetectorSpec) -> Target:
+        """A table of the events of a detector."""
+        ...
+
+    def event_marks(self, spec: DetectorSpec) -> dict[str, Any]:
+        """An annotation query for the events of a detector."""
+        ...
+
+    def label_marks(self, spec: DetectorSpec, kind: LabelKind) -> dict[str, Any]:
+        """An annotation query for the labels of a kind that speak for a detector."""
+        ...
+
+    def all_scores(self, ref: str, field: str, how: How) -> Target:
+        """A number of `normalcy_scores` over time for each detector, its series taken together."""
+        ...
+
+    def open_events(self, ref: str) -> Target:
+        """A table of the events of all detectors that go on."""
+        ...
+
+    def coverage(self, ref: str, field: str, how: How, detector: str = "") -> Target:
+        """A number of `normalcy_coverage` over time, of one detector or of each."""
+        ...
+
+    def trained(self, ref: str) -> Target:
+        """A table of the newest training of each detector."""
+        ...
+
+    def training(self, ref: str, field: str) -> Target:
+        """A number of `normalcy_training` over time, of the detector in the variable."""
+        ...
+
+    def versions(self, ref: str) -> Target:
+        """A table of the trainings of the detector in the variable."""
+        ...
+
+    def distribution(self, ref: str) -> Target:
+        """Scores of the detector in the variable, for a histogram."""
+        ...
+
+    def runs(self, ref: str) -> Target:
+        """A table of the newest runs of jobs that failed."""
+        ...
+
+    def run_seconds(self, ref: str) -> Target:
+        """How long runs took, by detector and kind."""
+        ...
+
+    def variables(self, spec: DetectorSpec) -> list[Variable]:
+        """The variables that choose series of a detector; its channels have one of their own."""
+        ...
+
+    def repeat_by(self, spec: DetectorSpec) -> str:
+        """The variable that has one value for each series."""
+        ...
+
+    def detector_variable(self) -> Variable:
+        """The variable that chooses a detector."""
+        ...
+
+    def label_link(self, spec: DetectorSpec) -> str:
+        """The part of a link that names the series under the pointer to the label page."""
+        ...
