@@ -62,9 +62,27 @@ packages:
 test: install packages ## Run the tests: make test [TESTS=tests/jobs]
 	@$(BIN)/python -m pytest $(COVERAGE) $(TESTS)
 
+.PHONY: test-grafana
+test-grafana: install packages ## Run the tests against the Grafana of GRAFANA_URL, see CONTRIBUTING.md
+	@test -n "$$GRAFANA_URL" || { echo "set GRAFANA_URL, GRAFANA_USER and GRAFANA_PASSWORD to a Grafana that may be filled and emptied" >&2; exit 2; }
+	@$(BIN)/python -m pytest -rs -m grafana $(COVERAGE) tests
+
+# What docker-compose.yml mounts: made from its configuration, and kept in the repository.
+.PHONY: dashboards
+dashboards: install ## Make grafana_dashboards/ anew from docker/normalcy.yaml
+	@NORMALCY_CONFIG=docker/normalcy.yaml NORMALCY_TOKEN=- $(BIN)/normalcy grafana provision --out grafana_dashboards
+
 .PHONY: bench-store
 bench-store: install packages ## Time the stores against rivals: make bench-store [ARGS="--rows 100000"]
 	@$(BIN)/python -m benchmarks.stores --json benchmark-stores.json $(ARGS)
+
+.PHONY: bench-datasource
+bench-datasource: install packages ## Time a chart against the same range sent raw: make bench-datasource [ARGS="--rows 100000"]
+	@$(BIN)/python -m benchmarks.datasource --json benchmark-datasource.json $(ARGS)
+
+.PHONY: bench-latency
+bench-latency: install packages ## Time a point to its flag, and to a rule: make bench-latency [ARGS="--intervals 1s"]
+	@$(BIN)/python -m benchmarks.latency --json benchmark-latency.json $(ARGS)
 
 .PHONY: check
 check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in
