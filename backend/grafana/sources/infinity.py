@@ -80,7 +80,6 @@ class InfinitySource:
             ("time_end", "timeEnd", "timestamp_epoch"),
             ("note", "text", "string"),
             ("created_by", "tags", "string"),
-            ("id", "id", "string"),
         ]
         asked = [*_RANGE, ("detector", spec.name), ("kind", str(kind))]
         target = self._table("Anno", "/api/v1/labels", columns, asked)
