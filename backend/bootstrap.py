@@ -2,13 +2,14 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from backend.grafana.annotations import GrafanaAnnotations
 from backend.grafana.client import GrafanaClient, Patience
+from backend.grafana.examination import examine
 from backend.grafana.names import shown_alone
 from backend.grafana.states import GrafanaRuleBook
 from backend.messengers import ChatWebhook
@@ -17,6 +18,7 @@ from backend.ports import (
     ArtifactStore,
     Clock,
     Credentials,
+    Finding,
     ModelFactory,
     RecordStore,
     SeriesStore,
@@ -145,7 +147,9 @@ def bootstrap(
         catalogue=Catalogue(stores.source),
         results_catalogue=Catalogue(stores.results),
         forgetting=Forgetting(stores.results),
-        checking=Checking(stores, settings.artifacts, detectors, queries, clock),
+        checking=Checking(
+            stores, settings.artifacts, detectors, queries, clock, _grafana_examined(settings)
+        ),
         rule_states=RuleWatch(_rule_book(settings), clock),
         run_publishing=RunPublishing(records, stores.results),
         label_publishing=LabelPublishing(records, stores.results),
@@ -162,6 +166,15 @@ def _rule_book(settings: Settings) -> GrafanaRuleBook | None:
         return None
     soon = Patience(connect_s=2.0, read_s=5.0, pauses=())
     return GrafanaRuleBook(GrafanaClient(grafana.url, grafana.credentials, soon))
+
+
+def _grafana_examined(settings: Settings) -> Callable[[Sequence[str]], Sequence[Finding]]:
+    """What `normalcy check` says of the Grafana, if one is known."""
+    grafana = settings.grafana
+    if (url := grafana.url) is None:
+        return lambda detectors: ()
+    soon = Patience(connect_s=2.0, read_s=10.0, pauses=())
+    return lambda detectors: examine(GrafanaClient(url, grafana.credentials, soon), detectors)
 
 
 def _label_sync(

@@ -111,6 +111,7 @@ def _datasource(client: GrafanaClient, wanted: Thing) -> Synced:
     path = f"/api/datasources/uid/{uid}"
     present = _find(client, path, _ADMIN)
     if present is None:
+        _refuse_namesake(client, wanted["name"])
         client.once("POST", "/api/datasources", wanted, needs=_ADMIN)
         return Synced("datasource", uid, "created")
     if present.get("readOnly"):
@@ -122,6 +123,15 @@ def _datasource(client: GrafanaClient, wanted: Thing) -> Synced:
     # What a secret is cannot be read back: it is written each time.
     client.put(path, wanted, needs=_ADMIN)
     return Synced("datasource", uid, "changed" if not secrets else "written")
+
+
+def _refuse_namesake(client: GrafanaClient, name: str) -> None:
+    """Grafana takes each name of a datasource once."""
+    if (other := _find(client, f"/api/datasources/name/{quote(name)}", _ADMIN)) is not None:
+        raise GrafanaRefused(
+            f"Grafana at {client.url} holds a datasource {name!r} with the uid {other['uid']!r}, "
+            "which normalcy did not make: rename or remove it."
+        )
 
 
 # -- dashboards ------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What works and what does not: one line each, ok or what to do."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from backend.exceptions import NormalcyError
@@ -32,8 +32,19 @@ class Checking:
         detectors: Detectors,
         queries: Queries,
         clock: Clock,
+        beyond: Callable[[Sequence[str]], Sequence[CheckLine]] = lambda detectors: (),
     ) -> None:
-        """Look at `stores`, whose model files lie in `directory`."""
+        """Look at `stores`, whose model files lie in `directory`.
+
+        Args:
+            stores: where everything is kept.
+            directory: of the model files.
+            detectors: which there are.
+            queries: how they are doing.
+            clock: the time.
+            beyond: looks at what else there is, such as a Grafana, given the names of the
+                detectors; it never raises.
+        """
         self._source = stores.source
         self._written = stores.results
         self._records = stores.records
@@ -42,6 +53,7 @@ class Checking:
         self._detectors = detectors
         self._queries = queries
         self._clock = clock
+        self._beyond = beyond
 
     def lines(self, *, scratch: bool = False) -> list[CheckLine]:
         """Everything, in the order in which one depends on the other.
@@ -58,7 +70,13 @@ class Checking:
             # a clock that is wrong does not keep rows from being read
             readable = all(line.ok for line in source if not line.what.endswith("clock"))
             lines += self._detector_lines(now, read_source=readable)
-        return lines
+        return [*lines, *self._beyond(self._names() if records.ok else [])]
+
+    def _names(self) -> list[str]:
+        try:
+            return [spec.name for spec in self._detectors.all()]
+        except NormalcyError:  # told of above
+            return []
 
     def _detector_lines(self, now: int, *, read_source: bool) -> Iterator[CheckLine]:
         try:

@@ -215,3 +215,13 @@ def test_a_grafana_that_hides_its_version_is_told(bench: Bench) -> None:
 
     with pytest.raises(GrafanaRefused, match="does not tell its version"):
         look(bench.client)
+
+
+def test_a_datasource_of_the_same_name_is_not_touched(bench: Bench) -> None:
+    own = {"uid": "own", "name": "normalcy results"}
+    bench.grafana.datasources["own"] = own
+
+    with pytest.raises(GrafanaRefused, match="'normalcy results' with the uid 'own'"):
+        bench.sync()
+
+    assert bench.grafana.datasources == {"own": own}

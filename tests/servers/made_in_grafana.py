@@ -45,6 +45,10 @@ class MadeInGrafana:
         self.drawn_on: set[str] = set()
         self.rules: dict[str, Thing] = {}
         self.intervals: dict[tuple[str, str], int] = {}
+        self.states: list[Thing] = []
+        """Rules with their state, as the state API tells them."""
+        self.unwell: dict[str, str] = {}
+        """Uid of a datasource to what is wrong with it."""
         self.denied: set[str] = set()
         """Beginnings of paths that answer 403."""
         self.writes: list[tuple[str, str]] = []
@@ -70,6 +74,7 @@ class MadeInGrafana:
             ("/api/search", self._search),
             ("/api/annotations", self._annotations),
             ("/api/ruler", self._ruler),
+            ("/api/prometheus", self._state),
             ("/api/v1/provisioning/alert-rules", self._rules),
             ("/api/v1/provisioning/folder", self._group),
         ):
@@ -92,13 +97,28 @@ class MadeInGrafana:
         return _found(self.folders.get(path.rpartition("/")[2]), "folder not found")
 
     def _datasources(self, method: str, path: str, body: Any, request: Request) -> Response:
+        if path.endswith("/health"):
+            return self._reached(path.split("/")[-2])
         uid = path.rpartition("/")[2]
+        if "/name/" in path:
+            named = [one for one in self.datasources.values() if one.get("name") == uid]
+            return _found(named[0] if named else None, "Data source not found")
         if method == "GET":
             return _found(self.datasources.get(uid), "Data source not found")
         secrets = body.pop("secureJsonData", {})
         there = {**body, "id": 1, "secureJsonFields": dict.fromkeys(secrets, True)}
         self.datasources[body["uid"]] = {**there, "readOnly": False, "version": 1}
         return _said(200, there)
+
+    def _reached(self, uid: str) -> Response:
+        if uid not in self.datasources:
+            return _said(500, {"message": "Unable to load datasource metadata"})
+        if uid in self.unwell:
+            return _said(200, {"status": "ERROR", "message": self.unwell[uid]})
+        return _said(200, {"status": "OK", "message": "1 measurements found"})
+
+    def _state(self, method: str, path: str, body: Any, request: Request) -> Response:
+        return _said(200, {"data": {"groups": [{"rules": self.states}]}})
 
     def _dashboards(self, method: str, path: str, body: Any, request: Request) -> Response:
         uid = path.rpartition("/")[2]
@@ -123,7 +143,7 @@ class MadeInGrafana:
         return _said(200, [{"uid": d["uid"]} for d in boards if tag in d.get("tags", ())])
 
     def _annotations(self, method: str, path: str, body: Any, request: Request) -> Response:
-        drawn = request.args["dashboardUID"] in self.drawn_on
+        drawn = request.args.get("dashboardUID") in self.drawn_on
         return _said(200, [{"id": 1}] if drawn else [])
 
     def _ruler(self, method: str, path: str, body: Any, request: Request) -> Response:
