@@ -9,8 +9,15 @@ from typing import Any, ClassVar
 from backend import schema
 from backend.grafana.names import SERVICE
 from backend.grafana.quoting import quoted
-from backend.grafana.sources.influxql import ALL
-from backend.grafana.sources.questions import CHANNEL, DETECTOR, How, Target, Variable
+from backend.grafana.sources.questions import (
+    ALL,
+    CHANNEL,
+    DETECTOR,
+    How,
+    Target,
+    Variable,
+    query_variable,
+)
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -191,22 +198,8 @@ class InfinitySource:
 
     def _variable(self, name: str, label: str, url: str, column: str) -> Variable:
         asked = {"refId": "variable", **_query(url, "table", [_text(column)])}
-        return {
-            "name": name,
-            "label": label,
-            "type": "query",
-            "datasource": self.service,
-            "query": {"refId": "variable", "queryType": "infinity", "infinityQuery": asked},
-            "definition": url,
-            "refresh": 2,
-            "sort": 0,
-            "regex": "",
-            "multi": False,
-            "includeAll": False,
-            "hide": 0,
-            "skipUrlSync": False,
-            "options": [],
-        }
+        query = {"refId": "variable", "queryType": "infinity", "infinityQuery": asked}
+        return query_variable(name, label, self.service, query, url, 0)
 
 
 def _query(

@@ -11,7 +11,16 @@ from typing import Any, ClassVar
 from backend import schema
 from backend.grafana.names import RESULTS, SENSORS
 from backend.grafana.quoting import identifier, place, quoted, string
-from backend.grafana.sources.questions import CHANNEL, DETECTOR, How, Target, Variable
+from backend.grafana.sources.questions import (
+    ALL,
+    CHANNEL,
+    DETECTOR,
+    How,
+    Target,
+    Variable,
+    label_of,
+    query_variable,
+)
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -196,7 +205,7 @@ class InfluxSource:
         query = (
             f'SHOW TAG VALUES FROM {self._in(schema.TRAINING)} WITH KEY = "{schema.DETECTOR_TAG}"'
         )
-        return _query_variable(DETECTOR, "Detector", self.results, query)
+        return query_variable(DETECTOR, "Detector", self.results, query, query, 1)
 
     def label_link(self, spec: DetectorSpec) -> str:
         """The tags of the series under the pointer."""
@@ -230,17 +239,9 @@ class InfluxSource:
             f"SHOW TAG VALUES FROM {self._in(schema.SCORES)} WITH KEY = {identifier(tag)} "
             f'WHERE "{schema.DETECTOR_TAG}" = {string(spec.name)}'
         )
-        made = _query_variable(variable_name(spec, tag), tag, self.results, query)
+        made = query_variable(variable_name(spec, tag), tag, self.results, query, query, 1)
         # Every series, also one that lacks the tag, without listing thousands in a query.
         return {**made, **ALL, "allValue": ".*"}
-
-
-ALL = {
-    "multi": True,
-    "includeAll": True,
-    "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
-}
-"""A variable with several values, all of them at first."""
 
 
 def variable_name(spec: DetectorSpec, tag: str) -> str:
@@ -249,13 +250,6 @@ def variable_name(spec: DetectorSpec, tag: str) -> str:
     place = spec.group_by.index(tag)
     twice = plain.count(plain[place]) > 1
     return f"by_{plain[place]}" + (f"_{place + 1}" if twice else "")
-
-
-def label_of(tag: str) -> str:
-    """A tag of the series under the pointer, in a data link."""
-    path = tag if re.fullmatch(r"\w+", tag, re.ASCII) else f'["{tag}"]'
-    dot = "" if path.startswith("[") else "."
-    return f"${{__field.labels{dot}{path}:percentencode}}"
 
 
 def _of_variable() -> str:
@@ -306,22 +300,3 @@ def _target(
         "resultFormat": form,
     }
     return {**target, "alias": alias} if alias else target
-
-
-def _query_variable(name: str, label: str, datasource: dict[str, str], query: str) -> Variable:
-    return {
-        "name": name,
-        "label": label,
-        "type": "query",
-        "datasource": datasource,
-        "query": query,
-        "definition": query,
-        "refresh": 2,
-        "sort": 1,
-        "regex": "",
-        "multi": False,
-        "includeAll": False,
-        "hide": 0,
-        "skipUrlSync": False,
-        "options": [],
-    }

@@ -1,5 +1,7 @@
 """What panels ask, whoever answers."""
 
+import re
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from backend.records import LabelKind
@@ -14,6 +16,51 @@ CHANNEL = "channel"
 
 DETECTOR = "detector"
 """The variable of dashboards about one detector at a time."""
+
+
+ALL: Mapping[str, Any] = {
+    "multi": True,
+    "includeAll": True,
+    "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+}
+"""A variable with several values, all of them at first."""
+
+
+def query_variable(
+    name: str, label: str, datasource: Mapping[str, str], query: Any, definition: str, sort: int
+) -> Variable:
+    """A variable that asks a datasource for its values.
+
+    Args:
+        name: as queries have it.
+        label: as people see it.
+        datasource: which is asked.
+        query: what it is asked.
+        definition: the same in words.
+        sort: 0 as they come, 1 by the alphabet.
+    """
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": dict(datasource),
+        "query": query,
+        "definition": definition,
+        "refresh": 2,
+        "sort": sort,
+        "regex": "",
+        "multi": False,
+        "includeAll": False,
+        "hide": 0,
+        "skipUrlSync": False,
+        "options": [],
+    }
+
+
+def label_of(tag: str) -> str:
+    """A tag of the series under the pointer, in a data link."""
+    path = f".{tag}" if re.fullmatch(r"\w+", tag, re.ASCII) else f'["{tag}"]'
+    return f"${{__field.labels{path}:percentencode}}"
 
 
 class Source(Protocol):

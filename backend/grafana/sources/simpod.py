@@ -9,8 +9,16 @@ from typing import Any, ClassVar
 
 from backend.grafana.names import SERVICE
 from backend.grafana.quoting import quoted
-from backend.grafana.sources.influxql import ALL, label_of
-from backend.grafana.sources.questions import CHANNEL, DETECTOR, How, Target, Variable
+from backend.grafana.sources.questions import (
+    ALL,
+    CHANNEL,
+    DETECTOR,
+    How,
+    Target,
+    Variable,
+    label_of,
+    query_variable,
+)
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -132,22 +140,8 @@ class SimpodSource:
         }
 
     def _variable(self, name: str, label: str, asked: str) -> Variable:
-        return {
-            "name": name,
-            "label": label,
-            "type": "query",
-            "datasource": self.service,
-            "query": {"query": asked, "format": "string"},
-            "definition": asked,
-            "refresh": 2,
-            "sort": 0,
-            "regex": "",
-            "multi": False,
-            "includeAll": False,
-            "hide": 0,
-            "skipUrlSync": False,
-            "options": [],
-        }
+        query = {"query": asked, "format": "string"}
+        return query_variable(name, label, self.service, query, asked, 0)
 
 
 def _of_variable(**more: str) -> dict[str, str]:
