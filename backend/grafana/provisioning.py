@@ -12,7 +12,7 @@ from backend.grafana.dashboards import all_dashboards
 from backend.grafana.datasources import Access
 from backend.grafana.names import ALERT_FOLDER, RESULTS, SENSORS
 from backend.grafana.rules import Watched, interval_s, rules_of
-from backend.grafana.sources import InfinitySource, InfluxSource, SimpodSource, Source
+from backend.grafana.sources import InfinitySource, InfluxSource, Service, SimpodSource, Source
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -122,10 +122,9 @@ def make(plan: Plan) -> Made:
             "an embedded store can be shown in Grafana only by a plugin that reads JSON: set "
             "grafana.json_datasource to infinity (Grafana 10.4 and newer) or simpod"
         )
-    beside = service if plan.reads_influx else None
     made = Made(
         tuple(_datasources(plan, plugin)),
-        tuple(all_dashboards(plan.specs, source, beside, plan.tags, plan.pages)),
+        tuple(all_dashboards(plan.specs, source, service, plan.tags, plan.pages)),
         tuple(_rules(plan)),
         interval_s(plan.specs),
     )
@@ -139,7 +138,7 @@ def _plugin(plan: Plan) -> str:
     return plan.plugin
 
 
-def _service_source(plugin: str) -> Source | None:
+def _service_source(plugin: str) -> Service | None:
     if plugin == "none":
         return None
     return SimpodSource() if plugin == "simpod" else InfinitySource()

@@ -497,6 +497,7 @@ class TestWhatIf:
         [
             {"what_if_kind": "fixed", "what_if_value": "0.5", "what_if_for": "1"},
             {"what_if_kind": "(fixed)", "what_if_value": 0.5, "what_if_for": 1},
+            {"what_if_kind": "fixed", "what_if_value": r"0\.5", "what_if_for": "1"},
             {"what_if_kind": ["fixed"], "what_if_value": ["0.5"], "what_if_for": ["1"]},
             {
                 "what_if_kind": "fixed",

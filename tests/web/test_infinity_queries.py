@@ -90,6 +90,8 @@ def asked(target: Any) -> dict[str, Any]:
         "${series:json}": str(keys).replace("'", '"'),
         "${channel}": "flow" if "/pump/" in target["url"] else "temp",
         "${detector}": "gas-room",
+        "${try_kind}": "fixed",
+        "${try_value}": "0.1",
     }
     parameters = target["url_options"].get("params", ())
     return {one["key"]: values.get(one["value"], one["value"]) for one in parameters}

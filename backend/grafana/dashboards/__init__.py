@@ -9,7 +9,7 @@ from backend.grafana.dashboards.fleet import fleet_dashboard
 from backend.grafana.dashboards.health import health_dashboard
 from backend.grafana.dashboards.overview import overview_dashboard
 from backend.grafana.dashboards.training import training_dashboard
-from backend.grafana.sources import Source
+from backend.grafana.sources import Service, Source
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -19,7 +19,7 @@ __all__ = ["all_dashboards"]
 def all_dashboards(
     specs: Sequence[DetectorSpec],
     source: Source,
-    service: Source | None,
+    service: Service | None,
     tags: Mapping[LabelKind, str],
     pages: str,
 ) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def all_dashboards(
     Args:
         specs: the detectors.
         source: where the panels read.
-        service: normalcy itself, where Grafana can read it beside that.
+        service: normalcy itself, where Grafana can read it; it may be the source.
         tags: the tag that makes an annotation a label, by kind.
         pages: where browsers reach the pages of normalcy.
     """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.grafana.dashboards.frame import Dashboard, Face, Panel, dashboard
-from backend.grafana.layout import placed
+from backend.grafana.layout import below, placed, row
 from backend.grafana.names import uid
 from backend.grafana.panels import (
     BLUE,
@@ -30,8 +30,8 @@ from backend.grafana.panels import (
     with_links,
 )
 from backend.grafana.quoting import quoted
-from backend.grafana.sources import Source
-from backend.grafana.sources.questions import CHANNEL
+from backend.grafana.sources import Service, Source
+from backend.grafana.sources.questions import CHANNEL, TRY_KIND, TRY_VALUE
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
 
@@ -59,14 +59,14 @@ class Subject:
     Attributes:
         spec: the detector.
         source: where the panels read.
-        service: normalcy itself, where the results are in InfluxDB and Grafana can read both.
+        service: normalcy itself, where Grafana can read it; it may be the source.
         tags: the tag that makes an annotation a label, by kind.
         pages: where the pages of normalcy are.
     """
 
     spec: DetectorSpec
     source: Source
-    service: Source | None
+    service: Service | None
     tags: Mapping[LabelKind, str]
     pages: str
 
@@ -85,7 +85,8 @@ def detector_dashboard(subject: Subject) -> Dashboard:
         subject.pages,
         (f"detector:{spec.name}",),
     )
-    variables = [_channel_variable(spec), *source.variables(spec)]
+    tried = [] if subject.service is None else _tried_variables()
+    variables = [_channel_variable(spec), *source.variables(spec), *tried]
     return dashboard(face, _panels(subject), variables, _annotations(subject))
 
 
@@ -103,9 +104,14 @@ def _panels(subject: Subject) -> list[Panel]:
     else:
         first += [(tops(subject), 24, 8)]
     first += [(channel(subject, per_row), 24 // per_row, 8), (events(subject), 24, 8)]
-    if subject.service is not None:
-        first += [(error_with_service(subject, subject.service), 24, 8)]
-    return placed(first)
+    service = subject.service
+    if service is None:
+        return placed(first)
+    if service is not subject.source:
+        first += [(error_with_service(subject, service), 24, 8)]
+    panels = placed(first)
+    tried = [(line_then(subject, service), 14, 8), (alerts_then(subject, service), 10, 8)]
+    return [*panels, row(13, "What if the threshold were another?", tried, below(panels))]
 
 
 # -- one function a panel --------------------------------------------------------------------------
@@ -237,6 +243,37 @@ def events(subject: Subject) -> Panel:
     return table(9, words, [subject.source.events("A", subject.spec)], columns)
 
 
+def line_then(subject: Subject, service: Service) -> Panel:
+    """The line that another threshold would have drawn."""
+    words = Words(
+        "Error, threshold, and the one that is tried",
+        "The smoothed error with its threshold, dashed red, and dashed orange the one that the "
+        "variables Try and Value describe: fixed is a limit of the error, quantile a share of the "
+        "normal errors, sigma a number of standard deviations, budget a rate such as 1/week.",
+        "nothing scored in this time",
+    )
+    targets = [
+        subject.source.scores("A", subject.spec, "smoothed", "mean"),
+        subject.source.scores("B", subject.spec, "threshold", "last"),
+        service.what_if("C", subject.spec, "threshold"),
+    ]
+    overrides = [of_query("B", moving_limit(RED)), of_query("C", moving_limit(ORANGE))]
+    shape = _shape(subject.spec, limits=(0, None), overrides=overrides)
+    return _gridded(timeseries(11, words, targets, shape), subject.spec)
+
+
+def alerts_then(subject: Subject, service: Service) -> Panel:
+    """How many alerts there would have been."""
+    words = Words(
+        "Alerts now and then",
+        "How many alerts and flagged points of each series there were in this time, and how many "
+        "there would have been with the threshold that is tried.",
+        "nothing scored in this time",
+        "none",
+    )
+    return table(12, words, [service.what_if_alerts("A", subject.spec)])
+
+
 def error_with_service(subject: Subject, service: Source) -> Panel:
     """The error as it is stored, with the threshold as normalcy itself tells it."""
     words = Words(
@@ -287,6 +324,36 @@ def _channel_variable(spec: DetectorSpec) -> dict[str, Any]:
         "hide": 0,
         "skipUrlSync": False,
     }
+
+
+def _tried_variables() -> list[dict[str, Any]]:
+    """A threshold to be tried: its kind and its value."""
+    kinds = ("quantile", "fixed", "sigma", "budget")
+    options = [{"selected": kind == kinds[0], "text": kind, "value": kind} for kind in kinds]
+    value = {"selected": True, "text": "0.999", "value": "0.999"}
+    kind_ = {
+        "name": TRY_KIND,
+        "label": "Try",
+        "type": "custom",
+        "query": ",".join(kinds),
+        "multi": False,
+        "includeAll": False,
+        "current": options[0],
+        "options": options,
+        "hide": 0,
+        "skipUrlSync": False,
+    }
+    value_ = {
+        "name": TRY_VALUE,
+        "label": "Value",
+        "type": "textbox",
+        "query": value["value"],
+        "current": value,
+        "options": [value],
+        "hide": 0,
+        "skipUrlSync": False,
+    }
+    return [kind_, value_]
 
 
 def _option(name: str) -> str:

@@ -2,7 +2,15 @@
 
 from backend.grafana.sources.infinity import InfinitySource
 from backend.grafana.sources.influxql import InfluxSource
-from backend.grafana.sources.questions import Source, Target, Variable
+from backend.grafana.sources.questions import Service, Source, Target, Variable
 from backend.grafana.sources.simpod import SimpodSource
 
-__all__ = ["InfinitySource", "InfluxSource", "SimpodSource", "Source", "Target", "Variable"]
+__all__ = [
+    "InfinitySource",
+    "InfluxSource",
+    "Service",
+    "SimpodSource",
+    "Source",
+    "Target",
+    "Variable",
+]

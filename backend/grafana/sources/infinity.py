@@ -13,6 +13,8 @@ from backend.grafana.sources.questions import (
     ALL,
     CHANNEL,
     DETECTOR,
+    TRY_KIND,
+    TRY_VALUE,
     How,
     Target,
     Variable,
@@ -150,6 +152,18 @@ class InfinitySource:
         columns = [_TIME, _text("series"), _number("threshold")]
         return self._target(ref, f"{_detector(spec)}/scores", "timeseries", columns, _RANGE)
 
+    def what_if(self, ref: str, spec: DetectorSpec, column: str) -> Target:
+        """A column of what another threshold would have given."""
+        columns = [_TIME, _text("series"), (f"what_if_{column}", column, "number")]
+        url = f"{_detector(spec)}/what-if"
+        return self._target(ref, url, "timeseries", columns, [*_RANGE, *_TRIED])
+
+    def what_if_alerts(self, ref: str, spec: DetectorSpec) -> Target:
+        """How many alerts there were, and would have been."""
+        counts = ("alerts_now", "alerts_then", "flagged_now", "flagged_then")
+        columns = [_text("series"), *(_number(name) for name in counts), _text("notice")]
+        return self._table(ref, f"{_detector(spec)}/what-if/alerts", columns, [*_RANGE, *_TRIED])
+
     def variables(self, spec: DetectorSpec) -> list[Variable]:
         """One variable for the series as a whole."""
         if not spec.group_by:
@@ -241,6 +255,7 @@ def _number(name: str) -> Column:
 
 
 _RANGE = (("from", "${__timeFrom}"), ("to", "${__timeTo}"))
+_TRIED = (("kind", f"${{{TRY_KIND}}}"), ("value", f"${{{TRY_VALUE}}}"))
 _CHOSEN = ("detector", f"${{{DETECTOR}}}")
 _EVENT = (
     _text("series"),

@@ -17,6 +17,9 @@ CHANNEL = "channel"
 DETECTOR = "detector"
 """The variable of dashboards about one detector at a time."""
 
+TRY_KIND, TRY_VALUE = "try_kind", "try_value"
+"""The variables of a threshold that is tried."""
+
 
 ALL: Mapping[str, Any] = {
     "multi": True,
@@ -155,4 +158,16 @@ class Source(Protocol):
 
     def label_link(self, spec: DetectorSpec) -> str:
         """The part of a link that names the series under the pointer to the label page."""
+        ...
+
+
+class Service(Source, Protocol):
+    """A source that is normalcy itself: it also answers what is not stored anywhere."""
+
+    def what_if(self, ref: str, spec: DetectorSpec, column: str) -> Target:
+        """A column of what the threshold of the variables would have given, over time."""
+        ...
+
+    def what_if_alerts(self, ref: str, spec: DetectorSpec) -> Target:
+        """A table of how many alerts there were, and how many there would have been."""
         ...

@@ -13,6 +13,8 @@ from backend.grafana.sources.questions import (
     ALL,
     CHANNEL,
     DETECTOR,
+    TRY_KIND,
+    TRY_VALUE,
     How,
     Target,
     Variable,
@@ -105,6 +107,18 @@ class SimpodSource:
     def all_thresholds(self, ref: str, spec: DetectorSpec) -> Target:
         """The limit as the service has it, beside another datasource that chooses the series."""
         return self._target(ref, "threshold", {"detector": spec.name})
+
+    def what_if(self, ref: str, spec: DetectorSpec, column: str) -> Target:
+        """A column of what another threshold would have given."""
+        return self._tried(ref, spec, f"what_if_{column}")
+
+    def what_if_alerts(self, ref: str, spec: DetectorSpec) -> Target:
+        """How many alerts there were, and would have been."""
+        return self._tried(ref, spec, "what_if_alerts")
+
+    def _tried(self, ref: str, spec: DetectorSpec, metric: str) -> Target:
+        asked = {"what_if_kind": f"${TRY_KIND}", "what_if_value": f"${TRY_VALUE}"}
+        return self._target(ref, metric, {"detector": spec.name, **asked})
 
     def variables(self, spec: DetectorSpec) -> list[Variable]:
         """One variable for the series as a whole."""

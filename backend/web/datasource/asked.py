@@ -149,7 +149,8 @@ def _text(payload: Payload, name: str) -> str:
     found = choose(payload, name, ())
     if len(found) > 1:
         raise InputError(f"{name} must be one value, not {len(found)}.")
-    return found[0].strip() if found else ""
+    # A variable arrives escaped for a regular expression, as in `0\\.999`.
+    return unescape(found[0]).strip() if found else ""
 
 
 def unescape(text: str) -> str:

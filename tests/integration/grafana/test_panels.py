@@ -39,11 +39,15 @@ VALUES: dict[str, dict[str, list[str]]] = {
 """What there is to choose, by the detector that a dashboard is about."""
 
 
+TRIED = {"try_kind": ["fixed"], "try_value": ["0.7"]}
+"""A threshold that can be tried without a model."""
+
+
 def values_of(dashboard: Any) -> dict[str, list[str]]:
     about = [
         tag.removeprefix("detector:") for tag in dashboard["tags"] if tag.startswith("detector:")
     ]
-    return VALUES[about[0] if about else BLIND]
+    return {**VALUES[about[0] if about else BLIND], **TRIED}
 
 
 def cases(stage: Stage) -> Iterator[tuple[Any, Any, dict[str, Any]]]:
