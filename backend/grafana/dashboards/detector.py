@@ -271,7 +271,9 @@ def alerts_then(subject: Subject, service: Service) -> Panel:
         "nothing scored in this time",
         "none",
     )
-    return table(12, words, [service.what_if_alerts("A", subject.spec)])
+    names = ("alerts_now", "alerts_then", "flagged_now", "flagged_then")
+    columns = [of_column(name, {"displayName": name.replace("_", " ")}) for name in names]
+    return table(12, words, [service.what_if_alerts("A", subject.spec)], columns)
 
 
 def error_with_service(subject: Subject, service: Source) -> Panel:
