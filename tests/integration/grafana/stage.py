@@ -41,6 +41,10 @@ Until = Callable[[], Any]
 class Stage:
     """One Grafana, two databases, one normalcy that serves pages, and a plant that goes on."""
 
+    _port = 0
+    """Of the pages, the same for all: in Grafana a rule that is deleted and made anew at once goes
+    on as it was, addresses in its text included."""
+
     def __init__(self, grafana: Grafana, server: Any, directory: Path) -> None:
         self.grafana = grafana
         self._server = server
@@ -52,7 +56,8 @@ class Stage:
         clean(self.grafana)
         source, results = self._server.new_database(), self._server.new_database()
         credentials = getattr(self._server, "credentials", Credentials())
-        self._pages = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
+        self._pages = make_server("127.0.0.1", Stage._port, lambda *_: [], threaded=True)
+        Stage._port = self._pages.port
         self.pages = f"http://127.0.0.1:{self._pages.port}"
         self._configure(source, results, credentials)
         self.application: Application = bootstrap(load(self.environ))
