@@ -20,6 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from backend.exceptions import NormalcyError
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
+from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
 from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
@@ -33,6 +34,8 @@ HOUSEKEEPING = "housekeeping"
 CHORES = "chores"
 _LONGEST_TRAINING = timedelta(days=1)
 _MARGIN_S = 60.0
+_WRITTEN = timedelta(milliseconds=250)
+"""A point that was taken at the very end of a bucket needs so long to be in the store."""
 _TO_LEAVE_S = 3.0
 
 
@@ -228,7 +231,7 @@ def detector_entries(work: Workplace, spec: DetectorSpec) -> list[Entry]:
     scoring = Entry(
         id=f"score:{spec.name}",
         action=partial(score, work, spec),
-        trigger=IntervalTrigger(seconds=plan.score.total_seconds(), timezone=UTC),
+        trigger=AlignedTrigger(plan.score, spec.delay + _WRITTEN),
         pool="score",
         timeout=plan.score_timeout,
         misfire_grace=max(plan.score, timedelta(hours=1)),

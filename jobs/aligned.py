@@ -1,0 +1,25 @@
+"""A trigger whose times stand still on the clock, whenever the service was started."""
+
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.triggers.base import BaseTrigger
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class AlignedTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no types
+    """Fires at every multiple of an interval since 1970, and a while after it.
+
+    Buckets of the grid end at such times: what looks for them then has not to wait for most of an
+    interval, as one does that counts from its own start.
+    """
+
+    def __init__(self, interval: timedelta, after: timedelta) -> None:
+        self.interval = interval
+        self.after = after
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        """The first time after now; times that were missed are left out."""
+        latest = max(now, previous_fire_time or now)
+        passed = (latest - _EPOCH - self.after) // self.interval
+        return _EPOCH + self.after + (passed + 1) * self.interval

@@ -1,0 +1,60 @@
+"""Times that stand still on the clock."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.aligned import AlignedTrigger
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (NOON, NOON + 5 * SECOND),
+        (NOON + 4 * SECOND, NOON + 5 * SECOND),
+        (NOON + 5 * SECOND, NOON + 65 * SECOND),
+        (NOON + 64.999 * SECOND, NOON + 65 * SECOND),
+    ],
+)
+def test_the_next_time_is_the_same_whenever_one_asks(now: datetime, expected: datetime) -> None:
+    trigger = AlignedTrigger(timedelta(minutes=1), 5 * SECOND)
+
+    assert trigger.get_next_fire_time(None, now) == expected
+
+
+def test_a_first_time_out_of_the_row_does_not_move_the_others() -> None:
+    trigger = AlignedTrigger(timedelta(minutes=1), timedelta())
+    first = NOON + 17 * SECOND
+
+    assert trigger.get_next_fire_time(first, first) == NOON + timedelta(minutes=1)
+
+
+def test_times_that_were_missed_are_left_out() -> None:
+    trigger = AlignedTrigger(timedelta(minutes=1), timedelta())
+
+    found = trigger.get_next_fire_time(NOON, NOON + timedelta(minutes=10, seconds=3))
+
+    assert found == NOON + timedelta(minutes=11)
+
+
+@given(
+    every=st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+    after=st.timedeltas(timedelta(), timedelta(days=2)),
+    seconds=st.floats(-8e8, 5e9),
+)
+def test_it_is_later_than_now_by_one_interval_at_most(
+    every: timedelta, after: timedelta, seconds: float
+) -> None:
+    now = NOON + timedelta(seconds=seconds)
+    trigger = AlignedTrigger(every, after)
+
+    found = trigger.get_next_fire_time(None, now)
+    again = trigger.get_next_fire_time(found, found)
+
+    assert timedelta() < found - now <= every
+    assert again - found == every
