@@ -46,11 +46,13 @@ def signed_in(browser: Browser, stage: Stage) -> Browser:
     user, password = user_and_password()
     browser.size(1280, 900)
     browser.open(f"{stage.grafana.url}/login")
-    body = json.dumps({"user": user, "password": password})
-    entered = browser.run(
-        f"""fetch("/login", {{method: "POST", headers: {{"Content-Type": "application/json"}},
-        body: {json.dumps(body)}}}).then((answer) => answer.status)"""
-    )
+    sent = {
+        "method": "POST",
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps({"user": user, "password": password}),
+    }
+    address = json.dumps(f"{stage.grafana.url}/login")
+    entered = browser.run(f"fetch({address}, {json.dumps(sent)}).then((answer) => answer.status)")
     assert entered == 200
     stage.plant.alarm(True, room=ROOM)
     return browser
