@@ -138,8 +138,10 @@ def measure(server: InfluxServer, interval: str, times: int) -> Latency:
         with _jobs(environ), Press(application, step_s) as press, _rules(application) as firing:
             found = Latency(interval)
             _until(lambda: _newest(application, "judged"), "the first score")
-            for _ in range(times):
-                _one_jump(application, press, firing, found)
+            for number in range(times):
+                if number:
+                    _calm_down(application, press, firing)
+                _jump(application, press, firing, found)
         return found
 
 
@@ -155,7 +157,7 @@ def learn(application: Application, step_s: float) -> None:
     application.retraining.run("press")
 
 
-def _one_jump(
+def _jump(
     application: Application, press: Press, firing: Callable[[], bool] | None, found: Latency
 ) -> None:
     press.jump()
@@ -164,8 +166,11 @@ def _one_jump(
     found.alarm.append(_until(lambda: _newest(application, "alarm", at), "the alarm") - began)
     if firing is not None:
         found.rule.append(_until(firing, "the rule") - began)
+
+
+def _calm_down(application: Application, press: Press, firing: Callable[[], bool] | None) -> None:
     press.calm()
-    _until(lambda: not _newest(application, "alarm", at), "calm")
+    _until(lambda: not _newest(application, "alarm", press.said_for), "calm")
     if firing is not None:
         _until(lambda: not firing(), "a quiet rule")
 
