@@ -194,7 +194,7 @@ def _label_sync(
         write_back=labels.write_back,
         write_events=labels.write_events,
         horizon=round(labels.horizon.total_seconds() * 1e9),
-        detector_of=lambda uid: shown_alone(uid, [spec.name for spec in detectors.all()]),
+        detector_of=shown_alone,
         events=events,
     )
     book = GrafanaAnnotations(GrafanaClient(grafana.url, grafana.credentials))

@@ -1,7 +1,7 @@
 """Labels two-way: what people draw in Grafana becomes labels, and labels become annotations."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -55,7 +55,7 @@ class Deletions(StrEnum):
     KEEP = "keep"
 
 
-def no_dashboards(uid: str) -> str | None:
+def no_dashboards(uid: str, detectors: Iterable[str]) -> str | None:
     """No dashboard shows a detector of its own."""
     return None
 
@@ -75,7 +75,7 @@ class SyncOptions:
         write_events: detected events appear as annotations.
         horizon: nanoseconds looked back, and ahead.
         limit: nanoseconds after which a sync stops, and goes on the next time.
-        detector_of: uid of a dashboard to the detector that it shows, if it shows one alone.
+        detector_of: uid of a dashboard, and the detectors, to the one that it shows alone, if any.
         events: valid events that overlap a range.
     """
 
@@ -86,7 +86,7 @@ class SyncOptions:
     write_events: bool = False
     horizon: int = 400 * _DAY
     limit: int = 240_000_000_000
-    detector_of: Callable[[str], str | None] = no_dashboards
+    detector_of: Callable[[str, Iterable[str]], str | None] = no_dashboards
     events: Callable[[int, int], Sequence[Event]] = no_events
 
 

@@ -29,12 +29,12 @@ class Reader:
     Attributes:
         tags: the tag that makes an annotation a label, by kind.
         detectors: by name.
-        detector_of: uid of a dashboard to the detector that it shows, if it shows one alone.
+        detector_of: uid of a dashboard, and the detectors, to the one that it shows alone, if any.
     """
 
     tags: Mapping[LabelKind, str]
     detectors: Mapping[str, DetectorSpec]
-    detector_of: Callable[[str], str | None]
+    detector_of: Callable[[str, Iterable[str]], str | None]
 
     def kinds(self, annotation: Annotation) -> list[LabelKind]:
         """The kinds it is tagged with, the one that wins first; none makes it no label."""
@@ -83,7 +83,7 @@ class Reader:
         return self.detectors[name]
 
     def _shown_on(self, dashboard: str | None) -> str | None:
-        return self.detector_of(dashboard) if dashboard else None
+        return self.detector_of(dashboard, self.detectors) if dashboard else None
 
 
 def _group_tag(tag: str, spec: DetectorSpec) -> tuple[str, str]:

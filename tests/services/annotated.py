@@ -1,6 +1,6 @@
 """Labels and a Grafana side by side: records and annotations in memory, and a way to crash."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,7 @@ class Annotated:
     options: dict[str, Any] = field(default_factory=dict)
     configured: list[LabelDraft] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    dashboards: Callable[[str], str | None] = {}.get
+    dashboards: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.countdown = Countdown()
@@ -101,12 +101,15 @@ class Annotated:
             self.records_seen, self.detectors, self.clock, tuple(self.configured)
         )
 
+    def detector_of(self, dashboard: str, detectors: Iterable[str]) -> str | None:
+        return self.dashboards.get(dashboard)
+
     def sync(self, deletions: Deletions = Deletions.HOLD, **options: Any) -> SyncReport:
         return self.program(**options).run(deletions=deletions)
 
     def program(self, **options: Any) -> LabelSync:
         chosen = SyncOptions(
-            detector_of=self.dashboards,
+            detector_of=self.detector_of,
             events=lambda start, stop: self.events,
             **{**self.options, **options},
         )
@@ -133,7 +136,7 @@ class Annotated:
 
     def shown(self) -> list[tuple[Any, ...]]:
         """What the annotations in Grafana say that are tied or can be understood, without notes."""
-        reader = Reader(SyncOptions().tags, self.specs, self.dashboards)
+        reader = Reader(SyncOptions().tags, self.specs, self.detector_of)
         refused = {one.annotation for one in self.records.annotation_problems()}
         events = {
             x.annotation

@@ -94,7 +94,7 @@ class TestDrawnInGrafana:
 
     def test_else_by_the_dashboard_it_was_drawn_on(self) -> None:
         world = Annotated(specs={"rooms": detector(), "pumps": detector("pumps")})
-        world.dashboards = {"gas": "pumps"}.get
+        world.dashboards = {"gas": "pumps"}
         world.draw(0, 10, "normal")
         world.sync()
         assert [label.detector for label in world.labelling.list()] == ["pumps"]
@@ -251,7 +251,7 @@ class TestDeletedInGrafana:
 
     def test_it_still_belongs_to_the_detector_of_its_dashboard(self) -> None:
         world = Annotated(specs={"rooms": detector(), "pumps": detector("pumps")})
-        world.dashboards = {"gas": "pumps"}.get
+        world.dashboards = {"gas": "pumps"}
         number = world.draw(0, 10, "normal")
         world.sync()
         world.grafana.edit(number, time=NOON - 10**11, timeEnd=NOON - 10**11 + MINUTE)
