@@ -1,7 +1,5 @@
 """Labels are written beside the results, where Grafana's panels draw them, whoever said them."""
 
-from collections.abc import Sequence
-
 from backend.ports import Points, RecordStore, SeriesStore
 from backend.records import Label
 from backend.schema import DETECTOR_TAG, KIND_TAG, LABELS
@@ -30,17 +28,13 @@ class LabelPublishing:
         labels = self._records.labels(removed=True)
         fresh = [one for one in labels if self._written.get(one.id) != _holds(one)]
         if fresh:
-            self._results.write(LABELS, _points(fresh))
+            self._results.write(LABELS, [_point(label) for label in fresh])
         self._written |= {one.id: _holds(one) for one in fresh}
         return len(fresh)
 
 
 def _holds(label: Label) -> bool:
     return label.removed_at is None
-
-
-def _points(labels: Sequence[Label]) -> list[Points]:
-    return [_point(label) for label in labels]
 
 
 def _point(label: Label) -> Points:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
 
@@ -13,11 +12,10 @@ from backend.web.api.asked import AllEventsQuery, DetectorPath, HistoryQuery, Po
 from backend.web.api.blueprints import part
 from backend.web.api.history_rows import CoverageRows, TopRows, TrainingRows, WorstRows
 from backend.web.api.rows import EventRow, EventRows
+from backend.web.api.table_rows import Row, wide
 from backend.web.application import application
 
 api = part("history", "Detectors as a whole over time.")
-
-Row = dict[str, Any]
 
 
 @api.get("/worst", responses={"200": WorstRows})
@@ -65,21 +63,12 @@ def list_tops(path: DetectorPath, query: TopsQuery) -> list[Row]:
 
 def flagged(tables: Iterable[Table]) -> list[Row]:
     """Rows of flagged points, newest first."""
-    rows = [row for one in tables for row in _plain(one, {"series": series_key(one.tags)})]
+    rows = [row for one in tables for row in wide(one, {"series": series_key(one.tags)})]
     found = [row for row in rows if row["flag"] == 1.0]
     return sorted(found, key=itemgetter("time"), reverse=True)
 
 
 def _rows(tables: Iterable[Table]) -> list[Row]:
     """Rows by time, then detector: Infinity takes time series in the order of time only."""
-    rows = [row for one in tables for row in _plain(one, dict(one.tags))]
+    rows = [row for one in tables for row in wide(one, one.tags)]
     return sorted(rows, key=itemgetter("time", schema.DETECTOR_TAG))
-
-
-def _plain(table: Table, named: Row) -> list[Row]:
-    times = (table.times // 1_000_000).tolist()
-    columns = [values.tolist() for values in table.columns.values()]
-    return [
-        {"time": time, **named, **dict(zip(table.columns, values, strict=True))}
-        for time, *values in zip(times, *columns, strict=True)
-    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any
 
 from backend import schema
 from backend.records import series_key
@@ -10,11 +9,10 @@ from backend.services.downsampling import Table
 from backend.web.api.asked import ChannelsQuery, DetectorPath, EventsQuery, PointsQuery
 from backend.web.api.blueprints import part
 from backend.web.api.rows import ChannelRows, EventRow, EventRows, ScoreRows
+from backend.web.api.table_rows import Row, times_of, wide
 from backend.web.application import application
 
 api = part("results", "Measured values, scores and events.")
-
-Row = dict[str, Any]
 
 
 @api.get("/detectors/<string:name>/scores", responses={"200": ScoreRows})
@@ -23,7 +21,7 @@ def list_scores(path: DetectorPath, query: PointsQuery) -> list[Row]:
     app = application()
     span = query.span(app.clock, query.max_data_points)
     tables = app.queries.scores(path.name, span, fields=schema.SCORE_FIELDS, series=query.series)
-    return _sorted(_wide(table) for table in tables)
+    return _sorted(wide(table, {"series": series_key(table.tags)}) for table in tables)
 
 
 @api.get("/detectors/<string:name>/channels", responses={"200": ChannelRows})
@@ -68,25 +66,10 @@ def _sorted(parts: Iterable[Sequence[Row]]) -> list[Row]:
     return sorted((row for part in parts for row in part), key=itemgetter("time", "series"))
 
 
-def _wide(table: Table) -> list[Row]:
-    key = series_key(table.tags)
-    columns = [values.tolist() for values in table.columns.values()]
-    names = list(table.columns)
-    return [
-        {"time": time, "series": key, **dict(zip(names, values, strict=True))}
-        for time, *values in zip(_times(table), *columns, strict=True)
-    ]
-
-
 def _long(table: Table) -> list[Row]:
     key = series_key(table.tags)
     return [
         {"time": time, "series": key, "channel": name, "value": value}
         for name, values in table.columns.items()
-        for time, value in zip(_times(table), values.tolist(), strict=True)
+        for time, value in zip(times_of(table), values.tolist(), strict=True)
     ]
-
-
-def _times(table: Table) -> list[int]:
-    times: list[int] = (table.times // 1_000_000).tolist()
-    return times

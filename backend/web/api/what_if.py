@@ -9,6 +9,7 @@ from backend.records import series_key
 from backend.services.what_if import Answer
 from backend.web.api.asked import DetectorPath, PointsQuery
 from backend.web.api.blueprints import part
+from backend.web.api.table_rows import wide
 from backend.web.application import application
 from backend.web.what_if import KINDS, question_of
 
@@ -60,15 +61,8 @@ class AlertsRows(RootModel[list[AlertsRow]]):
 @api.get("/detectors/<string:name>/what-if", responses={"200": WhatIfRows})
 def list_what_if(path: DetectorPath, query: WhatIfQuery) -> list[dict[str, Any]]:
     """The line, flags and alarms, thinned so that peaks, flags and gaps stay."""
-    rows = []
-    for table in _ask(path, query).tables:
-        times = (table.times // 1_000_000).tolist()
-        columns = [values.tolist() for values in table.columns.values()]
-        key, names = series_key(table.tags), list(table.columns)
-        rows += [
-            {"time": time, "series": key, **dict(zip(names, values, strict=True))}
-            for time, *values in zip(times, *columns, strict=True)
-        ]
+    tables = _ask(path, query).tables
+    rows = [row for one in tables for row in wide(one, {"series": series_key(one.tags)})]
     return sorted(rows, key=itemgetter("time", "series"))
 
 

@@ -160,28 +160,9 @@ def _scores(queries: Queries, chosen: Chosen) -> list[Table]:
     )
 
 
-def _channels(queries: Queries, chosen: Chosen) -> list[Table]:
-    return queries.channels(
-        chosen.detector,
-        chosen.span,
-        channels=chosen.channels,
-        series=chosen.series,
-        aggregate=chosen.aggregate,
-    )
-
-
-def _expected(queries: Queries, chosen: Chosen) -> list[Table]:
-    return queries.expected(
-        chosen.detector,
-        chosen.span,
-        channels=chosen.channels,
-        series=chosen.series,
-        aggregate=chosen.aggregate,
-    )
-
-
-def _contributions(queries: Queries, chosen: Chosen) -> list[Table]:
-    return queries.contributions(
+def _of_channels(ask: Callable[[Queries], Callable[..., list[Table]]]) -> Draw:
+    """What is drawn of the chosen channels: measured, expected, or their shares."""
+    return lambda queries, chosen: ask(queries)(
         chosen.detector,
         chosen.span,
         channels=chosen.channels,
@@ -247,8 +228,12 @@ _LOOKS = {
 }
 
 METRICS: dict[str, Metric] = {
-    "channel": Metric("Measured value", _CHANNELS, _drawn(_channels, Look())),
-    "expected": Metric("Expected value", _CHANNELS, _drawn(_expected, Look())),
+    "channel": Metric(
+        "Measured value", _CHANNELS, _drawn(_of_channels(lambda queries: queries.channels), Look())
+    ),
+    "expected": Metric(
+        "Expected value", _CHANNELS, _drawn(_of_channels(lambda queries: queries.expected), Look())
+    ),
     "score": Metric("Score (1 is the line)", _SERIES, _drawn(_score_field("score"), Look())),
     "error": Metric("Error", _SERIES, _drawn(_score_field("error"), Look())),
     "smoothed": Metric("Smoothed error", _SERIES, _drawn(_score_field("smoothed"), Look())),
@@ -256,7 +241,11 @@ METRICS: dict[str, Metric] = {
     "flag": Metric("Flag (0 or 1)", _SERIES, _drawn(_score_field("flag"), _BINARY)),
     "alarm": Metric("Alarm (0 or 1)", _SERIES, _drawn(_score_field("alarm"), _BINARY)),
     "scores": Metric("Scores, several at once", _SCORES, _drawn(_scores, Look(), _LOOKS)),
-    "contributions": Metric("Contributions", _CHANNELS, _drawn(_contributions, _SHARE)),
+    "contributions": Metric(
+        "Contributions",
+        _CHANNELS,
+        _drawn(_of_channels(lambda queries: queries.contributions), _SHARE),
+    ),
     "what_if_threshold": Metric("What if: threshold", _WHAT_IF, _what_if(THRESHOLD, Look())),
     "what_if_score": Metric("What if: score", _WHAT_IF, _what_if(SCORE, Look())),
     "what_if_flag": Metric("What if: flag (0 or 1)", _WHAT_IF, _what_if(FLAG, _BINARY)),
