@@ -640,12 +640,19 @@ class Lesson:
         train: (N,) index of the last row of each training window.
         stop: (N,) the same for the windows that early stopping looks at; may be empty.
         seed: of this member's initial weights and shuffling.
+        times: (T,) nanoseconds of the rows, for kinds that know the time of day; by default the
+            rows are a nanosecond apart.
     """
 
     rows: Floats
     train: NDArray[np.int64]
     stop: NDArray[np.int64]
     seed: int
+    times: Times = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def __post_init__(self) -> None:
+        if not self.times.size:
+            object.__setattr__(self, "times", np.arange(len(self.rows), dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -661,10 +668,34 @@ Progress = Callable[[float, str], None]
 """Called with the share done (0 to 1) and a few words."""
 
 
+@dataclass(frozen=True)
+class Voice:
+    """What a model, or one member of an ensemble, makes of windows.
+
+    Attributes:
+        expected: (S, N, W, F) what it would take for normal in place of each window, scaled and
+            finite; None for a kind that has no notion of it.
+        raw: (S, N) how unusual each window is, in the model's own unit: any finite number, larger
+            is more unusual. None where the distance of window and `expected` says it.
+        parts: (S, N, F) what each channel adds to `raw`, never negative; None where `expected`
+            says it, or where it has to be found by hiding channels.
+    """
+
+    expected: Floats | None = None
+    raw: Floats | None = None
+    parts: Floats | None = None
+
+
 class Model(Protocol):
-    """A fleet of S networks or estimators of one kind; every array has a leading series axis."""
+    """A fleet of S networks or estimators of one kind; every array has a leading series axis.
+
+    Attributes:
+        window: W.
+        voices: V, how many `Voice` it gives; an ensemble has several.
+    """
 
     window: int
+    voices: int
 
     def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
         """Train all S members as one program; same lessons and seeds give the same weights.
@@ -674,10 +705,15 @@ class Model(Protocol):
         """
         ...
 
-    def reconstruct(self, windows: Floats) -> Floats:
-        """(S, N, W, F) scaled windows to their reconstruction, same shape, computed in float64.
+    def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
+        """Look at windows, in float64; what is said of one does not depend on the others.
 
-        The result of a window does not depend on the other windows in the call.
+        Args:
+            windows: (S, N, W, F) scaled, NaN = absent.
+            times: (S, N) nanoseconds of each window's last row.
+
+        Returns:
+            V voices, the same ones whatever the windows.
         """
         ...
 

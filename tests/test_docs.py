@@ -19,14 +19,17 @@ from jobs.places import SLOTS
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+SETTINGS = CONFIGURATION + "".join(
+    (ROOT / "docs" / name).read_text() for name in ("models.md", "thresholds.md")
+)
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 KINDS = {*get_args(get_args(specs.ModelSpec)[0]), *get_args(get_args(specs.ThresholdSpec)[0])}
 
 
 def section(heading: str) -> str:
     """The text under a heading, up to the next one of its level or above."""
-    found = re.search(rf"^(#+) {re.escape(heading)}\n(.*)", CONFIGURATION, re.DOTALL | re.MULTILINE)
-    assert found is not None, f"docs/configuration.md has no section {heading}"
+    found = re.search(rf"^(#+) {re.escape(heading)}\n(.*)", SETTINGS, re.DOTALL | re.MULTILINE)
+    assert found is not None, f"no section {heading} in the documents of the settings"
     return re.split(rf"^#{{1,{len(found[1])}}} ", found[2], flags=re.MULTILINE)[0]
 
 
@@ -78,7 +81,7 @@ def plain(value: object) -> str:
 def test_every_key_is_documented_with_its_default(
     heading: str, model: type[BaseModel], key: str, field: FieldInfo
 ) -> None:
-    shared = rows("model") if issubclass(model, specs.NetworkSpec) else {}
+    shared = rows("networks") if issubclass(model, specs.NetworkSpec) else {}
 
     assert {**shared, **rows(heading)}.get(key) == shown(field)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.course import Course, taught
-from backend.detection.errors import window_error
+from backend.detection.evidence import Evidence, hear
 from backend.detection.folds import Fold
 from backend.detection.scaling import Scaler, fit_scaler
 from backend.detection.windows import gather
@@ -16,13 +16,12 @@ _CHUNK = 4_000_000
 """Numbers in one call of the model: bounds memory whatever the range."""
 
 
-def held_out(course: Course, progress: Progress) -> tuple[Floats, Floats, tuple[LossCurve, ...]]:
+def held_out(course: Course, progress: Progress) -> tuple[Evidence, tuple[LossCurve, ...]]:
     """Teach each fold of each series, all as one program, and look at what it had not seen.
 
     Returns:
-        (S, T, F) errors reduced over the window and (S, T, F) residuals of its last row, both in
-        sensor units (`squared` errors in their squares), NaN where a row ends no normal window; and
-        the loss curves, S times K.
+        What the folds said of rows (S, T), silence where a row ends no normal window; and the loss
+        curves, S times K.
 
     Raises:
         Diverged: the losses of some series are not finite.
@@ -34,22 +33,20 @@ def held_out(course: Course, progress: Progress) -> tuple[Floats, Floats, tuple[
     )
     # A fold's seed does not count the series before it: companions must not change a limit.
     lessons = [
-        Lesson(rows, fold.train, fold.stop, course.spec.model.seed + k + 1)
+        Lesson(rows, fold.train, fold.stop, course.spec.model.seed + k + 1, course.rows.times)
         for rows, (_, k, fold) in zip(scaled, members, strict=True)
     ]
     model = course.make_model(course.spec.model, len(members), scaled.shape[2])
     curves = taught(model, lessons, [s for s, _, _ in members], progress)
 
-    error = np.full(course.rows.values.shape, np.nan)
-    residual = error.copy()
-    scale = np.stack([scaler.scale[0] for scaler in scalers])[:, None, None, :]
+    evidence = Evidence.silence(course.rows.values.shape, model.voices)
+    scale = np.stack([scaler.scale[0] for scaler in scalers])
     for ends, windows in _unseen(course, scaled, [fold for _, _, fold in members]):
-        off = (windows - model.reconstruct(windows)) * scale
-        reduced = window_error(off, course.spec.error)
+        voices = model.assess(windows, course.rows.times[ends])
+        heard = hear(voices, windows, scale, course.spec.error)
         for m, (s, _, _) in enumerate(members):
-            error[s, ends[m]] = reduced[m]
-            residual[s, ends[m]] = off[m, :, -1]
-    return error, residual, tuple(curves)
+            evidence.put(s, ends[m], heard, m)
+    return evidence, tuple(curves)
 
 
 def _unseen(

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 from backend.detection.alarms import AlarmState, raise_alarms
 from backend.detection.checks import REASONS, CheckLimits, check
 from backend.detection.contributions import shares
-from backend.detection.errors import normalise, reduce_channels, window_error
+from backend.detection.evidence import Evidence, hear, judge
 from backend.detection.grid import Rows
 from backend.detection.judging import Prepared, prepare, settle_points
+from backend.detection.occlusion import occlude
 from backend.detection.scaling import Scaler
 from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.windows import full_windows, windows_ending_at
-from backend.ports import Floats, Model
+from backend.detection.yardstick import Yardstick
+from backend.ports import Floats, Model, Times
 from backend.records import SeriesKey
 from backend.schema import REASON_MODEL, REASON_NONE, REASON_WARM_UP
 from backend.specs import DetectorSpec
@@ -32,7 +34,8 @@ class Fitted:
         keys: the S series it knows.
         scaler: (S, F) center and scale.
         active: (S, F) channels that vary; the others are kept aside and only checked.
-        spread: (S, F) of held-out normal residuals, in sensor units.
+        spread: (S, V, F) of held-out normal residuals of each voice, in sensor units.
+        yardstick: what brings the voices of the model on one scale.
         threshold: (S,) limit in the unit of the smoothed error.
         checks: limits of the plain checks.
         model: S members.
@@ -43,6 +46,7 @@ class Fitted:
     scaler: Scaler
     active: NDArray[np.bool_]
     spread: Floats
+    yardstick: Yardstick
     threshold: Floats
     checks: CheckLimits
     model: Model
@@ -98,27 +102,20 @@ def counted_channels(spec: DetectorSpec, active: NDArray[np.bool_]) -> NDArray[n
     return active & (np.arange(active.shape[1]) < len(spec.channels))
 
 
-def channel_errors(fitted: Fitted, prepared: Prepared, first: int) -> tuple[Floats, Floats]:
-    """Errors of the rows from `first` on, in sensor units, and the last row's reconstruction.
-
-    Returns:
-        (S, T, F) errors reduced over the window and (S, T, F) reconstructions in sensor units;
-        NaN before `first` and where a row does not end a full window.
-    """
-    spec, window = fitted.spec, fitted.model.window
-    values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
-    scaled = fitted.scaler.transform(values)
-    error, expected = np.full(values.shape, np.nan), np.full(values.shape, np.nan)
-    scale = fitted.scaler.scale[:, None, None, :]
-    chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
-    for start in range(max(first, window - 1), values.shape[1], chunk):
-        stop = min(start + chunk, values.shape[1])
+def examine(fitted: Fitted, prepared: Prepared, times: Times, first: int) -> Evidence:
+    """What the model says of the rows from `first` on; silence where no full window ends."""
+    window, model = fitted.model.window, fitted.model
+    scaled = _scaled(fitted, prepared)
+    evidence = Evidence.silence(scaled.shape, model.voices)
+    every = slice(None)
+    chunk = max(1, _CHUNK // max(1, scaled.shape[0] * window * scaled.shape[2]))
+    for start in range(max(first, window - 1), scaled.shape[1], chunk):
+        stop = min(start + chunk, scaled.shape[1])
         windows = windows_ending_at(scaled, start, stop, window)
-        output = fitted.model.reconstruct(windows)
-        error[:, start:stop] = window_error((windows - output) * scale, spec.error)
-        expected[:, start:stop] = fitted.scaler.inverse(output[:, :, -1, :])
-    full = full_windows(prepared.usable, window)[:, :, None]
-    return np.where(full, error, np.nan), np.where(full, expected, np.nan)
+        when = np.broadcast_to(times[start:stop], windows.shape[:2])
+        heard = hear(model.assess(windows, when), windows, fitted.scaler.scale, fitted.spec.error)
+        evidence.put(every, slice(start, stop), heard, every)
+    return evidence.only(full_windows(prepared.usable, window))
 
 
 def score(
@@ -141,15 +138,16 @@ def score(
     spec = fitted.spec
     kernel = ewma_kernel(spec.smoothing.span)
     prepared = prepare(spec, rows, fitted.active, excluded)
-    raw, expected = channel_errors(fitted, prepared, max(0, first - len(kernel) + 1))
-    by_channel = normalise(raw, fitted.spread, spec.error)
-    error = reduce_channels(by_channel, fitted.counted, spec.error)
+    evidence = examine(fitted, prepared, rows.times, max(0, first - len(kernel) + 1))
+    errors = judge(evidence, fitted.spread, fitted.yardstick, fitted.counted, spec.error)
+    error = errors.error
     smoothed = smooth(error, kernel)
     judged = prepared.usable & np.isfinite(smoothed)
     threshold = np.broadcast_to(fitted.threshold[:, None], error.shape)
 
     ratio = np.where(judged, smoothed / threshold, 0.0)
-    share = shares(smooth(by_channel, kernel), fitted.counted)
+    share = shares(smooth(errors.by_channel, kernel), fitted.counted)
+    share = _with_hidden(fitted, prepared, rows.times, share, ratio, first)
     ratio, share, reason = _with_checks(fitted, rows, judged, ratio, share)
     reason[~judged] = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[~judged]
     wanted = slice(first, None)
@@ -168,8 +166,36 @@ def score(
         channels_used=_channels_used(fitted, prepared)[:, wanted],
         bridged=prepared.bridged.sum(axis=2)[:, wanted],
         contributions=np.where(judged[:, :, None], share, 0.0)[:, wanted],
-        expected=_fill(fitted, expected, prepared.values)[:, wanted],
+        expected=_fill(fitted, evidence.expected, prepared.values)[:, wanted],
     )
+
+
+def _with_hidden(
+    fitted: Fitted,
+    prepared: Prepared,
+    times: Times,
+    share: Floats,
+    ratio: Floats,
+    first: int,
+) -> Floats:
+    """Shares of flagged rows of which no voice could tell them."""
+    unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
+    unknown[:, :first] = False
+    if not unknown.any():
+        return share
+    series, at = np.nonzero(unknown)
+    ends = series, at
+    parts = occlude(fitted.model, _scaled(fitted, prepared), times, ends)
+    parts = np.where(fitted.counted[ends[0]], parts, 0.0)
+    total = parts.sum(axis=1, keepdims=True)
+    share[ends] = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+    return share
+
+
+def _scaled(fitted: Fitted, prepared: Prepared) -> Floats:
+    """(S, T, F) rows as the model sees them; channels kept aside are absent."""
+    values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
+    return fitted.scaler.transform(values)
 
 
 def _with_checks(
@@ -197,4 +223,4 @@ def _channels_used(fitted: Fitted, prepared: Prepared) -> Floats:
 def _fill(fitted: Fitted, expected: Floats, values: Floats) -> Floats:
     fallback = np.where(np.isfinite(values), values, fitted.scaler.center[:, None, :])
     known = np.isfinite(expected) & fitted.active[:, None, :]
-    return np.where(known, expected, fallback)
+    return np.where(known, fitted.scaler.inverse(expected), fallback)

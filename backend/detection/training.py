@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from backend.detection.checks import CheckLimits, learn_checks
 from backend.detection.course import Course, Diverged, plan, taught
 from backend.detection.enough import what_is_lacking
-from backend.detection.errors import normalise, reduce_channels, resolution, spread_of
+from backend.detection.errors import resolution, spread_of
+from backend.detection.evidence import Evidence, judge, values
 from backend.detection.folds import split_stopping
 from backend.detection.grid import Rows
 from backend.detection.held_out import held_out
@@ -21,6 +22,7 @@ from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.thresholds import Calibration, Limits, learn_limits
 from backend.detection.trimming import FAR, impure_rows
 from backend.detection.windows import full_windows
+from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
 from backend.ports import Floats, Lesson, LossCurve, ModelFactory, Progress
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
@@ -129,17 +131,17 @@ def fit(
 
 def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Training]:
     spec = course.spec
-    raw, residual, fold_curves = held_out(course, _part(progress, 0.0, _CROSS_FIT_SHARE))
-    floor = resolution(course.rows.values, course.normal)
-    known: Mask = np.any(np.isfinite(residual), axis=2)
-    error = _error(course, raw, spread_of(residual, known, floor))
+    evidence, fold_curves = held_out(course, _part(progress, 0.0, _CROSS_FIT_SHARE))
+    everything = np.ones(course.normal.shape, dtype=bool)
     share, far = (
         (spec.trim, FAR) if labelled else (max(spec.trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)
     )
+    error = _judged(course, evidence, _measures(course, evidence, everything))[0]
     impure = impure_rows(error, share, far)
-    # The yardstick is taken again without the rows that were left out.
-    spread = spread_of(residual, known & ~impure, floor)
-    error = np.where(impure, np.nan, _error(course, raw, spread))
+    # The measures are taken again without the rows that were left out.
+    measures = _measures(course, evidence, ~impure)
+    error, by_channel = _judged(course, evidence, measures)
+    error = np.where(impure, np.nan, error)
     smoothed = smooth(error, ewma_kernel(spec.smoothing.span))
     limits = learn_limits(
         spec.threshold, Calibration(smoothed, course.rows.step / _HOUR, spec.alarm)
@@ -147,7 +149,7 @@ def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Tr
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
     fitted, curves = _serve(
-        course, normal, spread, limits, checks, _part(progress, _CROSS_FIT_SHARE, 1.0)
+        course, normal, measures, limits, checks, _part(progress, _CROSS_FIT_SHARE, 1.0)
     )
     training = Training(
         times=course.rows.times,
@@ -159,21 +161,44 @@ def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Tr
         curves=curves,
         fold_curves=fold_curves,
         folds=len(course.folds[0]),
-        trimmed=_list_trimmed(course, impure, normalise(raw, spread, spec.error)),
+        trimmed=_list_trimmed(course, impure, by_channel),
         warnings=_warnings(course),
     )
     return fitted, training
 
 
-def _error(course: Course, raw: Floats, spread: Floats) -> Floats:
-    by_channel = normalise(raw, spread, course.spec.error)
-    return reduce_channels(by_channel, course.counted, course.spec.error)
+@dataclass(frozen=True)
+class _Measures:
+    """What evidence is measured by: (S, V, F) spread of residuals, and the voices' yardstick."""
+
+    spread: Floats
+    yardstick: Yardstick
+
+
+def _measures(course: Course, evidence: Evidence, pure: Mask) -> _Measures:
+    """Learn both from held-out rows that are `pure` (S, T)."""
+    voices, spec = evidence.raw.shape[2], course.spec
+    floor = resolution(course.rows.values, course.normal)
+    known: Mask = pure & np.isfinite(evidence.residual).any(axis=(2, 3))
+    spread = np.stack(
+        [spread_of(evidence.residual[:, :, v], known, floor) for v in range(voices)], axis=1
+    )
+    said = values(evidence.only(pure), spread, course.counted, spec.error)
+    distance = voices == 1 and np.isnan(evidence.raw).all()
+    yardstick = as_it_is(len(spread), 1) if distance else learn_yardstick(said)
+    return _Measures(spread, yardstick)
+
+
+def _judged(course: Course, evidence: Evidence, measures: _Measures) -> tuple[Floats, Floats]:
+    """(S, T) error and (S, T, F) its parts by channel."""
+    found = judge(evidence, measures.spread, measures.yardstick, course.counted, course.spec.error)
+    return found.error, found.by_channel
 
 
 def _serve(
     course: Course,
     normal: Mask,
-    spread: Floats,
+    measures: _Measures,
     limits: Limits,
     checks: CheckLimits,
     progress: Progress,
@@ -185,7 +210,7 @@ def _serve(
     lessons = []
     for s, row in enumerate(full_windows(normal, window)):
         train, stop = split_stopping(np.flatnonzero(row), spec.model.validation, window)
-        lessons.append(Lesson(scaled[s], train, stop, spec.model.seed))
+        lessons.append(Lesson(scaled[s], train, stop, spec.model.seed, course.rows.times))
     model = course.make_model(spec.model, len(lessons), scaled.shape[2])
     curves = taught(model, lessons, range(len(lessons)), progress)
     fitted = Fitted(
@@ -193,7 +218,8 @@ def _serve(
         keys=course.rows.keys,
         scaler=scaler,
         active=course.active,
-        spread=spread,
+        spread=measures.spread,
+        yardstick=measures.yardstick,
         threshold=limits.values,
         checks=replace(checks, constant=~course.active),
         model=model,

@@ -10,7 +10,7 @@ from backend.exceptions import ArtifactError, InputError, TrainingFailed
 from backend.models import batches, program, training
 from backend.models.runtime import tf, translated
 from backend.models.stack import Stack
-from backend.ports import Floats, Lesson, LossCurve, Progress
+from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
 from backend.specs import NetworkSpec
 
 CHUNK = 1 << 22
@@ -29,8 +29,11 @@ class Network:
 
     Attributes:
         window: W.
+        voices: 1, the reconstruction.
         stack: the architecture of each member.
     """
+
+    voices = 1
 
     def __init__(self, spec: NetworkSpec, stack: Stack, series: int) -> None:
         self.window = spec.window
@@ -63,6 +66,10 @@ class Network:
                 raise _failure(np.flatnonzero(course.failed).tolist())
             self._take(course.weights)
         return course.curves()
+
+    def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
+        """One voice: (S, N, W, F) scaled windows and their reconstruction."""
+        return (Voice(expected=self.reconstruct(windows)),)
 
     def reconstruct(self, windows: Floats) -> Floats:
         """(S, N, W, F) scaled windows to their reconstruction, always finite.

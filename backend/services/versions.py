@@ -15,12 +15,13 @@ from backend.detection.grid import Rows
 from backend.detection.pipeline import Fitted, score
 from backend.detection.scaling import Scaler
 from backend.detection.training import Training
+from backend.detection.yardstick import Yardstick
 from backend.exceptions import ArtifactError
 from backend.ports import Floats, ModelFactory
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
-FORMAT = 1
+FORMAT = 2
 _PROBES = 8
 _TOLERANCE = 1e-6
 
@@ -127,6 +128,7 @@ def _read(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
         scaler=Scaler(arrays["center"], arrays["scale"]),
         active=arrays["active"],
         spread=arrays["spread"],
+        yardstick=Yardstick(**{f.name: arrays[f"mark_{f.name}"] for f in fields(Yardstick)}),
         threshold=arrays["threshold"],
         checks=CheckLimits(**{f.name: arrays[f"check_{f.name}"] for f in fields(CheckLimits)}),
         model=model,
@@ -140,6 +142,7 @@ def _arrays(fitted: Fitted) -> Arrays:
         "active": fitted.active,
         "spread": fitted.spread,
         "threshold": fitted.threshold,
+        **{f"mark_{f.name}": getattr(fitted.yardstick, f.name) for f in fields(Yardstick)},
         **{f"check_{f.name}": getattr(fitted.checks, f.name) for f in fields(CheckLimits)},
     }
 

@@ -162,7 +162,7 @@ def test_a_constant_channel_changes_nothing_for_the_others_wherever_it_stands(pl
     with_constant = train(values, channels=names).fitted
     without = train(waves(600)).fitted
     others = [n for n in range(3) if n != place]
-    np.testing.assert_allclose(with_constant.spread[0, others], without.spread[0], rtol=0.2)
+    np.testing.assert_allclose(with_constant.spread[0, 0, others], without.spread[0, 0], rtol=0.2)
 
 
 def test_rows_bridged_over_short_gaps_are_counted():

@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.exceptions import ArtifactError
-from backend.ports import Floats, Lesson, LossCurve, Progress
+from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
 from backend.specs import ModelSpec
 
 
 class LinearModel:
     """Keeps a quarter of the directions; twin of `backend.ports.Model`."""
+
+    voices = 1
 
     def __init__(self, spec: ModelSpec, series: int, channels: int) -> None:
         self.window = spec.window
@@ -42,6 +44,9 @@ class LinearModel:
         return np.asarray(
             self._mean[member] + np.einsum("nj,kj->nk", inside, basis, optimize=False)
         )
+
+    def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
+        return (Voice(expected=self.reconstruct(windows)),)
 
     def reconstruct(self, windows: Floats) -> Floats:
         flat = np.nan_to_num(windows.reshape(*windows.shape[:2], self._mean.shape[1]))

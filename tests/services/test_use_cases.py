@@ -194,7 +194,7 @@ class TestVersions:
             lambda files: files.update({"version.json": b"\xff"}),
             lambda files: files.update({"version.npz": b"not an archive"}),
             lambda files: files.update(
-                {"version.json": files["version.json"].replace(b'"format": 1', b'"format": 9')}
+                {"version.json": files["version.json"].replace(b'"format": 2', b'"format": 9')}
             ),
         ],
         ids=["no weights", "empty", "not text", "no archive", "newer format"],

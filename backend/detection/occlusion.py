@@ -1,0 +1,58 @@
+"""What each channel adds to a value, for models that cannot say: by hiding it and looking again.
+
+Source: Zeiler and Fergus, Visualizing and understanding convolutional networks, 2014, section 2.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.detection.windows import gather
+from backend.ports import Floats, Model, Times
+
+Indices = NDArray[np.int64]
+
+_CHUNK = 4_000_000
+"""Numbers in one call of the model."""
+
+
+def occlude(model: Model, scaled: Floats, times: Times, ends: tuple[Indices, Indices]) -> Floats:
+    """How far the raw value falls when a channel shows the middle of its scale.
+
+    Args:
+        model: S members whose first voice has a raw value.
+        scaled: (S, T, F) scaled rows.
+        times: (T,) of the rows.
+        ends: series and row of N windows, each (N,), as `np.nonzero` gives them.
+
+    Returns:
+        (N, F), never negative.
+    """
+    series, rows = ends
+    parts = np.zeros((len(rows), scaled.shape[2]))
+    for s in np.unique(series):
+        own = np.flatnonzero(series == s)
+        chunk = max(1, _CHUNK // (scaled.shape[0] * model.window * scaled.shape[2]))
+        for start in range(0, len(own), chunk):
+            place = own[start : start + chunk]
+            parts[place] = _of_member(model, scaled, times, int(s), rows[place])
+    return parts
+
+
+def _of_member(model: Model, scaled: Floats, times: Times, s: int, rows: Indices) -> Floats:
+    """(N, F) for windows of one member; the others look at them too, and are not asked."""
+    every = np.broadcast_to(rows, (scaled.shape[0], len(rows))).astype(np.int64)
+    windows = gather(scaled, every, model.window)
+    when = times[every]
+    before = _raw(model, windows, when)[s]
+    parts = np.zeros((len(rows), scaled.shape[2]))
+    for channel in range(scaled.shape[2]):
+        hidden = windows.copy()
+        hidden[..., channel] = 0.0
+        parts[:, channel] = np.maximum(before - _raw(model, hidden, when)[s], 0.0)
+    return parts
+
+
+def _raw(model: Model, windows: Floats, times: Times) -> Floats:
+    """(S, N) raw values of all voices that have one, added up."""
+    said = [voice.raw for voice in model.assess(windows, times) if voice.raw is not None]
+    return np.sum(said, axis=0)
