@@ -84,6 +84,10 @@ bench-datasource: install packages ## Time a chart against the same range sent r
 bench-latency: install packages ## Time a point to its flag, and to a rule: make bench-latency [ARGS="--intervals 1s"]
 	@$(BIN)/python -m benchmarks.latency --json benchmark-latency.json $(ARGS)
 
+.PHONY: bench-quality
+bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]
+	@$(BIN)/python -m benchmarks.quality $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-quality.json $(ARGS)
+
 .PHONY: check
 check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in
 	@$(MAKE) test COVERAGE="--cov --cov-report=term"

@@ -29,7 +29,9 @@ from backend.services.checking import Checking
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
 from backend.services.drawing import Span
+from backend.services.embedding import Embedding
 from backend.services.events import Event, read_events
+from backend.services.explaining import Explaining
 from backend.services.forgetting import Forgetting
 from backend.services.history import History
 from backend.services.label_publishing import LabelPublishing
@@ -47,6 +49,7 @@ from backend.services.saying import Saying
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
 from backend.services.stores import Stores
+from backend.services.trial import Trials
 from backend.services.what_if import WhatIf
 from backend.settings import Settings, load, same_place
 from backend.stores.artifacts import FileArtifactStore
@@ -79,6 +82,9 @@ class Application:
     label_sync: LabelSync | None
     retraining: Retraining
     scoring: Scoring
+    embedding: Embedding
+    explaining: Explaining
+    trials: Trials
     promotion: Promoting
     requests: Requests
     queries: Queries
@@ -117,6 +123,7 @@ def bootstrap(
     promoting = Promoting(records, stores.artifacts, detectors, clock)
     served = Served(records, stores.artifacts, make_model)
     labelling = Labelling(records, detectors, clock, settings.labels)
+    explaining = Explaining(stores, detectors, labelling, served, make_model, clock)
     retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
@@ -137,9 +144,18 @@ def bootstrap(
         label_sync=label_sync,
         retraining=retraining,
         scoring=scoring,
+        embedding=Embedding(stores, detectors, labelling, served, clock),
+        explaining=explaining,
+        trials=Trials(stores, detectors, labelling, make_model, clock),
         promotion=promoting,
         requests=Requests(
-            records, detectors, retraining, scoring, clock, label_sync.run if label_sync else None
+            records,
+            detectors,
+            retraining,
+            scoring,
+            clock,
+            label_sync.run if label_sync else None,
+            explaining=explaining,
         ),
         queries=queries,
         what_if=WhatIf(records, stores.results, stores.artifacts, detectors, clock),

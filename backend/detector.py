@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backend.detection.embedding import Codes, embed
 from backend.detection.grid import Rows, ceil_to, floor_to, inside, to_rows
 from backend.detection.pipeline import Fitted, Scored, score
 from backend.detection.training import Training, fit
@@ -47,6 +48,8 @@ class Fleet:
         frames: Mapping[str, pd.DataFrame],
         normal: Mapping[str, Any] | None = None,
         progress: Progress = lambda share, words: None,
+        *,
+        anomalous: Mapping[str, Any] | None = None,
     ) -> "Fleet":
         """Train on the normal rows of each frame.
 
@@ -56,6 +59,8 @@ class Fleet:
             normal: series to mask of the frame's rows or list of `(start, stop)`; without it
                 everything is learned from, robustly.
             progress: told the share done.
+            anomalous: in the same form, rows known to be anomalies; only the threshold `f1_max`
+                looks at them.
 
         Raises:
             NotEnoughNormalData: no series could be trained; the message says why.
@@ -66,9 +71,10 @@ class Fleet:
         outcome = fit(
             self.spec,
             rows,
-            _normal_mask(rows, frames, normal),
+            _everything(rows) if normal is None else _mask(rows, frames, normal),
             self._make_model,
             labelled=normal is not None,
+            anomalous=_mask(rows, frames, anomalous or {}),
             progress=progress,
         )
         self.rejected = outcome.rejected
@@ -89,7 +95,7 @@ class Fleet:
 
         Returns:
             Series to a frame on the grid (every grid point from the first to the last row) with
-            `error smoothed threshold score flag alarm judged` and `contribution_<channel>`.
+            `error smoothed threshold score flag alarm judged outside` and `contribution_<channel>`.
 
         Raises:
             NotFound: the fleet is not trained, or a series was not.
@@ -105,6 +111,19 @@ class Fleet:
             key: pd.DataFrame(scored.expected[s], index=index, columns=list(self.spec.inputs))
             for s, key in enumerate(scored.keys)
         }
+
+    def embed(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+        """What the model's bottleneck holds of the window that ends at each grid point.
+
+        Returns:
+            Series to a frame on the grid with `e1`, `e2` and so on; NaN where no full window ends.
+
+        Raises:
+            NotFound: the fleet is not trained, or a series was not.
+            InputError: the kind of model has no bottleneck.
+        """
+        codes = embed(self._trained(), self._known_rows(frames))
+        return {key: codes_frame(codes, codes.keys.index(key)) for key in frames}
 
     @property
     def training(self) -> dict[str, Any]:
@@ -138,14 +157,17 @@ class Fleet:
         return self._fitted
 
     def _score(self, frames: Mapping[str, pd.DataFrame]) -> Scored:
+        scored = score(self._trained(), self._known_rows(frames))
+        return _only(scored, [scored.keys.index(key) for key in frames])
+
+    def _known_rows(self, frames: Mapping[str, pd.DataFrame]) -> Rows:
+        """The rows of all series that were trained, absent where no frame is given."""
         fitted = self._trained()
         if unknown := sorted(set(frames) - set(fitted.keys)):
             reason = self.rejected.get(unknown[0], "it was not in the training frames")
             raise NotFound(f"The series {unknown[0]!r} has no model: {reason}.")
         absent = {key: pd.DataFrame(columns=list(self.spec.inputs)) for key in fitted.keys}
-        rows = self._rows({key: frames.get(key, absent[key]) for key in fitted.keys})
-        scored = score(fitted, rows)
-        return _only(scored, [fitted.keys.index(key) for key in frames])
+        return self._rows({key: frames.get(key, absent[key]) for key in fitted.keys})
 
     def _rows(self, frames: Mapping[str, pd.DataFrame]) -> Rows:
         points = [_points(frame, self.spec) for frame in frames.values()]
@@ -176,9 +198,16 @@ class Detector:
         frame: pd.DataFrame,
         normal: Any = None,
         progress: Progress = lambda share, words: None,
+        *,
+        anomalous: Any = None,
     ) -> "Detector":
         """Train on the normal rows of a frame; see `Fleet.fit`."""
-        self._fleet.fit({"": frame}, None if normal is None else {"": normal}, progress)
+        self._fleet.fit(
+            {"": frame},
+            None if normal is None else {"": normal},
+            progress,
+            anomalous=None if anomalous is None else {"": anomalous},
+        )
         return self
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -188,6 +217,10 @@ class Detector:
     def expected(self, frame: pd.DataFrame) -> pd.DataFrame:
         """The reconstruction of each channel in the sensor's unit, on the grid."""
         return self._fleet.expected({"": frame})[""]
+
+    def embed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """What the model's bottleneck holds of each window; see `Fleet.embed`."""
+        return self._fleet.embed({"": frame})[""]
 
     @property
     def training(self) -> dict[str, Any]:
@@ -224,13 +257,16 @@ def _nanoseconds(frame: pd.DataFrame) -> NDArray[np.int64]:
     return np.asarray(index.as_unit("ns").asi8, dtype=np.int64)
 
 
-def _normal_mask(
-    rows: Rows, frames: Mapping[str, pd.DataFrame], normal: Mapping[str, Any] | None
+def _everything(rows: Rows) -> NDArray[np.bool_]:
+    return np.ones((len(rows.keys), len(rows.times)), dtype=bool)
+
+
+def _mask(
+    rows: Rows, frames: Mapping[str, pd.DataFrame], chosen: Mapping[str, Any]
 ) -> NDArray[np.bool_]:
-    mask = np.ones((len(rows.keys), len(rows.times)), dtype=bool)
-    for s, (key, frame) in enumerate(frames.items() if normal is not None else ()):
-        mask[s] = _one_mask(rows, frame, (normal or {}).get(key, ()))
-    return mask
+    """(S, T) buckets of the rows chosen for each series; none of a series that is not named."""
+    masks = [_one_mask(rows, frame, chosen.get(key, ())) for key, frame in frames.items()]
+    return np.array(masks, dtype=bool).reshape(len(rows.keys), len(rows.times))
 
 
 def _one_mask(rows: Rows, frame: pd.DataFrame, normal: Any) -> NDArray[np.bool_]:
@@ -244,8 +280,14 @@ def _one_mask(rows: Rows, frame: pd.DataFrame, normal: Any) -> NDArray[np.bool_]
         buckets = (times - rows.times[0]) // rows.step
         normal_rows = np.bincount(buckets[chosen], minlength=len(rows.times))
         other_rows = np.bincount(buckets[~chosen], minlength=len(rows.times))
-        # One row that is not normal makes its bucket not normal.
-        return np.asarray((normal_rows > 0) & (other_rows == 0))
+        # One row that is not normal makes its bucket not normal; one without any row is what the
+        # rows on both its sides are.
+        known = normal_rows + other_rows > 0
+        good = (normal_rows > 0) & (other_rows == 0)
+        place = np.arange(len(known))
+        before = np.maximum.accumulate(np.where(known, place, 0))
+        after = np.minimum.accumulate(np.where(known, place, len(known) - 1)[::-1])[::-1]
+        return np.asarray(good[before] & good[after])
     ranges = [(_time(start), _time(stop)) for start, stop in normal]
     return inside(rows.times, rows.step, ranges)
 
@@ -265,8 +307,14 @@ def _only(scored: Scored, series: list[int]) -> Scored:
     return Scored(keys=tuple(scored.keys[s] for s in series), **chosen)
 
 
-def _index(scored: Scored) -> pd.DatetimeIndex:
-    return pd.DatetimeIndex(scored.times.astype("datetime64[ns]"), tz="UTC", name="time")
+def codes_frame(codes: Codes, s: int) -> pd.DataFrame:
+    """The codes of one series, a column for each number."""
+    names = [f"e{place + 1}" for place in range(codes.vectors.shape[2])]
+    return pd.DataFrame(codes.vectors[s], index=_index(codes), columns=names)
+
+
+def _index(found: Scored | Codes) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(found.times.astype("datetime64[ns]"), tz="UTC", name="time")
 
 
 def _scored_frame(scored: Scored, s: int, spec: DetectorSpec) -> pd.DataFrame:
@@ -278,6 +326,7 @@ def _scored_frame(scored: Scored, s: int, spec: DetectorSpec) -> pd.DataFrame:
         "flag": scored.flag[s].astype(np.float64),
         "alarm": scored.alarm[s].astype(np.float64),
         "judged": scored.judged[s].astype(np.float64),
+        "outside": scored.outside[s].astype(np.float64),
         "reason": scored.reason[s],
     }
     for f, channel in enumerate(spec.channels):

@@ -15,6 +15,7 @@ SCORE_NUMBERS = (
     "flag",
     "alarm",
     "judged",
+    "outside",
     "channels_used",
     "top1_share",
     "top2_share",
@@ -23,7 +24,8 @@ SCORE_NUMBERS = (
     "top2_index",
     "top3_index",
 )
-"""`top1_index` is the place of `top1` among the detector's channels, counted from 1, 0 for none: an
+"""`outside` 1.0 says that the input is beyond what training saw, which is no anomaly by itself.
+`top1_index` is the place of `top1` among the detector's channels, counted from 1, 0 for none: an
 alert rule reads numbers only."""
 SCORE_STRINGS = ("top1", "top2", "top3", "reason", "model")
 SCORE_FIELDS = SCORE_NUMBERS + SCORE_STRINGS
@@ -47,7 +49,8 @@ TRAINING_STRINGS = ("model", "verdict")
 TRAINING_FIELDS = TRAINING_NUMBERS + TRAINING_STRINGS
 
 COVERAGE = "normalcy_coverage"
-COVERAGE_FIELDS = ("coverage", "lag_s", "series", "set_aside")
+COVERAGE_FIELDS = ("coverage", "lag_s", "series", "set_aside", "drifting")
+"""`drifting` counts series whose threshold can follow the normal error no further."""
 
 RUNS = "normalcy_runs"
 """A row for each run of a job that ended, at its end; scoring only where it failed."""

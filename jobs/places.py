@@ -6,10 +6,14 @@ from typing import Any
 SLOTS: Mapping[str, int] = {"score": 1, "train": 1, "backfill": 1}
 """Places with their number of workers; a worker's process is started when first needed."""
 
-REQUESTED: Mapping[str, tuple[str, ...]] = {"train": ("retrain",), "backfill": ("backfill",)}
+REQUESTED: Mapping[str, tuple[str, ...]] = {
+    "score": ("explain",),
+    "train": ("retrain",),
+    "backfill": ("backfill",),
+}
 """The kinds of requests that are served in a place."""
 
-_PLACES = {"score": "score", "retrain": "train", "backfill": "backfill"}
+_PLACES = {"score": "score", "explain": "score", "retrain": "train", "backfill": "backfill"}
 
 
 def place_of(task: str, arguments: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from jobs.chores import Chore
 from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
 from jobs.scoring import score
-from jobs.serving_requests import BACKFILL_LIMIT, serve_request
+from jobs.serving_requests import BACKFILL_LIMIT, EXPLAIN_LIMIT, serve_request
 from jobs.workplace import Workplace
 
 logger = logging.getLogger(__name__)
@@ -188,7 +188,11 @@ class Timetable:
 
 def standing_entries(work: Workplace, refresh: Callable[[], object]) -> list[Entry]:
     """What is done for the service as a whole."""
-    longest = {"train": _LONGEST_TRAINING, "backfill": BACKFILL_LIMIT}
+    longest = {
+        "score": EXPLAIN_LIMIT,
+        "train": _LONGEST_TRAINING,
+        "backfill": BACKFILL_LIMIT,
+    }
     requests = [
         Entry(
             id=f"requests:{place}",

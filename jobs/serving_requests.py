@@ -8,6 +8,7 @@ from backend.records import Request, State
 from jobs.workplace import Task, Workplace
 
 BACKFILL_LIMIT = timedelta(hours=6)
+EXPLAIN_LIMIT = timedelta(minutes=1)
 
 
 def serve_request(work: Workplace, kinds: Sequence[str]) -> None:
@@ -42,7 +43,7 @@ def _limit(work: Workplace, request: Request) -> timedelta:
         for spec in work.detectors():
             if spec.name == request.detector:
                 return spec.schedule.retrain_timeout
-    return BACKFILL_LIMIT
+    return EXPLAIN_LIMIT if request.kind == "explain" else BACKFILL_LIMIT
 
 
 def _give_up(work: Workplace, kinds: Sequence[str], message: str) -> None:

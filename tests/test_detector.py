@@ -52,7 +52,8 @@ def trained() -> Detector:
 def test_it_scores_every_grid_point_with_the_columns_of_the_contract(trained):
     scored = trained.score(broken())
     assert list(scored.columns) == [
-        *("error", "smoothed", "threshold", "score", "flag", "alarm", "judged", "reason"),
+        *("error", "smoothed", "threshold", "score", "flag", "alarm", "judged", "outside"),
+        "reason",
         "contribution_x",
         "contribution_온도",
     ]

@@ -23,7 +23,17 @@ SETTINGS = CONFIGURATION + "".join(
     (ROOT / "docs" / name).read_text() for name in ("models.md", "thresholds.md")
 )
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
-KINDS = {*get_args(get_args(specs.ModelSpec)[0]), *get_args(get_args(specs.ThresholdSpec)[0])}
+
+
+def kinds_in(union: object) -> Iterator[type[BaseModel]]:
+    """The specs that a union names, however deep."""
+    if isinstance(union, type) and issubclass(union, BaseModel):
+        yield union
+    for part in get_args(union):
+        yield from kinds_in(part)
+
+
+KINDS = {*kinds_in(specs.ModelSpec), *kinds_in(specs.ThresholdSpec)}
 
 
 def section(heading: str) -> str:
@@ -42,10 +52,11 @@ def documented() -> Iterator[tuple[str, type[BaseModel], str, FieldInfo]]:
     """(heading, model, key, field) of everything that can be configured."""
     models: dict[str, type[BaseModel]] = {"detectors": specs.DetectorSpec}
     models |= {model.model_fields["kind"].default: model for model in KINDS}
-    for key in ("error", "smoothing", "alarm", "checks", "schedule"):
+    for key in ("preprocessing", "error", "smoothing", "alarm", "checks", "schedule"):
         kind = specs.DetectorSpec.model_fields[key].annotation
         assert isinstance(kind, type)
         models[key] = kind
+    models["follow"] = specs.FollowSpec
     for heading, model in models.items():
         for name, field in model.model_fields.items():
             if name not in {"name", "kind"}:
@@ -82,6 +93,7 @@ def test_every_key_is_documented_with_its_default(
     heading: str, model: type[BaseModel], key: str, field: FieldInfo
 ) -> None:
     shared = rows("networks") if issubclass(model, specs.NetworkSpec) else {}
+    shared |= rows("estimators") if issubclass(model, specs.EstimatorSpec) else {}
 
     assert {**shared, **rows(heading)}.get(key) == shown(field)
 

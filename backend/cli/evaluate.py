@@ -7,6 +7,7 @@ import click
 
 from backend.cli.evaluate_options import Asked, RangeType, SettingType
 from backend.cli.output import json_option
+from backend.cli.report_file import ReportType
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -27,7 +28,14 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--normal-column", help="Rows where this column is not 0 are normal.")
 @click.option("--train", type=_FILE, help="The rows of another file with label 0 are normal.")
-@click.option("--model", default="lstm_autoencoder", show_default=True, help="Kind of model.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    default=("lstm_autoencoder",),
+    show_default=True,
+    help="Kind of model; several, or all of them by 'all', are compared.",
+)
 @click.option("--window", type=int, help="Rows fed to the model at once.")
 @click.option(
     "--set",
@@ -48,12 +56,18 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--plots", type=click.Path(file_okay=False, path_type=Path), help="Draw pictures in here."
 )
+@click.option(
+    "--report",
+    type=ReportType(),
+    help="Write everything, with pictures, as one HTML page or as Markdown.",
+)
 @json_option
 def command(**options: Any) -> None:
     """Train on the rows of FILE given as normal, score the rest, and report how well that went.
 
     FILE is CSV, gzipped CSV or Parquet. The figures from f1 to mar are those of the threshold that
     was chosen without the labels; best_f1 is the best that any threshold reaches with hindsight.
+    Of several models, one that cannot be trained is told with its reason, and the others go on.
     """
     # What it works with is loaded when it runs, so that --help answers at once.
     from backend.cli.evaluate_run import run  # noqa: PLC0415

@@ -19,13 +19,14 @@ class Asked:
     normal_ranges: tuple[tuple[int, int], ...]
     normal_column: str | None
     train: Path | None
-    model: str
+    models: tuple[str, ...]
     window: int | None
     settings: tuple[tuple[str, Any], ...]
     seed: int | None
     every: str | None
     buffer: int
     plots: Path | None
+    report: Path | None
     as_json: bool
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
-"""From what was typed to a detector and to what it learns from and is judged on."""
+"""From what was typed to detectors and to what they learn from and are judged on."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import pandas as pd
 from pydantic import ValidationError
@@ -13,23 +14,60 @@ from backend.services import exams
 from backend.services.exams import Columns, Exam
 from backend.settings.document import Document
 from backend.settings.wording import problems
-from backend.specs import DetectorSpec
+from backend.specs import DetectorSpec, ModelSpec, Spec
+
+ALL = "all"
 
 
-def read(asked: Asked) -> tuple[DetectorSpec, Exam, list[str]]:
-    """The detector, what it learns from and is judged on, and what reading the files noticed.
+def _specs(of: Any) -> Iterator[type[Spec]]:
+    """The specs in a union, however it is nested."""
+    if isinstance(of, type) and issubclass(of, Spec):
+        yield of
+    for part in get_args(of):
+        yield from _specs(part)
+
+
+_MODELS = {spec.model_fields["kind"].default: spec for spec in _specs(ModelSpec)}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is to be evaluated.
+
+    Attributes:
+        specs: kind of model to the detector with it.
+        refused: kinds whose settings make no detector, with the reason.
+        exam: what all of them learn from and are judged on.
+        notes: what reading the files noticed.
+    """
+
+    specs: Mapping[str, DetectorSpec]
+    refused: Mapping[str, str]
+    exam: Exam
+    notes: tuple[str, ...]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Every kind asked for."""
+        return [*self.specs, *self.refused]
+
+
+def read(asked: Asked) -> Reading:
+    """The detectors, and what they learn from and are judged on.
 
     Raises:
-        ConfigurationError: the options do not make a detector.
+        ConfigurationError: the options do not make a detector with any of the models.
         InputError: the files are not what the options say.
     """
     frame = read_frame(asked.file, asked.time_column)
-    spec = build_spec(asked, frame)
-    columns = Columns(asked.label_column, spec.inputs)
-    if asked.train is not None:
+    specs, refused = build_specs(asked, frame)
+    columns = Columns(asked.label_column, next(iter(specs.values())).inputs)
+    if asked.train is None:
+        exam, notes = _one_file(asked, frame, columns), _notes(frame)
+    else:
         train = read_frame(asked.train, asked.time_column)
-        return spec, exams.two_files(train, frame, columns), [*_notes(train), *_notes(frame)]
-    return spec, _one_file(asked, frame, columns), _notes(frame)
+        exam, notes = exams.two_files(train, frame, columns), [*_notes(train), *_notes(frame)]
+    return Reading(specs, refused, exam, tuple(dict.fromkeys(notes)))
 
 
 def _one_file(asked: Asked, frame: pd.DataFrame, columns: Columns) -> Exam:
@@ -44,28 +82,69 @@ def _notes(frame: pd.DataFrame) -> list[str]:
     return list(frame.attrs.get("notes", ()))
 
 
-def build_spec(asked: Asked, frame: pd.DataFrame) -> DetectorSpec:
-    """The detector that the options describe; every column of numbers is a channel unless told.
+def build_specs(
+    asked: Asked, frame: pd.DataFrame
+) -> tuple[dict[str, DetectorSpec], dict[str, str]]:
+    """The detector with each model, and the models that the settings do not fit with the reason.
+
+    A setting of the model that some of the models lack is for the others.
 
     Raises:
-        ConfigurationError: they describe none; every mistake is listed.
+        ConfigurationError: none of them makes a detector; the mistakes of the first are listed.
     """
+    kinds = _kinds(asked.models)
+    specs, errors = {}, {}
+    for kind in kinds:
+        try:
+            specs[kind] = _build(asked, frame, kind, kinds)
+        except ConfigurationError as error:
+            errors[kind] = error
+    if not specs:
+        raise errors[kinds[0]]
+    return specs, {kind: str(error) for kind, error in errors.items()}
+
+
+def _kinds(named: Sequence[str]) -> list[str]:
+    kinds = [kind for name in named for kind in (_MODELS if name == ALL else (name,))]
+    if unknown := [kind for kind in kinds if kind not in _MODELS]:
+        raise ConfigurationError(
+            f"There is no kind of model {unknown[0]!r}: expected {', '.join(_MODELS)}, or {ALL}."
+        )
+    return list(dict.fromkeys(kinds))
+
+
+def _build(asked: Asked, frame: pd.DataFrame, kind: str, kinds: Sequence[str]) -> DetectorSpec:
+    """A detector; every column of numbers is a channel unless told."""
     without = [asked.label_column, *([asked.normal_column] if asked.normal_column else [])]
-    model = {"kind": asked.model, "window": asked.window, "seed": asked.seed}
     values: dict[str, Any] = {
         "name": "evaluation",
         "measurement": asked.file.name,
         "channels": list(exams.numeric_columns(frame, without)),
         "every": asked.every or exams.usual_step(frame),
-        "model": {key: value for key, value in model.items() if value is not None},
+        "model": {"kind": kind},
     }
-    for key, value in asked.settings:
-        _set(values, key.split("."), value)
+    shortcuts = (("model.window", asked.window), ("model.seed", asked.seed))
+    given = [(key, value) for key, value in shortcuts if value is not None]
+    for key, value in (*given, *asked.settings):
+        if not _is_for_others(key, kind, kinds):
+            _set(values, key.split("."), value)
     try:
         return DetectorSpec.model_validate(values)
     except ValidationError as error:
         found = problems(error, DetectorSpec, (), Document(values))
         raise ConfigurationError("The options do not make a detector:", found) from None
+
+
+def _is_for_others(key: str, kind: str, kinds: Sequence[str]) -> bool:
+    whole, _, name = key.partition(".")
+    name = name.partition(".")[0]
+    known = [one for one in kinds if name in _keys(_MODELS[one])]
+    return whole == "model" and bool(known) and kind not in known
+
+
+def _keys(spec: type[Spec]) -> set[str]:
+    """What may be set of a model, also what it hands down to a network within."""
+    return {*spec.model_fields, *getattr(spec, "handed_down", ())}
 
 
 def _set(values: dict[str, Any], path: Sequence[str], value: Any) -> None:

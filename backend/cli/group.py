@@ -17,14 +17,18 @@ COMMANDS = {
     "jobs": ("backend.cli.jobs:command", "Run the timetable: scoring and retraining."),
     "check": ("backend.cli.check:command", "Say what works, and what to do where it does not."),
     "catalogue": ("backend.cli.catalogue:command", "Show what the stores hold."),
+    "profile": ("backend.cli.profile:command", "Look at a file or a detector's data first."),
     "import": ("backend.cli.import_:command", "Bring a file of measurements into the store."),
     "copy": ("backend.cli.copy:command", "Move series, results or labels to another store."),
     "label": ("backend.cli.label:command", "Say what was normal, an anomaly, or maintenance."),
     "retrain": ("backend.cli.retrain:command", "Train a detector on its labels now."),
     "score": ("backend.cli.score:command", "Score what is due now, or a past range."),
+    "explain": ("backend.cli.explain:command", "Say why a point is scored as it is."),
     "results": ("backend.cli.results:command", "Delete what was written for a detector."),
     "models": ("backend.cli.models:command", "List, show, promote and roll back model versions."),
     "grafana": ("backend.cli.grafana:command", "Make dashboards and alert rules for Grafana."),
+    "trial": ("backend.cli.trial:command", "Replay the past as if it had been watched."),
+    "embed": ("backend.cli.embed:command", "Write what a network makes of each window."),
     "evaluate": ("backend.cli.evaluate:command", "Train and score a file, and report how well."),
 }
 """Name to where the command stands and its short help, in the order in which it is shown."""

@@ -67,6 +67,7 @@ def print_version(version: Version) -> None:
     training = version.training
     print_facts({**_facts(version), **_figures(training)})
     _print_series(training.get("series", {}))
+    _section("detection limits, in each sensor's own unit", _limits(training.get("series", {})))
     _section("ranges left out as impure", [_range(one) for one in training.get("trimmed", ())])
     _section("remarks", _remarks(training))
     click.echo("\ndetector as trained")
@@ -102,6 +103,14 @@ def _print_series(series: Mapping[str, Mapping[str, Any]]) -> None:
         for key, one in series.items()
     ]
     print_table(["series", *(c.replace("_", " ") for c in _COLUMNS), "basis"], rows, "")
+
+
+def _limits(series: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return [
+        f"{key} {sentence}".lstrip()
+        for key, one in series.items()
+        for sentence in one.get("detection_limits", ())
+    ]
 
 
 def _section(title: str, lines: Sequence[str]) -> None:

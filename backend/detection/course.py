@@ -1,7 +1,7 @@
 """The course of one training: what its steps share, and how members are taught."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from backend.detection.judging import Prepared, prepare
 from backend.detection.pipeline import counted_channels
 from backend.detection.windows import full_windows
 from backend.exceptions import TrainingFailed
-from backend.ports import Lesson, LossCurve, Model, ModelFactory, Progress
+from backend.ports import Floats, Lesson, LossCurve, Model, ModelFactory, Progress
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
@@ -32,6 +32,7 @@ class Course:
         active: (S, F) channels that vary in them; the others are kept aside.
         folds: K of each series.
         make_model: builds an untrained model.
+        modes: (S, T) rows of each operating mode by its name, as labels say.
     """
 
     spec: DetectorSpec
@@ -41,6 +42,12 @@ class Course:
     active: Mask
     folds: tuple[tuple[Fold, ...], ...]
     make_model: ModelFactory
+    modes: Mapping[str, Mask] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Floats:
+        """(S, T, F) in the sensors' units; channels kept aside are absent."""
+        return np.where(self.active[:, None, :], self.prepared.values, np.nan)
 
     @property
     def counted(self) -> Mask:

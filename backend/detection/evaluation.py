@@ -15,7 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    precision_recall_curve,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
 
 from backend.detection.range_auc import vus_pr
 from backend.detection.runs import Mask, spans
@@ -73,6 +80,37 @@ class Decision:
     fc1: float
     false_alarms: int
     events: int
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """How well rows of one class, normal or anomalous, were told from the others.
+
+    Attributes:
+        precision: share of the rows taken for this class that are of it; 0 if none was.
+        recall: share of its rows that were taken for it; NaN if there is none.
+        f1: harmonic mean of both.
+        support: rows of the class.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """Both classes, and how rows were taken.
+
+    Attributes:
+        normal, anomalous: the figures of each class.
+        confusion: (2, 2) counts; row = what it is, column = what it was taken for, normal first.
+    """
+
+    normal: ClassFigures
+    anomalous: ClassFigures
+    confusion: tuple[tuple[int, int], tuple[int, int]]
 
 
 def judged_rows(labels: ArrayLike, values: ArrayLike) -> tuple[Mask, Floats]:
@@ -196,6 +234,43 @@ def decide(labels: ArrayLike, flags: ArrayLike) -> Decision:
         false_alarms=false_alarms(anomalous, flagged),
         events=events,
     )
+
+
+def by_class(labels: ArrayLike, flags: ArrayLike) -> ClassReport:
+    """Judge flags for each class.
+
+    Args:
+        labels: (T,) of 0, 1 and 2.
+        flags: (T,) of 0 and 1, or booleans.
+
+    Raises:
+        InputError: labels are wrong.
+    """
+    anomalous, marks = judged_rows(labels, flags)
+    flagged = marks > 0
+    figures = precision_recall_fscore_support(
+        anomalous, flagged, labels=[False, True], zero_division=0.0
+    )
+    normal, other = (
+        ClassFigures(float(p), float(r) if n else UNDEFINED, float(f), int(n))
+        for p, r, f, n in zip(*figures, strict=True)
+    )
+    (tn, fp), (fn, tp) = confusion_matrix(anomalous, flagged, labels=[False, True]).tolist()
+    return ClassReport(normal, other, ((tn, fp), (fn, tp)))
+
+
+def operating_curve(labels: ArrayLike, scores: ArrayLike) -> Mapping[str, Floats]:
+    """The receiver operating characteristic: `false_alarms` and `recall`, each (K,), ascending.
+
+    Args:
+        labels: (T,) of 0, 1 and 2, with at least one 0 and one 1.
+        scores: (T,) finite; high = anomalous.
+
+    Raises:
+        InputError: labels are wrong.
+    """
+    false_rate, true_rate, _ = roc_curve(*judged_rows(labels, scores))
+    return {"false_alarms": false_rate, "recall": true_rate}
 
 
 def _share(part: int, whole: int) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.errors import normalise, reduce_channels, window_error
+from backend.detection.window_scaling import Seen
 from backend.detection.yardstick import Yardstick
 from backend.ports import Floats, Voice
 from backend.specs import ErrorSpec
@@ -27,7 +28,8 @@ class Evidence:
         parts: (S, T, V, F) what each channel adds: residuals reduced over the window in the
             channels' units (squared ones in their squares), or what the voice itself said.
         residual: (S, T, V, F) residuals of the last row, in the channels' units.
-        expected: (S, T, F) what the first voice that knows would have taken for normal, scaled.
+        expected: (S, T, F) what the first voice that knows would have taken for normal, in the
+            channels' units.
     """
 
     raw: Floats
@@ -62,26 +64,25 @@ class Evidence:
         )
 
 
-def hear(voices: Sequence[Voice], windows: Floats, scale: Floats, spec: ErrorSpec) -> Evidence:
+def hear(voices: Sequence[Voice], seen: Seen, spec: ErrorSpec) -> Evidence:
     """What voices say of windows.
 
     Args:
         voices: V voices.
-        windows: (S, N, W, F) scaled windows they speak of.
-        scale: (S, F) of the scaler.
+        seen: the windows they speak of.
         spec: how residuals are reduced over the window.
 
     Returns:
         Evidence of N rows.
     """
-    series, count, _, channels = windows.shape
+    series, count, _, channels = seen.windows.shape
     heard = Evidence.silence((series, count, channels), len(voices))
     for v, voice in reversed(list(enumerate(voices))):
         if voice.expected is not None:
-            off = (windows - voice.expected) * scale[:, None, None, :]
+            off = (seen.windows - voice.expected) * seen.scale
             heard.residual[:, :, v] = off[:, :, -1]
             heard.parts[:, :, v] = window_error(off, spec)
-            heard.expected[:] = voice.expected[:, :, -1]
+            heard.expected[:] = seen.back(voice.expected)[:, :, -1]
         if voice.parts is not None:
             heard.parts[:, :, v] = voice.parts
         if voice.raw is not None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from backend.detection.expressions import parse
 from backend.detection.grid import Rows, bridge
+from backend.detection.preprocessing import base_known, impute
 from backend.detection.runs import run_lengths
 from backend.ports import Floats
 from backend.schema import (
@@ -16,6 +17,7 @@ from backend.schema import (
     REASON_NONE,
     REASON_OFF,
     REASON_SETTLING,
+    REASON_WARM_UP,
 )
 from backend.specs import DetectorSpec, nanoseconds
 
@@ -57,18 +59,21 @@ def prepare(
         excluded: (S, T) rows under an `exclude` label.
     """
     values, bridged = bridge(rows.values, spec.max_gap)
+    values, imputed = impute(spec, values, rows.times)
     present = np.isfinite(values)
     complete = (present | ~needed[:, None, :]).all(axis=2)
+    known = (base_known(spec, values, rows.times) | ~needed[:, None, :]).all(axis=2)
     running = _running(spec, values)
     settled = ~running | (run_lengths(running) > settle_points(spec))
     why = np.full(complete.shape, REASON_NONE, dtype=np.object_)
+    why[~known] = REASON_WARM_UP
     why[~complete] = REASON_MISSING_CHANNEL
     why[~settled] = REASON_SETTLING
     why[~running] = REASON_OFF
     why[~present.any(axis=2)] = REASON_GAP
     if excluded is not None:
         why[excluded] = REASON_EXCLUDED
-    return Prepared(values, bridged, why == REASON_NONE, why)
+    return Prepared(values, bridged | imputed, why == REASON_NONE, why)
 
 
 def _running(spec: DetectorSpec, values: Floats) -> NDArray[np.bool_]:

@@ -6,6 +6,7 @@ Source: Zeiler and Fergus, Visualizing and understanding convolutional networks,
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.window_scaling import WindowScaler
 from backend.detection.windows import gather
 from backend.ports import Floats, Model, Times
 
@@ -15,12 +16,19 @@ _CHUNK = 4_000_000
 """Numbers in one call of the model."""
 
 
-def occlude(model: Model, scaled: Floats, times: Times, ends: tuple[Indices, Indices]) -> Floats:
+def occlude(
+    model: Model,
+    values: Floats,
+    scaler: WindowScaler,
+    times: Times,
+    ends: tuple[Indices, Indices],
+) -> Floats:
     """How far the raw value falls when a channel shows the middle of its scale.
 
     Args:
         model: S members whose first voice has a raw value.
-        scaled: (S, T, F) scaled rows.
+        values: (S, T, F) rows in the channels' units.
+        scaler: brings their windows to what the model sees.
         times: (T,) of the rows.
         ends: series and row of N windows, each (N,), as `np.nonzero` gives them.
 
@@ -28,24 +36,23 @@ def occlude(model: Model, scaled: Floats, times: Times, ends: tuple[Indices, Ind
         (N, F), never negative.
     """
     series, rows = ends
-    parts = np.zeros((len(rows), scaled.shape[2]))
+    parts = np.zeros((len(rows), values.shape[2]))
     for s in np.unique(series):
         own = np.flatnonzero(series == s)
-        chunk = max(1, _CHUNK // (scaled.shape[0] * model.window * scaled.shape[2]))
+        chunk = max(1, _CHUNK // (values.shape[0] * model.window * values.shape[2]))
         for start in range(0, len(own), chunk):
             place = own[start : start + chunk]
-            parts[place] = _of_member(model, scaled, times, int(s), rows[place])
+            every = np.broadcast_to(rows[place], (len(values), len(place))).astype(np.int64)
+            windows = scaler.see(gather(values, every, model.window)).windows
+            parts[place] = _of_member(model, windows, times[every], int(s))
     return parts
 
 
-def _of_member(model: Model, scaled: Floats, times: Times, s: int, rows: Indices) -> Floats:
+def _of_member(model: Model, windows: Floats, when: Times, s: int) -> Floats:
     """(N, F) for windows of one member; the others look at them too, and are not asked."""
-    every = np.broadcast_to(rows, (scaled.shape[0], len(rows))).astype(np.int64)
-    windows = gather(scaled, every, model.window)
-    when = times[every]
     before = _raw(model, windows, when)[s]
-    parts = np.zeros((len(rows), scaled.shape[2]))
-    for channel in range(scaled.shape[2]):
+    parts = np.zeros((windows.shape[1], windows.shape[3]))
+    for channel in range(windows.shape[3]):
         hidden = windows.copy()
         hidden[..., channel] = 0.0
         parts[:, channel] = np.maximum(before - _raw(model, hidden, when)[s], 0.0)

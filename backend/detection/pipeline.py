@@ -1,6 +1,6 @@
 """The walk of a point: grid, scale, windows, reconstruction, error, smoothing, threshold, flag."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,14 @@ from backend.detection.contributions import shares
 from backend.detection.evidence import Evidence, hear, judge
 from backend.detection.grid import Rows
 from backend.detection.judging import Prepared, prepare, settle_points
+from backend.detection.modes import OperatingModes
 from backend.detection.occlusion import occlude
-from backend.detection.scaling import Scaler
+from backend.detection.out_of_distribution import Familiar
+from backend.detection.preprocessing import Applied, Preprocessing, lookback, weights
 from backend.detection.smoothing import ewma_kernel, smooth
+from backend.detection.thresholds import Before, Limits, move
+from backend.detection.usual import Usual
+from backend.detection.window_scaling import WindowScaler
 from backend.detection.windows import full_windows, windows_ending_at
 from backend.detection.yardstick import Yardstick
 from backend.ports import Floats, Model, Times
@@ -27,29 +32,44 @@ _CHUNK = 4_000_000
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model version in memory: model, scaler, spread, smoothing and threshold, fitted together.
+    """A model version in memory: all that was fitted together.
 
     Attributes:
         spec: the detector it was fitted for.
         keys: the S series it knows.
-        scaler: (S, F) center and scale.
+        preprocessing: curves and what is taken off, (S, F).
+        scaler: center and scale of what it leaves, (S, P, F).
+        middle: (S, F) usual values in sensor units.
         active: (S, F) channels that vary; the others are kept aside and only checked.
-        spread: (S, V, F) of held-out normal residuals of each voice, in sensor units.
+        spread: (S, V, F) of held-out normal residuals of each voice, in the channels' units.
         yardstick: what brings the voices of the model on one scale.
-        threshold: (S,) limit in the unit of the smoothed error.
+        limits: what the threshold of each point follows from.
         checks: limits of the plain checks.
+        familiar: what training saw.
+        usual: what each channel's error is on held-out normal rows.
+        modes: the operating modes, if any are told apart.
         model: S members.
     """
 
     spec: DetectorSpec
     keys: tuple[SeriesKey, ...]
-    scaler: Scaler
+    preprocessing: Preprocessing
+    scaler: WindowScaler
+    middle: Floats
     active: NDArray[np.bool_]
     spread: Floats
     yardstick: Yardstick
-    threshold: Floats
+    limits: Limits
     checks: CheckLimits
+    familiar: Familiar
+    usual: Usual
+    modes: OperatingModes
     model: Model
+
+    @property
+    def threshold(self) -> Floats:
+        """(S,) common limit in the unit of the smoothed error."""
+        return self.limits.values
 
     @property
     def counted(self) -> NDArray[np.bool_]:
@@ -61,7 +81,7 @@ class Fitted:
         """Rows before a range that its scores depend on."""
         kernel = len(ewma_kernel(self.spec.smoothing.span))
         model = kernel + self.model.window + self.spec.max_gap + settle_points(self.spec)
-        return max(model, self.checks.lookback)
+        return max(model + lookback(self.spec), self.checks.lookback)
 
 
 @dataclass(frozen=True)
@@ -73,12 +93,14 @@ class Scored:
         times: (T,) nanoseconds.
         error, smoothed, threshold, score: (S, T); 0 where not judged (the threshold never is).
         flag, alarm, judged: (S, T).
+        outside: (S, T) where the input is beyond what training saw, whatever the score.
+        drift: (S, T) where the threshold can follow the level of normal errors no further.
         reason: (S, T) why flagged, or why not judged.
         channels_used: (S, T) how many channels counted.
         bridged: (S, T) how many channels show the last value because a short gap is open.
         contributions: (S, T, F) shares of the smoothed error by `spec.inputs`.
         expected: (S, T, F) the reconstruction in sensor units; the input's own value, or the
-            channel's center, where there is no reconstruction.
+            channel's usual one, where there is no reconstruction.
     """
 
     keys: tuple[SeriesKey, ...]
@@ -90,6 +112,8 @@ class Scored:
     flag: NDArray[np.bool_]
     alarm: NDArray[np.bool_]
     judged: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    drift: NDArray[np.bool_]
     reason: NDArray[np.object_]
     channels_used: Floats
     bridged: NDArray[np.int64]
@@ -99,23 +123,28 @@ class Scored:
 
 def counted_channels(spec: DetectorSpec, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(S, F) active channels that are judged: the first of `spec.inputs`, before context."""
-    return active & (np.arange(active.shape[1]) < len(spec.channels))
+    return active & (weights(spec) > 0)
 
 
 def examine(fitted: Fitted, prepared: Prepared, times: Times, first: int) -> Evidence:
-    """What the model says of the rows from `first` on; silence where no full window ends."""
+    """What the model says of the rows from `first` on; silence where no full window ends.
+
+    What it expects is given in sensor units.
+    """
     window, model = fitted.model.window, fitted.model
-    scaled = _scaled(fitted, prepared)
-    evidence = Evidence.silence(scaled.shape, model.voices)
+    applied = _applied(fitted, prepared, times)
+    values = applied.values
+    evidence = Evidence.silence(values.shape, model.voices)
     every = slice(None)
-    chunk = max(1, _CHUNK // max(1, scaled.shape[0] * window * scaled.shape[2]))
-    for start in range(max(first, window - 1), scaled.shape[1], chunk):
-        stop = min(start + chunk, scaled.shape[1])
-        windows = windows_ending_at(scaled, start, stop, window)
-        when = np.broadcast_to(times[start:stop], windows.shape[:2])
-        heard = hear(model.assess(windows, when), windows, fitted.scaler.scale, fitted.spec.error)
+    chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
+    for start in range(max(first, window - 1), values.shape[1], chunk):
+        stop = min(start + chunk, values.shape[1])
+        seen = fitted.scaler.see(windows_ending_at(values, start, stop, window))
+        when = np.broadcast_to(times[start:stop], seen.windows.shape[:2])
+        heard = hear(model.assess(seen.windows, when), seen, fitted.spec.error)
         evidence.put(every, slice(start, stop), heard, every)
-    return evidence.only(full_windows(prepared.usable, window))
+    known = evidence.only(full_windows(prepared.usable, window))
+    return replace(known, expected=applied.back(known.expected))
 
 
 def score(
@@ -125,6 +154,7 @@ def score(
     first: int = 0,
     excluded: NDArray[np.bool_] | None = None,
     alarm: AlarmState | None = None,
+    before: Before | None = None,
 ) -> Scored:
     """Score the rows from index `first` on; rows before it are only looked back at.
 
@@ -134,6 +164,7 @@ def score(
         first: index of the first row wanted.
         excluded: (S, T) rows under an `exclude` label.
         alarm: state of the alarm before `first`; off if not given.
+        before: rows before `first` as this version scored them; none if not given.
     """
     spec = fitted.spec
     kernel = ewma_kernel(spec.smoothing.span)
@@ -143,12 +174,22 @@ def score(
     error = errors.error
     smoothed = smooth(error, kernel)
     judged = prepared.usable & np.isfinite(smoothed)
-    threshold = np.broadcast_to(fitted.threshold[:, None], error.shape)
+    checked = _check(fitted, rows)
+    explained = judged & (checked > 1.0).any(axis=(2, 3))
+    own = np.where(judged & ~explained, smoothed, np.nan)
+    place = int(rows.times[0]) // rows.step + first
+    begin = before or Before.nothing(len(rows.keys))
+    modes = fitted.modes.of(prepared.values)
+    if first:
+        begin = replace(begin, mode=modes[:, first - 1])
+    moved = move(spec.threshold, fitted.limits, own[:, first:], place, begin, modes[:, first:])
+    threshold = np.repeat(fitted.threshold[:, None], error.shape[1], axis=1)
+    threshold[:, first:] = moved.threshold
 
     ratio = np.where(judged, smoothed / threshold, 0.0)
     share = shares(smooth(errors.by_channel, kernel), fitted.counted)
     share = _with_hidden(fitted, prepared, rows.times, share, ratio, first)
-    ratio, share, reason = _with_checks(fitted, rows, judged, ratio, share)
+    ratio, share, reason = _with_checks(checked, judged, ratio, share)
     reason[~judged] = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[~judged]
     wanted = slice(first, None)
     state = alarm or AlarmState.off(len(rows.keys))
@@ -156,12 +197,15 @@ def score(
         keys=rows.keys,
         times=rows.times[wanted],
         error=np.nan_to_num(error[:, wanted]),
-        smoothed=(ratio * threshold)[:, wanted],
-        threshold=np.array(threshold[:, wanted]),
+        smoothed=np.where(explained, ratio * threshold, np.where(judged, smoothed, 0.0))[:, wanted],
+        threshold=threshold[:, wanted],
         score=ratio[:, wanted],
         flag=(ratio > 1.0)[:, wanted],
-        alarm=raise_alarms(ratio[:, wanted], judged[:, wanted], spec.alarm, state),
+        alarm=raise_alarms(ratio[:, wanted], judged[:, wanted], spec.alarm, state)
+        & ~fitted.limits.silent[:, None],
         judged=judged[:, wanted],
+        outside=prepared.usable[:, wanted] & fitted.familiar.outside(prepared.values[:, wanted]),
+        drift=moved.drift,
         reason=reason[:, wanted],
         channels_used=_channels_used(fitted, prepared)[:, wanted],
         bridged=prepared.bridged.sum(axis=2)[:, wanted],
@@ -185,25 +229,31 @@ def _with_hidden(
         return share
     series, at = np.nonzero(unknown)
     ends = series, at
-    parts = occlude(fitted.model, _scaled(fitted, prepared), times, ends)
+    values = _applied(fitted, prepared, times).values
+    parts = occlude(fitted.model, values, fitted.scaler, times, ends)
     parts = np.where(fitted.counted[ends[0]], parts, 0.0)
     total = parts.sum(axis=1, keepdims=True)
     share[ends] = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
     return share
 
 
-def _scaled(fitted: Fitted, prepared: Prepared) -> Floats:
-    """(S, T, F) rows as the model sees them; channels kept aside are absent."""
+def _applied(fitted: Fitted, prepared: Prepared, times: Times) -> Applied:
+    """(S, T, F) rows in the channels' units; channels kept aside are absent."""
     values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
-    return fitted.scaler.transform(values)
+    return fitted.preprocessing.apply(values, times)
+
+
+def _check(fitted: Fitted, rows: Rows) -> Floats:
+    """(S, T, F, C) what the plain checks find of the judged channels, as ratios to their limits."""
+    watched = weights(fitted.spec) > 0
+    wanted = watched[:, None] & np.array([fitted.spec.checks.constant, True, True, True])
+    return check(rows.values, fitted.checks) * wanted
 
 
 def _with_checks(
-    fitted: Fitted, rows: Rows, judged: NDArray[np.bool_], ratio: Floats, share: Floats
+    ratios: Floats, judged: NDArray[np.bool_], ratio: Floats, share: Floats
 ) -> tuple[Floats, Floats, NDArray[np.object_]]:
     """Let a plain check that fires explain the point, and raise the score at least to its ratio."""
-    watched = np.arange(rows.values.shape[2]) < len(fitted.spec.channels)
-    ratios = check(rows.values, fitted.checks) * watched[None, None, :, None]
     strongest = ratios.max(axis=(2, 3))
     fires = judged & (strongest > 1.0)
     reason = np.full(ratio.shape, REASON_NONE, dtype=np.object_)
@@ -221,6 +271,6 @@ def _channels_used(fitted: Fitted, prepared: Prepared) -> Floats:
 
 
 def _fill(fitted: Fitted, expected: Floats, values: Floats) -> Floats:
-    fallback = np.where(np.isfinite(values), values, fitted.scaler.center[:, None, :])
+    fallback = np.where(np.isfinite(values), values, fitted.middle[:, None, :])
     known = np.isfinite(expected) & fitted.active[:, None, :]
-    return np.where(known, fitted.scaler.inverse(expected), fallback)
+    return np.where(known, expected, fallback)

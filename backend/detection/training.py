@@ -6,24 +6,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.anomalous import anomalous_errors, what_anomalies_lack
 from backend.detection.checks import CheckLimits, learn_checks
 from backend.detection.course import Course, Diverged, plan, taught
-from backend.detection.enough import what_is_lacking
+from backend.detection.enough import what_is_lacking, windows_needed
 from backend.detection.errors import resolution, spread_of
 from backend.detection.evidence import Evidence, judge, values
 from backend.detection.folds import split_stopping
 from backend.detection.grid import Rows
 from backend.detection.held_out import held_out
 from backend.detection.judging import prepare
+from backend.detection.modes import OperatingModes, learn_modes
+from backend.detection.out_of_distribution import learn_familiar
 from backend.detection.pipeline import Fitted
+from backend.detection.preprocessing import channel_units, learn_preprocessing
 from backend.detection.runs import spans
 from backend.detection.scaling import fit_scaler
 from backend.detection.smoothing import ewma_kernel, smooth
-from backend.detection.thresholds import Calibration, Limits, learn_limits
+from backend.detection.thresholds import Before, Calibration, Limits, learn_limits, move
 from backend.detection.trimming import FAR, impure_rows
+from backend.detection.usual import Usual, learn_usual
+from backend.detection.window_scaling import fit_window_scaler
 from backend.detection.windows import full_windows
 from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
-from backend.ports import Floats, Lesson, LossCurve, ModelFactory, Progress
+from backend.ports import Floats, LossCurve, ModelFactory, Progress
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
@@ -58,6 +64,7 @@ class Training:
         bridged: (S,) how many of them hold a value bridged over a short gap.
         held_out_error: (S, T) error of normal rows by the fold that had not seen them.
         held_out_smoothed: (S, T) the same, smoothed: what the limit was learned from.
+        anomalous_smoothed: (S, T) smoothed error of labelled anomalies; None where none were asked.
         limits: the limit of each series and what backs it.
         curves: loss curves of the served model, one a series.
         fold_curves: loss curves of the folds, S times K.
@@ -71,6 +78,7 @@ class Training:
     bridged: NDArray[np.int64]
     held_out_error: Floats
     held_out_smoothed: Floats
+    anomalous_smoothed: Floats | None
     limits: Limits
     curves: tuple[LossCurve, ...]
     fold_curves: tuple[LossCurve, ...]
@@ -88,13 +96,15 @@ class Outcome:
     rejected: Mapping[SeriesKey, str]
 
 
-def fit(
+def fit(  # noqa: PLR0913 - what labels say comes in three parts
     spec: DetectorSpec,
     rows: Rows,
     normal: Mask,
     make_model: ModelFactory,
     *,
     labelled: bool = True,
+    anomalous: Mask | None = None,
+    modes: Mapping[str, Mask] | None = None,
     progress: Progress = lambda share, words: None,
 ) -> Outcome:
     """Fit one model version for a fleet.
@@ -105,6 +115,8 @@ def fit(
         normal: (S, T) rows that an operator (or, unlabelled, nobody) called normal.
         make_model: builds an untrained model.
         labelled: False where `normal` is only "recent": more is trimmed.
+        anomalous: (S, T) rows labelled as anomalies; only a threshold may look at them.
+        modes: (S, T) rows of each operating mode by its name, as labels say.
         progress: told the share done.
 
     Returns:
@@ -112,16 +124,20 @@ def fit(
     """
     asked = normal
     there: Mask = np.any(np.isfinite(rows.values) & normal[:, :, None], axis=1)
-    normal = normal & prepare(spec, rows, there).usable
+    usable = prepare(spec, rows, there).usable
+    bad: Mask = np.zeros_like(normal) if anomalous is None else anomalous
+    normal = normal & usable & ~bad
+    unparted = what_anomalies_lack(spec, bad, usable)
     rejected = {
         key: reason
         for s, key in enumerate(rows.keys)
-        if (reason := what_is_lacking(spec, rows.values[s], asked[s], normal[s])) is not None
+        if (reason := what_is_lacking(spec, rows.values[s], asked[s], normal[s]) or unparted[s])
     }
     while able := [s for s, key in enumerate(rows.keys) if key not in rejected]:
         course = plan(spec, rows.select(able), normal[able], make_model)
+        course = replace(course, modes={n: mask[able] for n, mask in (modes or {}).items()})
         try:
-            fitted, training = _run(course, labelled, progress)
+            fitted, training = _run(course, labelled, bad[able], progress)
         except Diverged as failed:
             rejected |= {rows.keys[able[s]]: _DIVERGED for s in failed.series}
         else:
@@ -129,42 +145,75 @@ def fit(
     return Outcome(None, None, rejected)
 
 
-def _run(course: Course, labelled: bool, progress: Progress) -> tuple[Fitted, Training]:
+def _run(
+    course: Course, labelled: bool, anomalous: Mask, progress: Progress
+) -> tuple[Fitted, Training]:
     spec = course.spec
+    course, before = _purified(course, labelled, progress)
     evidence, fold_curves = held_out(course, _part(progress, 0.0, _CROSS_FIT_SHARE))
-    everything = np.ones(course.normal.shape, dtype=bool)
-    share, far = (
-        (spec.trim, FAR) if labelled else (max(spec.trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)
-    )
-    error = _judged(course, evidence, _measures(course, evidence, everything))[0]
-    impure = impure_rows(error, share, far)
+    impure = _impure(course, evidence, labelled)[0]
     # The measures are taken again without the rows that were left out.
     measures = _measures(course, evidence, ~impure)
     error, by_channel = _judged(course, evidence, measures)
     error = np.where(impure, np.nan, error)
     smoothed = smooth(error, ewma_kernel(spec.smoothing.span))
-    limits = learn_limits(
-        spec.threshold, Calibration(smoothed, course.rows.step / _HOUR, spec.alarm)
-    )
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
     fitted, curves = _serve(
-        course, normal, measures, limits, checks, _part(progress, _CROSS_FIT_SHARE, 1.0)
+        course, normal, measures, checks, _part(progress, _CROSS_FIT_SHARE, 1.0)
     )
+    asked = spec.threshold.kind == "f1_max"
+    bad = anomalous_errors(fitted, course, anomalous) if asked else None
+    hours = course.rows.step / _HOUR
+    modes = fitted.modes.of(course.prepared.values)
+    limits = learn_limits(
+        spec.threshold, Calibration(smoothed, hours, spec.alarm, modes, anomalous=bad)
+    )
+    fitted = replace(fitted, limits=limits, usual=learn_usual(by_channel, ~impure))
     training = Training(
         times=course.rows.times,
         normal=normal,
         bridged=(course.prepared.bridged.any(axis=2) & normal).sum(axis=1),
         held_out_error=error,
         held_out_smoothed=smoothed,
+        anomalous_smoothed=bad,
         limits=limits,
         curves=curves,
         fold_curves=fold_curves,
         folds=len(course.folds[0]),
-        trimmed=_list_trimmed(course, impure, by_channel),
-        warnings=_warnings(course),
+        trimmed=(*before, *_list_trimmed(course, impure, by_channel)),
+        warnings=(*_warnings(course), *_limit_warnings(course, limits, smoothed, modes)),
     )
     return fitted, training
+
+
+def _purified(
+    course: Course, labelled: bool, progress: Progress
+) -> tuple[Course, tuple[Trimmed, ...]]:
+    """Leave out what stands out and teach anew, so often as is asked for.
+
+    Rows that a fold has learned from hide their like: without the worst the next ones show.
+    """
+    trimmed: list[Trimmed] = []
+    for _ in range(course.spec.trim_rounds - 1):
+        evidence, _curves = held_out(course, _part(progress, 0.0, 0.0))
+        impure, by_channel = _impure(course, evidence, labelled)
+        rest: Mask = course.normal & ~impure
+        left = full_windows(rest, course.spec.model.window).sum(axis=1)
+        if not impure.any() or left.min() < windows_needed(course.spec):
+            break
+        trimmed += _list_trimmed(course, impure, by_channel)
+        modes = course.modes
+        course = replace(plan(course.spec, course.rows, rest, course.make_model), modes=modes)
+    return course, tuple(trimmed)
+
+
+def _impure(course: Course, evidence: Evidence, labelled: bool) -> tuple[Mask, Floats]:
+    """(S, T) rows out of all proportion, and (S, T, F) the parts of their error."""
+    trim, everything = course.spec.trim, np.ones(course.normal.shape, dtype=bool)
+    share, far = (trim, FAR) if labelled else (max(trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)
+    error, by_channel = _judged(course, evidence, _measures(course, evidence, everything))
+    return impure_rows(error, share, far), by_channel
 
 
 @dataclass(frozen=True)
@@ -183,6 +232,7 @@ def _measures(course: Course, evidence: Evidence, pure: Mask) -> _Measures:
     spread = np.stack(
         [spread_of(evidence.residual[:, :, v], known, floor) for v in range(voices)], axis=1
     )
+    spread = spread * channel_units(spec, course.counted, spec.error)[:, None, :]
     said = values(evidence.only(pure), spread, course.counted, spec.error)
     distance = voices == 1 and np.isnan(evidence.raw).all()
     yardstick = as_it_is(len(spread), 1) if distance else learn_yardstick(said)
@@ -199,32 +249,47 @@ def _serve(
     course: Course,
     normal: Mask,
     measures: _Measures,
-    limits: Limits,
     checks: CheckLimits,
     progress: Progress,
 ) -> tuple[Fitted, tuple[LossCurve, ...]]:
-    """Fit the model that will serve on all normal rows."""
+    """Fit the model that will serve on all normal rows; its limits are yet to be learned."""
     spec, window = course.spec, course.spec.model.window
-    scaler = fit_scaler(course.prepared.values, normal, spec.scaling)
-    scaled = scaler.transform(np.where(course.active[:, None, :], course.prepared.values, np.nan))
+    times, ends = course.rows.times, full_windows(normal, window)
+    preprocessing = learn_preprocessing(spec, course.prepared.values, normal, times)
+    applied = preprocessing.apply(course.known, times)
+    scaler = fit_window_scaler(spec, applied.values, normal, ends)
     lessons = []
-    for s, row in enumerate(full_windows(normal, window)):
+    for s, row in enumerate(ends):
         train, stop = split_stopping(np.flatnonzero(row), spec.model.validation, window)
-        lessons.append(Lesson(scaled[s], train, stop, spec.model.seed, course.rows.times))
-    model = course.make_model(spec.model, len(lessons), scaled.shape[2])
+        own = scaler.of(s)
+        lessons.append(own.lesson(applied.values[s], train, stop, spec.model.seed, times, window))
+    model = course.make_model(spec.model, len(lessons), len(spec.inputs))
     curves = taught(model, lessons, range(len(lessons)), progress)
     fitted = Fitted(
         spec=spec,
         keys=course.rows.keys,
+        preprocessing=preprocessing,
         scaler=scaler,
+        middle=fit_scaler(course.prepared.values, normal, "robust").center,
         active=course.active,
         spread=measures.spread,
         yardstick=measures.yardstick,
-        threshold=limits.values,
+        limits=Limits.none(len(lessons)),
         checks=replace(checks, constant=~course.active),
+        familiar=learn_familiar(course.prepared.values, normal, course.active),
+        usual=Usual.unknown(course.counted.shape),
+        modes=_modes(course, normal),
         model=model,
     )
     return fitted, tuple(curves)
+
+
+def _modes(course: Course, normal: Mask) -> OperatingModes:
+    spec, values = course.spec, course.prepared.values
+    if spec.modes == "none":
+        return OperatingModes.none(len(values), values.shape[2])
+    said = course.modes if spec.modes == "labelled" else None
+    return learn_modes(values, normal, course.active, said, spec.model.seed)
 
 
 def _list_trimmed(course: Course, impure: Mask, by_channel: Floats) -> tuple[Trimmed, ...]:
@@ -249,6 +314,27 @@ def _warnings(course: Course) -> tuple[str, ...]:
                 f"for change: {names}"
             )
     return tuple(found)
+
+
+def _limit_warnings(
+    course: Course, limits: Limits, smoothed: Floats, modes: NDArray[np.int64]
+) -> list[str]:
+    """Limits that too little backs, and normal errors that drift further than may be followed."""
+    keys, threshold = course.rows.keys, course.spec.threshold
+    found = [
+        f"{key or 'the series'}: alarms are silent: {limits.hours[s]:.1f} h of held-out normal "
+        f"time back the limit, {limits.wanted_hours[s]:.1f} h are wanted: mark more of it as normal"
+        for s, key in enumerate(keys)
+        if limits.silent[s]
+    ]
+    place = int(course.rows.times[0]) // course.rows.step
+    drift = move(threshold, limits, smoothed, place, Before.nothing(len(keys)), modes).drift
+    return found + [
+        f"{key or 'the series'}: the model's error drifts within its normal time, further than "
+        "threshold.follow.most lets the threshold follow"
+        for s, key in enumerate(keys)
+        if drift[s].any()
+    ]
 
 
 def _part(progress: Progress, start: float, stop: float) -> Progress:

@@ -1,11 +1,12 @@
 """What another threshold would have said of errors that are stored: no model runs for it."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.thresholds import Calibration, learn_limits
+from backend.detection.thresholds import Calibration, Limits, learn_limits, moving
 from backend.ports import Floats, Times
 from backend.specs import AlarmSpec, ThresholdSpec
 
@@ -33,6 +34,16 @@ class Stored:
     def __len__(self) -> int:
         return len(self.times)
 
+    def part(self, rows: slice) -> "Stored":
+        """Some of the rows."""
+        return Stored(
+            self.times[rows],
+            self.smoothed[rows],
+            self.score[rows],
+            self.judged[rows],
+            self.checked[rows],
+        )
+
 
 @dataclass(frozen=True)
 class Otherwise:
@@ -52,23 +63,55 @@ class Before:
     run: int = 0
 
 
-def limits_of(spec: ThresholdSpec, held_out: Floats, step_hours: float, alarm: AlarmSpec) -> Floats:
-    """(S,) limits of a model version, learned again from the calibration errors that it keeps.
+@dataclass(frozen=True)
+class Line:
+    """How far the other threshold has come: the last time, and the rows that it remembers."""
 
-    Args:
-        spec: the other threshold.
-        held_out: (S, T) smoothed errors of rows held out in training, NaN elsewhere.
-        step_hours: length of a grid step.
-        alarm: minimum length and hysteresis, for thresholds that count alarms.
+    time: int
+    rows: moving.Before
+
+
+def limits_of(spec: ThresholdSpec, calibration: Calibration) -> Limits:
+    """Limits of a model version, learned again from the calibration errors that it keeps.
 
     Returns:
         NaN for a series without any calibration error.
+
+    Raises:
+        InputError: the threshold needs labelled anomalies, and there are none.
     """
-    able = np.isfinite(held_out).any(axis=1)
-    found = np.full(len(held_out), np.nan)
-    if able.any():
-        found[able] = learn_limits(spec, Calibration(held_out[able], step_hours, alarm)).values
+    found = learn_limits(spec, calibration)
+    found.table[~np.isfinite(calibration.smoothed).any(axis=1)] = np.nan
     return found
+
+
+def draw_line(
+    spec: ThresholdSpec, limits: Limits, stored: Stored, step: int, line: Line | None
+) -> tuple[Floats, Line | None]:
+    """(T,) the other threshold at rows that one version scored.
+
+    Args:
+        spec: the other threshold.
+        limits: of this one series, from the calibration errors of the version.
+        stored: its rows.
+        step: nanoseconds of the version's grid.
+        line: what the rows before left; None where the version begins.
+
+    Returns:
+        The threshold, and what has to be known for the rows behind.
+    """
+    own = np.where(stored.judged & ~stored.checked, stored.smoothed, np.nan)
+    found = np.empty(len(stored))
+    edges = [0, *(np.flatnonzero(np.diff(stored.times) != step) + 1).tolist(), len(stored)]
+    for start, stop in itertools.pairwise(edges):
+        first, rows = int(stored.times[start]), slice(start, stop)
+        before = moving.Before.nothing(1)
+        if line is not None:
+            before = line.rows.paused(max(0, (first - line.time) // step - 1))
+        moved = moving.move(spec, limits, own[None, rows], first // step, before)
+        found[rows] = moved.threshold[0]
+        line = Line(int(stored.times[stop - 1]), moved.after)
+    return found, line
 
 
 def judge_again(

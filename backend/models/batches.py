@@ -3,11 +3,12 @@
 Every draw comes from the member's own seed and its own count of windows, so that companions cannot
 change what a member learns. Places without a window hold `NOTHING`.
 
-Shapes: S members, K steps, B windows a step, T rows, F channels.
+Shapes: S members, K steps, B windows a step, T rows, F channels, Q random numbers a window.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +29,12 @@ class Epoch:
     Attributes:
         index: (K, S, B) last row of each window, or `NOTHING`.
         hidden: (K, S, B, F) channels the network does not get to see; their loss still counts.
+        noise: (K, S, B, Q) standard normal numbers for whatever the loss needs them.
     """
 
     index: Indices
     hidden: NDArray[np.bool_]
+    noise: NDArray[np.float32]
 
 
 def check(lessons: Sequence[Lesson], window: int, channels: int) -> None:
@@ -91,6 +94,7 @@ class Sampler:
         batch: int,
         most: int,
         dropout: float,
+        noise: int = 0,
     ) -> None:
         self._windows = [lesson.train for lesson in lessons]
         self._channels = lessons[0].rows.shape[1]
@@ -98,17 +102,23 @@ class Sampler:
         self._batch = batch
         self._most = most
         self._dropout = dropout
+        self._noise = noise
 
     def draw(self, active: NDArray[np.bool_]) -> Epoch:
         """The next epoch; members that are not `active` (S,) get no window."""
-        orders, hidden = [], []
+        orders, hidden, noise = [], [], []
         for member, ends in enumerate(self._windows):
             drawn = (
                 self._rngs[member].permutation(ends)[: self._most] if active[member] else ends[:0]
             )
             orders.append(drawn)
             hidden.append(self._hide(member, len(drawn)))
-        return Epoch(_in_steps(orders, self._batch), self._hidden_in_steps(hidden))
+            noise.append(draw_noise(self._rngs[member], len(drawn), self._noise))
+        return Epoch(
+            index=_in_steps(orders, self._batch),
+            hidden=_values_in_steps(hidden, self._batch),
+            noise=_values_in_steps(noise, self._batch),
+        )
 
     def _hide(self, member: int, count: int) -> NDArray[np.bool_]:
         """(count, F) whether a channel is hidden in a window."""
@@ -117,18 +127,34 @@ class Sampler:
             return np.zeros(shape, np.bool_)
         return self._rngs[member].random(shape) < self._dropout
 
-    def _hidden_in_steps(self, hidden: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        steps, batch = _steps(max(map(len, hidden)), self._batch)
-        filled = np.zeros((len(hidden), steps * batch, self._channels), np.bool_)
-        for member, own in enumerate(hidden):
-            filled[member, : len(own)] = own
-        return filled.reshape(len(hidden), steps, batch, self._channels).swapaxes(0, 1)
+
+def draw_noise(rng: np.random.Generator, count: int, noise: int) -> NDArray[np.float32]:
+    """(count, noise) standard normal numbers; a generator asked for none stays as it was."""
+    return rng.standard_normal((count, noise), np.float32)
+
+
+def noise_in_order(
+    rngs: Sequence[np.random.Generator], index: Indices, noise: int
+) -> NDArray[np.float32]:
+    """(K, S, B, Q) for windows that `in_order` gave, each member's from its own generator."""
+    steps, _, batch = index.shape
+    return _values_in_steps([draw_noise(rng, steps * batch, noise) for rng in rngs], batch)
 
 
 def _steps(longest: int, batch: int) -> tuple[int, int]:
     """How many steps of how many windows hold the longest list."""
     size = max(1, min(batch, longest))
     return -(-longest // size), size
+
+
+def _values_in_steps(values: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
+    """Lists of (V,) values a window as (K, S, B, V), zero where there is no window."""
+    steps, size = _steps(max(map(len, values)), batch)
+    width = values[0].shape[1]
+    filled = np.zeros((len(values), steps * size, width), values[0].dtype)
+    for member, own in enumerate(values):
+        filled[member, : len(own)] = own
+    return filled.reshape(len(values), steps, size, width).swapaxes(0, 1)
 
 
 def _in_steps(windows: Sequence[NDArray[np.int64]], batch: int) -> Indices:

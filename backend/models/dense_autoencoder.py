@@ -27,4 +27,4 @@ def _stack(spec: DenseAutoencoderSpec, channels: int) -> Stack:
         layers.append(FleetDense(f"hidden_{number}", inputs, units, spec.activation))
     layers.append(FleetDense("output", hidden[-1], values, "linear"))
     layers.append(Reshape((spec.window, channels)))
-    return Stack(spec.window, channels, tuple(layers))
+    return Stack(spec.window, channels, tuple(layers), bottleneck=1 + len(spec.units))

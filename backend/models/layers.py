@@ -13,7 +13,6 @@ from typing import Protocol
 
 import numpy as np
 
-from backend.models import recurrence
 from backend.models.runtime import Tensor, Weights, keras, tf
 from backend.ports import Floats
 
@@ -74,51 +73,6 @@ class FleetDense:
         return activate(project(x, weights[f"{self.name}.kernel"], weights[f"{self.name}.bias"]))
 
 
-@dataclass(frozen=True)
-class FleetLSTM:
-    """LSTM with sigmoid gates; weights, gate order and start as `keras.layers.LSTM`.
-
-    Attributes:
-        name: prefix of its weights.
-        inputs: C.
-        units: U.
-        activation: of candidate and output; a name Keras knows.
-        sequence: give all hidden states rather than the last.
-    """
-
-    name: str
-    inputs: int
-    units: int
-    activation: str
-    sequence: bool
-
-    @property
-    def shapes(self) -> Shapes:
-        """Kernel (C, 4U), recurrent kernel (U, 4U) and bias (4U,)."""
-        return {
-            f"{self.name}.kernel": (self.inputs, 4 * self.units),
-            f"{self.name}.recurrent_kernel": (self.units, 4 * self.units),
-            f"{self.name}.bias": (4 * self.units,),
-        }
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """Glorot-uniform kernel, orthogonal recurrent kernel, bias 1 for the forget gate."""
-        bias = np.zeros(4 * self.units)
-        bias[self.units : 2 * self.units] = 1.0
-        return {
-            f"{self.name}.kernel": glorot_uniform(rng, self.inputs, 4 * self.units),
-            f"{self.name}.recurrent_kernel": orthogonal(rng, self.units, 4 * self.units),
-            f"{self.name}.bias": bias,
-        }
-
-    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
-        """(S, W, B, C) to (S, W, B, U), or to (S, B, U) when `sequence` is off."""
-        projected = project(x, weights[f"{self.name}.kernel"], weights[f"{self.name}.bias"])
-        recurrent = weights[f"{self.name}.recurrent_kernel"]
-        hidden = recurrence.run(projected, recurrent, self.activation)
-        return hidden if self.sequence else hidden[:, -1]
-
-
 class _Reshaping:
     """A layer without weights."""
 
@@ -130,6 +84,36 @@ class _Reshaping:
     def initial(self, rng: np.random.Generator) -> dict[str, Floats]:
         """None."""
         return {}
+
+
+@dataclass(frozen=True)
+class FirstHalf(_Reshaping):
+    """Of the values of a vector, the first half."""
+
+    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
+        """(S, B, 2C) to (S, B, C)."""
+        return tf.split(x, 2, axis=-1)[0]
+
+
+@dataclass(frozen=True)
+class Steps(_Reshaping):
+    """Of the steps of a sequence, those from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
+        """(S, W, B, C) to (S, stop - start, B, C)."""
+        return x[:, self.start : self.stop]
+
+
+@dataclass(frozen=True)
+class LastStep(_Reshaping):
+    """The last step of a sequence."""
+
+    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
+        """(S, W, B, C) to (S, B, C)."""
+        return x[:, -1]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A fleet of reconstruction networks: `backend.ports.Model` over any stack of layers."""
+"""A fleet of networks: `backend.ports.Model` over any stack of layers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from backend.exceptions import ArtifactError, InputError, TrainingFailed
 from backend.models import batches, program, training
-from backend.models.runtime import tf, translated
+from backend.models.objectives import FleetWeights, Objective, Reconstruction
+from backend.models.runtime import Tensor, Weights, tf, translated
 from backend.models.stack import Stack
 from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
 from backend.specs import NetworkSpec
@@ -25,20 +26,26 @@ LARGEST = 1e100
 
 
 class Network:
-    """S networks of one architecture.
+    """S networks of one architecture, which learn to reconstruct unless told otherwise.
+
+    Kinds whose output is no reconstruction say what they make of it in `assess`.
 
     Attributes:
         window: W.
-        voices: 1, the reconstruction.
+        voices: 1.
         stack: the architecture of each member.
     """
 
     voices = 1
 
-    def __init__(self, spec: NetworkSpec, stack: Stack, series: int) -> None:
+    def __init__(
+        self, spec: NetworkSpec, stack: Stack, series: int, *objectives: Objective
+    ) -> None:
+        """An untrained fleet; several objectives are trained for one after the other."""
         self.window = spec.window
         self.stack = stack
         self._spec = spec
+        self._objectives = objectives or (Reconstruction(spec.loss),)
         self._series = series
         seeds = np.random.SeedSequence(spec.seed).spawn(series)
         first = stack.initial([np.random.default_rng(seed) for seed in seeds])
@@ -47,7 +54,7 @@ class Network:
     def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
         """Train all S members as one program.
 
-        Loss is the mean over present values of each batch, plus `l2` times the squares of all
+        Loss is the mean of the objective over each batch, plus `l2` times the squares of all
         matrices; the curves show it without the latter. A member's weights follow from its own
         lesson alone, up to rounding. The weights kept are those of its best epoch on the stop
         windows (of `windows_per_epoch` at most, evenly spread), without any on its training loss.
@@ -61,11 +68,20 @@ class Network:
             raise InputError(f"{len(lessons)} lessons for a fleet of {self._series}")
         batches.check(lessons, self.window, self.stack.channels)
         with translated("training"):
-            course = training.learn(self.stack, self._spec, lessons, progress)
+            course = self._learn(lessons, progress)
+        self._take(course.weights)
+        return course.curves()
+
+    def _learn(self, lessons: Sequence[Lesson], progress: Progress) -> training.Course:
+        """Train for one objective after the other; how the last one went."""
+        weights: FleetWeights | None = None
+        for done, objective in enumerate(self._objectives):
+            tell = _part(progress, done, len(self._objectives))
+            course = training.learn(self.stack, objective, self._spec, lessons, tell, weights)
             if course.failed.any():
                 raise _failure(np.flatnonzero(course.failed).tolist())
-            self._take(course.weights)
-        return course.curves()
+            weights = course.weights
+        return course
 
     def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
         """One voice: (S, N, W, F) scaled windows and their reconstruction."""
@@ -75,6 +91,30 @@ class Network:
         """(S, N, W, F) scaled windows to their reconstruction, always finite.
 
         Computed in float64; an absent value (NaN) enters as 0, the middle of the scale.
+
+        Raises:
+            InputError: windows of another shape.
+        """
+        return self._view(_reconstruction, windows)[0]
+
+    def embed(self, windows: Floats) -> Floats:
+        """(S, N, W, F) scaled windows to (S, N, E): what the bottleneck holds of them.
+
+        Raises:
+            InputError: windows of another shape.
+        """
+        return self._view(_code, windows)[0]
+
+    def hidden(self, windows: Floats) -> list[Floats]:
+        """(S, N, W, F) scaled windows to (S, N, H) of each layer up to the bottleneck.
+
+        Raises:
+            InputError: windows of another shape.
+        """
+        return self._view(_hidden, windows)
+
+    def _view(self, view: program.View, windows: Floats) -> list[Floats]:
+        """What a view gives of windows (S, N, W, F), in float64, each (S, N, ...).
 
         Raises:
             InputError: windows of another shape.
@@ -89,15 +129,17 @@ class Network:
                 f" ({self._series}, N, {self.window}, {self.stack.channels})"
             )
         count = windows.shape[1]
-        padded = np.zeros((self._series, -(-count // EVEN) * EVEN, *windows.shape[2:]))
-        padded[:, :count] = np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
-        run = program.scoring(self.stack)
+        rounded = max(1, -(-count // EVEN)) * EVEN
+        padded = np.zeros((self._series, rounded, *windows.shape[2:]))
+        padded[:, :count] = readable(windows)
+        run = program.scoring(self.stack, view)
         size = max(1, CHUNK // (self._series * self.stack.width * EVEN)) * EVEN
         with translated("scoring"):
-            for start in range(0, padded.shape[1], size):
-                piece = tf.constant(padded[:, start : start + size], tf.float64)
-                padded[:, start : start + size] = run(self._exact, piece).numpy()
-        return padded[:, :count]
+            pieces = [
+                [part.numpy() for part in run(self._exact, tf.constant(padded[:, at : at + size]))]
+                for at in range(0, rounded, size)
+            ]
+        return [np.concatenate(parts, axis=1)[:, :count] for parts in zip(*pieces, strict=True)]
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """Copies of all weights, float32 with a leading axis of S."""
@@ -123,6 +165,28 @@ class Network:
         """Use these weights from now on."""
         self._weights = weights
         self._exact = {name: tf.constant(w, tf.float64) for name, w in weights.items()}
+
+
+def readable(windows: Floats) -> Floats:
+    """A copy of windows with finite numbers only, 0 where a value is absent."""
+    return np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
+
+
+def _part(progress: Progress, done: int, of: int) -> Progress:
+    """Progress within one of several equal parts, told of the whole."""
+    return lambda share, words: progress((done + share) / of, words)
+
+
+def _reconstruction(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:
+    return (stack(weights, windows),)
+
+
+def _code(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:
+    return (stack.code(weights, windows),)
+
+
+def _hidden(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor, ...]:
+    return stack.hidden(weights, windows)
 
 
 def _check(name: str, weight: NDArray[Any], shape: tuple[int, ...]) -> None:

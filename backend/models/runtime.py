@@ -22,6 +22,8 @@ import tensorflow as tf
 
 from backend.exceptions import NormalcyError
 
+# TensorFlow takes the programs of different architectures for one that is compiled again and again.
+tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
 # Nothing here draws from TensorFlow, but a notebook's own networks may: unseeded draws are refused
 # from now on.

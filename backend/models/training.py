@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.models import batches, program
-from backend.models.runtime import tf
+from backend.models.objectives import FleetWeights, Objective
+from backend.models.runtime import Tensor, tf
 from backend.models.stack import Stack
 from backend.ports import Floats, Lesson, LossCurve, Progress
 from backend.specs import NetworkSpec
@@ -18,7 +19,20 @@ from backend.specs import NetworkSpec
 EVALUATED = 1024
 """Stop windows of all members that are looked at together, if that is more than a batch each."""
 
-FleetWeights = dict[str, NDArray[np.float32]]
+
+@dataclass(frozen=True)
+class Material:
+    """What every epoch comes back to.
+
+    Attributes:
+        rows: (S, T, F) float32, NaN = absent.
+        stop: (K, S, B) last rows of the windows that early stopping looks at.
+        noise: (K, S, B, Q) random numbers for them, the same in every epoch.
+    """
+
+    rows: Tensor
+    stop: Tensor
+    noise: Tensor
 
 
 @dataclass
@@ -28,6 +42,7 @@ class Course:
     Attributes:
         weights: the best weights of each member so far.
         patience: epochs without gain before a member stops; 0 never stops.
+        falls: whether a lower loss is a better network; if not, the last weights are kept.
         best: (S,) loss those weights reached.
         best_epoch: (S,) and when.
         active: (S,) members still learning.
@@ -37,6 +52,7 @@ class Course:
 
     weights: FleetWeights
     patience: int
+    falls: bool = True
     best: Floats = field(init=False)
     best_epoch: NDArray[np.int64] = field(init=False)
     active: NDArray[np.bool_] = field(init=False)
@@ -62,7 +78,7 @@ class Course:
         self.history.append((loss, val_loss, self.active.copy()))
         judged = np.where(np.isnan(val_loss), loss, val_loss)
         broken = self.active & ~(np.isfinite(judged) & np.isfinite(loss))
-        gained = self.active & ~broken & (judged < self.best)
+        gained = self.active & ~broken & ((judged < self.best) | (not self.falls))
         self.best[gained] = judged[gained]
         self.best_epoch[gained] = epoch
         for name, kept in self.weights.items():
@@ -88,61 +104,85 @@ class Course:
         return curves
 
 
-def learn(stack: Stack, spec: NetworkSpec, lessons: Sequence[Lesson], progress: Progress) -> Course:
+def learn(
+    stack: Stack,
+    objective: Objective,
+    spec: NetworkSpec,
+    lessons: Sequence[Lesson],
+    progress: Progress,
+    start: FleetWeights | None = None,
+) -> Course:
     """Train S members from their lessons.
 
     Args:
         stack: the architecture.
-        spec: loss, optimiser, epochs, stopping.
+        objective: what for.
+        spec: optimiser, epochs, stopping.
         lessons: one a member.
         progress: told after each epoch.
+        start: weights to begin with; drawn from each member's seed if not given.
 
     Returns:
         How it went. A member that failed does not keep the others from learning.
     """
-    # one stream for the weights and one for the windows: settings of one leave the other alone
-    streams = [np.random.SeedSequence(lesson.seed).spawn(2) for lesson in lessons]
-    start = stack.initial([np.random.default_rng(pair[0]) for pair in streams])
+    # a stream each for weights, windows and stop windows: settings of one leave the others alone
+    streams = [np.random.SeedSequence(lesson.seed).spawn(3) for lesson in lessons]
+    first, drawing, judging = (
+        [np.random.default_rng(seed) for seed in seeds] for seeds in zip(*streams, strict=True)
+    )
+    weights = start if start is not None else stack.initial(first)
+    single = {name: weight.astype(np.float32) for name, weight in weights.items()}
+    prepared = objective.prepare(stack, single, lessons)
+    course = Course(prepared, spec.patience if objective.falls else 0, objective.falls)
     sampler = batches.Sampler(
         lessons,
-        [np.random.default_rng(pair[1]) for pair in streams],
+        drawing,
         batch=spec.batch,
         most=spec.windows_per_epoch,
         dropout=spec.dropout,
+        noise=objective.noise,
     )
-    course = Course({name: w.astype(np.float32) for name, w in start.items()}, spec.patience)
-    _run(stack, spec, lessons, sampler, course, progress)
+    material = _material(objective, spec, lessons, judging)
+    teaching = program.Teaching(spec.l2, spec.optimizer, spec.learning_rate)
+    trainer = program.training(stack, objective, teaching)
+    _run(trainer, material, sampler, course, spec.epochs, progress)
     return course
 
 
-def _run(
-    stack: Stack,
+def _material(
+    objective: Objective,
     spec: NetworkSpec,
     lessons: Sequence[Lesson],
+    rngs: Sequence[np.random.Generator],
+) -> Material:
+    together = max(spec.batch, EVALUATED // len(lessons))
+    stop = batches.in_order([own.stop for own in lessons], together, spec.windows_per_epoch)
+    noise = batches.noise_in_order(rngs, stop, objective.noise)
+    return Material(*map(tf.constant, (batches.stack_rows(lessons), stop, noise)))
+
+
+def _run(
+    trainer: program.Training,
+    material: Material,
     sampler: batches.Sampler,
     course: Course,
+    epochs: int,
     progress: Progress,
 ) -> None:
     """Go through the epochs; what was learned is left in `course`."""
-    teaching = program.Teaching(spec.loss, spec.l2, spec.optimizer, spec.learning_rate)
-    trainer = program.training(stack, teaching)
     state = trainer.start({name: tf.constant(w) for name, w in course.weights.items()})
-    rows = tf.constant(batches.stack_rows(lessons))
-    held_out = [lesson.stop for lesson in lessons]
-    together = max(spec.batch, EVALUATED // len(lessons))
-    stop = tf.constant(batches.in_order(held_out, together, spec.windows_per_epoch))
-    for epoch in range(1, spec.epochs + 1):
+    for epoch in range(1, epochs + 1):
         drawn = sampler.draw(course.active)
-        index, hidden = tf.constant(drawn.index), tf.constant(drawn.hidden)
-        state, totals = trainer.epoch(state, rows, index, hidden)
-        val_totals = trainer.losses(state.weights, rows, stop)
+        batch = (tf.constant(part) for part in (drawn.index, drawn.hidden, drawn.noise))
+        state, totals = trainer.epoch(state, material.rows, *batch)
+        val_totals = trainer.losses(state.weights, material.rows, material.stop, material.noise)
         weights = {name: weight.numpy() for name, weight in state.weights.items()}
         course.record(_mean(totals.numpy()), _mean(val_totals.numpy()), weights)
         left = int(course.active.sum())
         if not left:
-            progress(1.0, f"stopped after epoch {epoch} of {spec.epochs}")
+            progress(1.0, f"stopped after epoch {epoch} of {epochs}")
             return
-        progress(epoch / spec.epochs, f"epoch {epoch} of {spec.epochs}, {left} still learning")
+        progress(epoch / epochs, f"epoch {epoch} of {epochs}, {left} still learning")
 
 
 def _mean(totals: NDArray[np.float32]) -> Floats:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +95,14 @@ def save(target: Figure, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     target.savefig(path, format="png")
     return path
+
+
+@drawing()
+def png(target: Figure) -> bytes:
+    """A figure as the bytes of a PNG."""
+    buffer = BytesIO()
+    target.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def as_dates(times: Times | Sequence[int]) -> NDArray[np.datetime64]:

@@ -10,10 +10,18 @@ from numpy.typing import NDArray
 
 from backend.detection.grid import Rows
 from backend.records import Label
+from backend.services.reading import mode_of
 from backend.specs import DetectorSpec
 
 # What a version is made from: a change to anything else needs no new one.
-_NOT_LEARNED = {"schedule", "promote", "write_expected", "write_contributions", "delay"}
+_NOT_LEARNED = {
+    "schedule",
+    "promote",
+    "write_expected",
+    "write_contributions",
+    "delay",
+    "detection_limits",
+}
 
 
 def label_hash(labels: Sequence[Label]) -> str:
@@ -43,6 +51,7 @@ def plain_label(label: Label) -> dict[str, Any]:
         "start": label.start,
         "stop": label.stop,
         "tags": dict(label.tags),
+        **({"mode": mode} if (mode := mode_of(label)) else {}),
     }
 
 

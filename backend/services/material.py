@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from backend.detection.grid import Rows, ceil_to, floor_to, join, last_closed
+from backend.detection.grid import Rows, ceil_to, floor_to, inside, join, last_closed
+from backend.detection.judging import settle_points
+from backend.detection.preprocessing import lookback
 from backend.detection.smoothing import ewma_kernel
 from backend.exceptions import ArtifactError, NoData, NotFound
 from backend.ports import Clock, Query
@@ -18,6 +20,7 @@ from backend.services.reading import (
     aligned,
     earliest,
     filled_from,
+    labelled_anomalous,
     labelled_normal,
     merged,
     ranges,
@@ -43,6 +46,7 @@ class Material:
         labels: all that are in force for it.
         rows: (S, T, F) the ranges to learn from, one after the other.
         normal: (S, T) rows that are normal.
+        anomalous: (S, T) rows labelled as anomalies, where the threshold looks at such.
         labelled: whether an operator said so; else they are merely recent.
         warnings: what of the labelled time was not there, a sentence each.
     """
@@ -51,6 +55,7 @@ class Material:
     labels: tuple[Label, ...]
     rows: Rows
     normal: Mask
+    anomalous: Mask
     labelled: bool
     warnings: tuple[str, ...] = ()
 
@@ -67,13 +72,15 @@ class Materials:
     def gather(self, spec: DetectorSpec, labels: tuple[Label, ...]) -> Material:
         """Read the labelled ranges, or without any normal label the recent past.
 
+        Anomalies are read where the threshold is learned from them, with what leads up to them.
+
         Raises:
             NoData: nothing is stored there, or in the range of one of the labels, or under the
                 names it is told.
         """
         spoken = ranges(labels, LabelKind.NORMAL)
-        wanted = spoken or [self._recent(spec)]
-        step = spec.step
+        ordinary = spoken or [self._recent(spec)]
+        wanted, step = [*ordinary, *_anomalies(spec, labels)], spec.step
         parts = merged([(ceil_to(a, step), floor_to(b, step)) for a, b in wanted if b - a >= step])
         archive = self._archive(spec)
         if not archive and (wrong := missing_name(self._source, spec)):
@@ -84,8 +91,10 @@ class Materials:
         if not rows.keys or not np.isfinite(rows.values).any():
             raise NoData(_nothing_read(spec, labelled=bool(spoken)))
         normal = (labelled_normal if spoken else unlabelled_normal)(rows, labels)
+        normal &= inside(rows.times, step, ordinary)
+        anomalous = labelled_anomalous(rows, labels)
         warnings = (*missing_time(rows, labels, normal, self._closed(spec)), *self._mixed(spec))
-        return Material(spec, labels, rows, normal, bool(spoken), warnings)
+        return Material(spec, labels, rows, normal, anomalous, bool(spoken), warnings)
 
     def _mixed(self, spec: DetectorSpec) -> list[str]:
         mixed = self._source.mixed_fields(spec.measurement)
@@ -138,6 +147,15 @@ class Materials:
             kept, keys = read_archive(files), tuple(version.training["series"])
             return [Rows(keys, kept["times"], spec.step, kept["values"])]
         return []
+
+
+def _anomalies(spec: DetectorSpec, labels: Sequence[Label]) -> list[tuple[int, int]]:
+    """Labelled anomalies with the rows before them that a score depends on."""
+    if spec.threshold.kind != "f1_max":
+        return []
+    kernel = len(ewma_kernel(spec.smoothing.span))
+    lead = spec.model.window + kernel + spec.max_gap + settle_points(spec) + lookback(spec)
+    return [(start - lead * spec.step, stop) for start, stop in ranges(labels, LabelKind.ANOMALY)]
 
 
 def _nothing_read(spec: DetectorSpec, *, labelled: bool) -> str:

@@ -1,5 +1,6 @@
 """A detector's series from the source, on its grid."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from backend.records import Label, LabelKind, SeriesKey, parse_series_key
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
+
+_MODE = re.compile(r"(?:^|[;\n])\s*mode:\s*([^;\n]+)", re.IGNORECASE)
 
 
 def read_rows(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> Rows:
@@ -64,6 +67,30 @@ def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
         mask[s] = real & inside(rows.times, rows.step, ranges(spoken, LabelKind.NORMAL))
         mask[s] &= ~_unfit(rows, spoken)
     return mask
+
+
+def labelled_anomalous(rows: Rows, labels: Sequence[Label]) -> Mask:
+    """(S, T) buckets wholly inside an `anomaly` label and touched by no `exclude`."""
+    mask = ~excluded(rows, labels) & _is_time(rows.times)
+    for s, key in enumerate(rows.keys):
+        spoken = ranges(matching(labels, key), LabelKind.ANOMALY)
+        mask[s] &= inside(rows.times, rows.step, spoken)
+    return mask
+
+
+def mode_of(label: Label) -> str | None:
+    """The operating mode that the note of a normal label names, as `mode: idle`."""
+    found = _MODE.search(label.note) if label.kind is LabelKind.NORMAL else None
+    return found[1].strip() if found else None
+
+
+def labelled_modes(rows: Rows, labels: Sequence[Label]) -> dict[str, Mask]:
+    """(S, T) buckets of each operating mode that the note of a normal label names."""
+    named: dict[str, list[Label]] = {}
+    for label in labels:
+        if mode := mode_of(label):
+            named.setdefault(mode, []).append(label)
+    return {name: labelled_normal(rows, said) for name, said in sorted(named.items())}
 
 
 def unlabelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:

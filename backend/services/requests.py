@@ -7,13 +7,15 @@ from backend.exceptions import InputError, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
 from backend.records import Request, State
 from backend.services.detectors import Detectors
+from backend.services.explaining import Explaining
 from backend.services.label_sync import KIND as SYNC
 from backend.services.label_sync import SyncReport
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
 
-KINDS = ("retrain", "backfill", SYNC)
+EXPLAIN = "explain"
+KINDS = ("retrain", "backfill", EXPLAIN, SYNC)
 NO_GRAFANA = (
     "No Grafana is known: set grafana.url in normalcy.yaml, or NORMALCY_GRAFANA_URL, so that "
     "labels and its annotations can be kept equal."
@@ -25,7 +27,7 @@ _CLAIM_NS = 120_000_000_000
 class Requests:
     """The processes meet in the store: who asks and who works never call each other."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one use case a kind of work
         self,
         records: RecordStore,
         detectors: Detectors,
@@ -33,6 +35,8 @@ class Requests:
         scoring: Scoring,
         clock: Clock,
         sync: Callable[[Progress], SyncReport] | None = None,
+        *,
+        explaining: Explaining | None = None,
     ) -> None:
         """`sync` lets labels and annotations say the same; none where no Grafana is configured."""
         self._records = records
@@ -41,6 +45,7 @@ class Requests:
         self._scoring = scoring
         self._clock = clock
         self._sync = sync
+        self._explaining = explaining
 
     def ask(
         self, kind: str, detector: str, payload: Mapping[str, Any] | None = None, *, by: str
@@ -61,6 +66,8 @@ class Requests:
         payload = dict(payload or {})
         if kind == "backfill":
             _range(payload)
+        if kind == EXPLAIN:
+            _point(payload)
         return self._records.add_request(kind, detector, payload, by=by, at=self._clock.now())
 
     def get(self, request: int) -> Request:
@@ -103,6 +110,10 @@ class Requests:
         if request.kind == "retrain":
             version = self._retraining.run(request.detector, self._progress(request))
             return {"version": version.number, "verdict": str(version.verdict)}
+        if request.kind == EXPLAIN:
+            assert self._explaining is not None, "a worker is wired with all kinds of work"
+            point = _point(request.payload)
+            return self._explaining.explain(request.detector, *point).plain()
         start, stop = _range(request.payload)
         progress = self._progress(request)
         return self._scoring.backfill(request.detector, start, stop, progress).plain()
@@ -120,6 +131,13 @@ class Requests:
         self._records.finish_request(
             request.id, state, at=self._clock.now(), result=result, message=message
         )
+
+
+def _point(payload: Mapping[str, Any]) -> tuple[str | None, int]:
+    series, time = payload.get("series"), payload.get("time")
+    if not isinstance(time, int) or not (series is None or isinstance(series, str)):
+        raise InputError("An explanation needs a time in nanoseconds, and the key of a series.")
+    return series, time
 
 
 def _range(payload: Mapping[str, Any]) -> tuple[int, int]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.alarms import AlarmState
+from backend.detection.checks import REASONS
 from backend.detection.contributions import TOP, top_channels
 from backend.detection.pipeline import Scored
+from backend.detection.thresholds import Before, memory
 from backend.ports import Floats, Points, Query, SeriesStore, Strings
 from backend.records import SeriesKey, parse_series_key, series_key
 from backend.schema import DETECTOR_TAG, SCORES
@@ -43,6 +45,7 @@ def score_points(spec: DetectorSpec, scored: Scored, model: str, *, silent: bool
                 "flag": scored.flag[s].astype(np.float64),
                 "alarm": (scored.alarm[s] & (not silent)).astype(np.float64),
                 "judged": scored.judged[s].astype(np.float64),
+                "outside": scored.outside[s].astype(np.float64),
                 "channels_used": scored.channels_used[s],
                 "reason": scored.reason[s],
                 "model": np.full(len(scored.times), model, dtype=np.object_),
@@ -107,6 +110,41 @@ def alarm_state_before(
         state.on[s] = alarm[-1] > 0.5
         state.run[s] = points if (flag > 0.5).all() else int(np.argmin(flag[::-1] > 0.5))
     return state
+
+
+def rows_before(
+    results: SeriesStore,
+    spec: DetectorSpec,
+    keys: tuple[SeriesKey, ...],
+    start: int,
+    model: str,
+) -> Before:
+    """What a threshold remembers: the rows stored just before `start`, as this version left them.
+
+    Args:
+        results: where they are stored.
+        spec: the detector as the version knows it.
+        keys: its series.
+        start: of the rows to be scored.
+        model: name of the version; the rows of another say nothing of its errors.
+    """
+    count = memory(spec.threshold)
+    if not count:
+        return Before.nothing(len(keys))
+    smoothed = np.full((len(keys), count), np.nan)
+    threshold = smoothed.copy()
+    fields = ("smoothed", "threshold", "judged", "reason", "model")
+    stored = read_scores(results, spec, fields, (start - count * spec.step, start))
+    for s, key in enumerate(keys):
+        if key not in stored:
+            continue
+        points = stored[key]
+        index, rest = np.divmod(points.times - (start - count * spec.step), spec.step)
+        own = (points.fields["model"] == model) & (rest == 0)
+        threshold[s, index[own]] = points.fields["threshold"][own]
+        own &= (points.fields["judged"] == 1.0) & ~np.isin(points.fields["reason"], REASONS)
+        smoothed[s, index[own]] = points.fields["smoothed"][own]
+    return Before(smoothed, threshold, np.full(len(keys), -1, dtype=np.int64))
 
 
 def _on_grid(points: Points, field: str, stop: int, step: int, count: int) -> NDArray[np.float64]:

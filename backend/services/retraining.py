@@ -3,9 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from backend.detection.detection_limits import DetectionLimit, detection_limits
 from backend.detection.pipeline import Fitted
 from backend.detection.training import Training, fit
 from backend.exceptions import ArtifactError, NotEnoughNormalData, NotFound
@@ -23,7 +25,7 @@ from backend.services.fingerprints import (
 from backend.services.labelling import Labelling
 from backend.services.material import Material, Materials
 from backend.services.promotion import Promoting
-from backend.services.reading import aligned
+from backend.services.reading import aligned, labelled_modes
 from backend.services.results import one_point
 from backend.services.runs import recorded
 from backend.services.stores import Stores
@@ -33,6 +35,8 @@ from backend.specs import DetectorSpec, nanoseconds
 
 _DAY = 86_400_000_000_000
 _RETRY_NS = 3_600_000_000_000
+_FIT_SHARE = 0.9
+"""Of a training's time; what it can see is looked for in the rest."""
 
 
 class Retraining:
@@ -148,14 +152,31 @@ class Retraining:
             material.normal,
             self._make_model,
             labelled=material.labelled,
-            progress=progress,
+            anomalous=material.anomalous,
+            modes=labelled_modes(material.rows, labels),
+            progress=_part(progress, 0.0, _FIT_SHARE if spec.detection_limits else 1.0),
         )
         self._set_aside(spec, outcome.rejected)
         if outcome.fitted is None or outcome.training is None:
             raise NotEnoughNormalData(_why_nothing(spec.name, outcome.rejected))
-        seconds = time.monotonic() - began
-        version = self._store(material, outcome.fitted, outcome.training, outcome.rejected, seconds)
-        return self._bring_in(spec, version)
+        fitted, training = outcome.fitted, outcome.training
+        limits = self._look_for_limits(material, fitted, training, progress)
+        record = {
+            **training_record(fitted, training, material.warnings, limits),
+            "labels": [plain_label(label) for label in material.labels],
+            "set_aside": dict(outcome.rejected),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        return self._bring_in(spec, self._store(material, fitted, training, record))
+
+    def _look_for_limits(
+        self, material: Material, fitted: Fitted, training: Training, progress: Progress
+    ) -> tuple[DetectionLimit, ...]:
+        if not material.spec.detection_limits:
+            return ()
+        rows = aligned(material.rows, fitted.keys)
+        part = _part(progress, _FIT_SHARE, 1.0)
+        return detection_limits(fitted, rows, training.normal, self._make_model, part)
 
     def _made_already(self, material: Material) -> Version | None:
         """The newest version, if it was made from the very same labels, definition and data."""
@@ -177,8 +198,7 @@ class Retraining:
         material: Material,
         fitted: Fitted,
         training: Training,
-        rejected: Mapping[SeriesKey, str],
-        seconds: float,
+        record: Mapping[str, Any],
     ) -> Version:
         """Files first, then the record: a version that is on record can always be read.
 
@@ -200,12 +220,7 @@ class Retraining:
                 data_hash=data_hash(material.rows, material.normal),
                 provisional=not material.labelled,
                 verdict=Verdict.CHALLENGER,
-                training={
-                    **training_record(fitted, training, material.warnings),
-                    "labels": [plain_label(label) for label in material.labels],
-                    "set_aside": dict(rejected),
-                    "seconds": round(seconds, 3),
-                },
+                training=record,
             )
         )
 
@@ -282,6 +297,10 @@ def _outdated(
     if version.provisional and now - version.created_at > _DAY:
         return "the model is provisional and a day old"
     return None
+
+
+def _part(progress: Progress, start: float, stop: float) -> Progress:
+    return lambda share, words: progress(start + share * (stop - start), words)
 
 
 def _why_nothing(detector: str, rejected: Mapping[SeriesKey, str]) -> str:

@@ -26,7 +26,13 @@ from backend.services.detectors import Detectors
 from backend.services.event_keeping import Rescored, update_events
 from backend.services.labelling import Labelling
 from backend.services.reading import aligned, earliest, excluded, read_rows
-from backend.services.results import alarm_state_before, channel_points, one_point, score_points
+from backend.services.results import (
+    alarm_state_before,
+    channel_points,
+    one_point,
+    rows_before,
+    score_points,
+)
 from backend.services.runs import failures_recorded, recorded
 from backend.services.serving import Served, shifts
 from backend.services.stores import Stores
@@ -48,7 +54,8 @@ class ScoringReport:
 
     `due` and `judged` count points new in this run that should have been, and were judged; time
     that nobody expects to be judged (off, settling, excluded) is not due. `bridged` counts points
-    at which a channel showed its last value because a short gap was open.
+    at which a channel showed its last value because a short gap was open. `drifting` names series
+    whose normal error has risen so far that the threshold can follow it no further.
     """
 
     detector: str
@@ -62,6 +69,7 @@ class ScoringReport:
     flagged: int = 0
     events: int = 0
     note: str = ""
+    drifting: tuple[SeriesKey, ...] = ()
     set_aside: dict[SeriesKey, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
@@ -254,6 +262,7 @@ class Scoring:
             first=fitted.lookback,
             excluded=excluded(rows, task.labels),
             alarm=alarm_state_before(self._results, then, fitted.keys, part.start),
+            before=rows_before(self._results, then, fitted.keys, part.start, version.name),
         )
         self._write(task.spec, then, scored, version)
         done = Rescored(part.start, part.stop, task.live, self._served.is_provisional)
@@ -290,6 +299,7 @@ class Scoring:
             "lag_s": max(0.0, (now - report.stop) / 1e9),
             "series": float(report.series),
             "set_aside": float(len(report.set_aside)),
+            "drifting": float(len(report.drifting)),
         }
         tags = {DETECTOR_TAG: spec.name}
         self._results.write(COVERAGE, [one_point(tags, report.stop - spec.step, values)])
@@ -336,6 +346,9 @@ def _report(
         bridged=int((new & (scored.bridged > 0)).sum()),
         flagged=int(scored.flag.sum()),
         events=events,
+        drifting=tuple(
+            key for key, high in zip(scored.keys, scored.drift[:, -1], strict=True) if high
+        ),
         set_aside=aside,
     )
 
@@ -351,5 +364,6 @@ def _add(total: ScoringReport, part: ScoringReport) -> ScoringReport:
         flagged=total.flagged + part.flagged,
         events=total.events + part.events,
         note=part.note,  # of the newest part
+        drifting=part.drifting,
         set_aside={**total.set_aside, **part.set_aside},
     )

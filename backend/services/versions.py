@@ -10,11 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from backend.detection.bases import Profile
 from backend.detection.checks import CheckLimits
+from backend.detection.curves import Curves
 from backend.detection.grid import Rows
+from backend.detection.modes import OperatingModes
+from backend.detection.out_of_distribution import Familiar
 from backend.detection.pipeline import Fitted, score
-from backend.detection.scaling import Scaler
+from backend.detection.preprocessing import Preprocessing
+from backend.detection.thresholds import Limits
 from backend.detection.training import Training
+from backend.detection.usual import Usual
+from backend.detection.window_scaling import WindowScaler
 from backend.detection.yardstick import Yardstick
 from backend.exceptions import ArtifactError
 from backend.ports import Floats, ModelFactory
@@ -24,6 +31,7 @@ from backend.specs import DetectorSpec
 FORMAT = 2
 _PROBES = 8
 _TOLERANCE = 1e-6
+_LIMITS = ("table", "levels", "silent", "hours", "wanted_hours")
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -35,11 +43,13 @@ class Calibrated:
     Attributes:
         keys: the S series.
         smoothed: (S, T) smoothed error of rows held out in training, NaN elsewhere.
+        anomalous: (S, T) the same of rows labelled as anomalies; None where it learned from none.
         step_hours: length of a grid step.
     """
 
     keys: tuple[SeriesKey, ...]
     smoothed: Floats
+    anomalous: Floats | None
     step_hours: float
 
 
@@ -52,7 +62,12 @@ def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]
         rows: what it was trained on; the normal rows are archived, so that retention in the source
             cannot take them away.
     """
-    about = {"format": FORMAT, "spec": fitted.spec.plain(), "series": list(fitted.keys)}
+    about = {
+        "format": FORMAT,
+        "spec": fitted.spec.plain(),
+        "series": list(fitted.keys),
+        "basis": list(fitted.limits.basis),
+    }
     archive = {
         "times": training.times,
         "normal": training.normal,
@@ -62,6 +77,8 @@ def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]
         "loss": _curves([curve.loss for curve in training.curves]),
         "val_loss": _curves([curve.val_loss for curve in training.curves]),
     }
+    if training.anomalous_smoothed is not None:
+        archive["anomalous_smoothed"] = training.anomalous_smoothed
     return {
         "version.json": json.dumps(about, ensure_ascii=False, indent=1).encode(),
         "version.npz": _pack(_arrays(fitted)),
@@ -102,8 +119,13 @@ def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
     try:
         about = json.loads(files["version.json"])
         spec = DetectorSpec.model_validate(about["spec"])
-        smoothed = read_archive(files)["held_out_smoothed"]
-        return Calibrated(tuple(about["series"]), smoothed, spec.step / 3.6e12)
+        archive = read_archive(files)
+        return Calibrated(
+            keys=tuple(about["series"]),
+            smoothed=archive["held_out_smoothed"],
+            anomalous=archive.get("anomalous_smoothed"),
+            step_hours=spec.step / 3.6e12,
+        )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ArtifactError(
             f"The model file keeps no calibration errors that can be read ({type(error).__name__})."
@@ -125,12 +147,23 @@ def _read(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
     return Fitted(
         spec=spec,
         keys=keys,
-        scaler=Scaler(arrays["center"], arrays["scale"]),
+        preprocessing=Preprocessing(
+            spec,
+            Curves(**{f.name: arrays[f"curve_{f.name}"] for f in fields(Curves)}),
+            Profile(spec.preprocessing.profile, arrays["profile"]),
+        ),
+        scaler=WindowScaler(
+            arrays["center"], arrays["scale"], spec.preprocessing.order == "each_window"
+        ),
+        middle=arrays["middle"],
         active=arrays["active"],
         spread=arrays["spread"],
         yardstick=Yardstick(**{f.name: arrays[f"mark_{f.name}"] for f in fields(Yardstick)}),
-        threshold=arrays["threshold"],
+        limits=_limits(arrays, about["basis"]),
         checks=CheckLimits(**{f.name: arrays[f"check_{f.name}"] for f in fields(CheckLimits)}),
+        familiar=Familiar(**{f.name: arrays[f"familiar_{f.name}"] for f in fields(Familiar)}),
+        usual=Usual(**{f.name: arrays[f"usual_{f.name}"] for f in fields(Usual)}),
+        modes=OperatingModes(**{f.name: arrays[f"mode_{f.name}"] for f in fields(OperatingModes)}),
         model=model,
     )
 
@@ -139,12 +172,25 @@ def _arrays(fitted: Fitted) -> Arrays:
     return {
         "center": fitted.scaler.center,
         "scale": fitted.scaler.scale,
+        "middle": fitted.middle,
+        "profile": fitted.preprocessing.profile.usual,
+        **{f"curve_{f.name}": getattr(fitted.preprocessing.curves, f.name) for f in fields(Curves)},
         "active": fitted.active,
         "spread": fitted.spread,
-        "threshold": fitted.threshold,
+        **{f"limit_{name}": getattr(fitted.limits, name) for name in _LIMITS},
+        **{f"kept_{name}": values for name, values in fitted.limits.kept.items()},
         **{f"mark_{f.name}": getattr(fitted.yardstick, f.name) for f in fields(Yardstick)},
         **{f"check_{f.name}": getattr(fitted.checks, f.name) for f in fields(CheckLimits)},
+        **{f"familiar_{f.name}": getattr(fitted.familiar, f.name) for f in fields(Familiar)},
+        **{f"usual_{f.name}": getattr(fitted.usual, f.name) for f in fields(Usual)},
+        **{f"mode_{f.name}": getattr(fitted.modes, f.name) for f in fields(OperatingModes)},
     }
+
+
+def _limits(arrays: Arrays, basis: Sequence[str]) -> Limits:
+    kept = {name.removeprefix("kept_"): arrays[name] for name in arrays if name.startswith("kept_")}
+    learned = {name: arrays[f"limit_{name}"] for name in _LIMITS}
+    return Limits(**learned, basis=tuple(basis), kept=kept)
 
 
 def _probe(fitted: Fitted, rows: Rows) -> Arrays:

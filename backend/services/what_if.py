@@ -4,8 +4,10 @@ The line moves with the model versions, as it does in service: each version keep
 errors from which the other threshold is learned anew.
 """
 
+import itertools
+import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -14,11 +16,14 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from backend import schema
+from backend.detection.thresholds import Calibration, Limits, memory
 from backend.detection.what_if import (
     Before,
+    Line,
     Mask,
     Stored,
     count_alerts,
+    draw_line,
     judge_again,
     limits_of,
 )
@@ -46,7 +51,7 @@ from backend.services.drawing import (
 from backend.services.pieces import Deadline
 from backend.services.selection import check_range, chosen_series, results_query
 from backend.services.versions import Calibrated, read_calibration
-from backend.specs import AlarmSpec, DetectorSpec, FixedThreshold, ThresholdSpec
+from backend.specs import AlarmSpec, DetectorSpec, FixedThreshold, LimitThreshold, ThresholdSpec
 
 T = TypeVar("T")
 
@@ -60,7 +65,10 @@ _ROWS = 100_000
 """Rows in memory at once."""
 _LOOK_BACK = 500
 """Grid steps before a range from which on the alarm is followed, so that it is right there."""
+_SPANS = 3
+"""A level is followed from so many of its spans before: what came earlier weighs little."""
 _KEPT = 8
+_HOUR = 3_600_000_000_000
 _CHECKED = (
     schema.REASON_FLATLINE,
     schema.REASON_RANGE,
@@ -162,7 +170,7 @@ class WhatIf:
         limits = _Limits(self._versions, question, question.alarm or spec.alarm)
         replay = _Replay(spec, span, limits)
         deadline = Deadline.of(self._clock)
-        for query in _queries(spec, span, chosen):
+        for query in _queries(spec, span, chosen, _steps_before(question.threshold)):
             for points in self._results.stream(query, _ROWS):
                 if not chosen or series_key(points.tags) in chosen:
                     replay.add(points)
@@ -178,6 +186,8 @@ class _Track:
     judged: Before = _NOTHING
     then: Before = _NOTHING
     now: Before = _NOTHING
+    model: str = ""
+    line: Line | None = None
 
 
 class _Replay:
@@ -193,8 +203,8 @@ class _Replay:
         """The next rows of a series."""
         key = series_key(points.tags)
         track = self._tracks.setdefault(key, _Track(Alerts(points.tags)))
-        limit, silent = self._limits.of(key, points.fields["model"])
         stored = _stored(points)
+        limit, silent = self._line(key, track, stored, points.fields["model"])
         said, track.judged = judge_again(
             stored, limit, self._limits.alarm, self._step, track.judged
         )
@@ -214,6 +224,24 @@ class _Replay:
         if inside.any():
             self._canvas.add(Points(points.tags, stored.times[inside], numbers))
 
+    def _line(
+        self, key: SeriesKey, track: _Track, stored: Stored, models: Floats | Strings
+    ) -> tuple[Floats, Mask]:
+        """(T,) threshold of rows by the version that scored them, NaN where it is not known.
+
+        The mask tells rows of versions whose alarms are silent.
+        """
+        found = np.full(len(stored), np.nan)
+        silent = np.zeros(len(stored), dtype=bool)
+        for start, stop in _stretches(models):
+            name, rows = models[start], slice(start, stop)
+            if name != track.model:
+                track.model, track.line = str(name), None
+            found[rows], silent[rows], track.line = self._limits.line(
+                key, name, stored.part(rows), track.line
+            )
+        return found, silent
+
     def answer(self) -> Answer:
         """Everything, by series."""
         alerts = [self._tracks[key].alerts for key in sorted(self._tracks)]
@@ -231,6 +259,15 @@ class _Replay:
         track.then, track.now = Before(last, bool(then[-1])), Before(last, bool(now[-1]))
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """The other threshold of a version: limits by series, and the grid that they belong to."""
+
+    keys: Sequence[SeriesKey]
+    limits: Limits
+    step: int
+
+
 class _Limits:
     """The other threshold of each version and series, learned once for a question."""
 
@@ -238,23 +275,38 @@ class _Limits:
         self.alarm = alarm
         self._versions = versions
         self._threshold = question.threshold
-        self._known: dict[str, Mapping[SeriesKey, float]] = {}
+        self._known: dict[str, _Learned] = {}
         self._lost: dict[str, str] = {}
-        self._silent: set[str] = set()
+        self._provisional: set[str] = set()
+        self._unbacked: set[str] = set()
 
-    def of(self, key: SeriesKey, models: Floats | Strings) -> tuple[Floats, Mask]:
-        """(T,) limit of rows by the version that scored them, NaN where it is not known.
+    def line(
+        self, key: SeriesKey, name: object, stored: Stored, line: Line | None
+    ) -> tuple[Floats | float, bool, Line | None]:
+        """The threshold of rows that one version scored, NaN where it is not known.
 
-        The mask tells rows of versions whose alarms are silent.
+        Returns:
+            It, whether alarms are silent, and what has to be known for the rows behind.
         """
-        codes, names = pd.factorize(np.asarray(models, dtype=object))
-        limits = np.array([*(self._limit(key, str(name)) for name in names), np.nan])
-        silent = np.array([*(str(name) in self._silent for name in names), False])
+        if not isinstance(name, str):
+            if self._fixed is None:
+                self._lost.setdefault("", "some points do not name the version that scored them")
+            return np.nan if self._fixed is None else self._fixed, False, None
+        if name not in self._known and name not in self._lost:
+            self._look_up(name)
+        silent = name in self._provisional
         if self._fixed is not None:
-            limits[-1] = self._fixed
-        elif (codes < 0).any():
-            self._lost.setdefault("", "some points do not name the version that scored them")
-        return limits[codes], silent[codes]
+            return self._fixed, silent, None
+        learned = self._known.get(name)
+        if learned is None or key not in learned.keys:
+            return self._nobody_knows(key, name), silent, None
+        limits = learned.limits.select([learned.keys.index(key)])
+        if np.isnan(limits.table).any():
+            return self._nobody_knows(key, name), silent, None
+        if limits.silent[0]:
+            self._unbacked.add(f"{name} {key}".rstrip())
+        found, line = draw_line(self._threshold, limits, stored, learned.step, line)
+        return found, silent or bool(limits.silent[0]), line
 
     def notices(self) -> list[str]:
         """What is not known of which versions."""
@@ -262,42 +314,51 @@ class _Limits:
         if self._lost:
             why = "; ".join(sorted(set(self._lost.values())))
             found.append(f"Some of the range is left out: {why}.")
-        if self._silent:
-            names = ", ".join(sorted(self._silent))
+        if self._provisional:
+            names = ", ".join(sorted(self._provisional))
             found.append(
                 f"{names} learned without labels: their alarms are silent whatever the threshold."
             )
+        if self._unbacked:
+            names = ", ".join(sorted(self._unbacked))
+            found.append(
+                f"Too little normal time backs this threshold, so alarms are silent: {names}."
+            )
+        if isinstance(self._threshold, LimitThreshold) and self._threshold.per_mode:
+            found.append("Operating modes are not stored: the common limit is shown for all.")
         return found
 
     @property
     def _fixed(self) -> float | None:
-        return self._threshold.value if isinstance(self._threshold, FixedThreshold) else None
+        """A stated threshold needs nothing of a version, unless it follows the errors."""
+        if isinstance(self._threshold, FixedThreshold) and self._threshold.follow is None:
+            return self._threshold.value
+        return None
 
-    def _limit(self, key: SeriesKey, name: str) -> float:
-        if name not in self._known and name not in self._lost:
-            self._look_up(name)
-        if self._fixed is not None:
-            return self._fixed
-        limit = self._known.get(name, {}).get(key, np.nan)
-        if np.isnan(limit) and name not in self._lost:
+    def _nobody_knows(self, key: SeriesKey, name: str) -> float:
+        if name not in self._lost:
             what = key or "the series"
             self._lost[f"{name} {key}"] = f"{name} keeps no calibration errors of {what}"
-        return limit
+        return np.nan
 
     def _look_up(self, name: str) -> None:
-        """Learn the limits of a version; a stated threshold needs nothing of it."""
+        """Learn the limits of a version."""
         if self._versions.is_provisional(name):
-            self._silent.add(name)
+            self._provisional.add(name)
         if self._fixed is not None:
-            self._known[name] = {}
             return
         try:
             kept = self._versions.calibrated(name)
+            calibration = Calibration(
+                kept.smoothed, kept.step_hours, self.alarm, anomalous=kept.anomalous
+            )
+            learned = limits_of(self._threshold, calibration)
         except (ArtifactError, NotFound):
             self._lost[name] = f"the calibration errors of {name} are lost"
-            return
-        found = limits_of(self._threshold, kept.smoothed, kept.step_hours, self.alarm)
-        self._known[name] = dict(zip(kept.keys, found.tolist(), strict=True))
+        except InputError:
+            self._lost[name] = f"{name} keeps no errors of labelled anomalies"
+        else:
+            self._known[name] = _Learned(kept.keys, learned, round(kept.step_hours * _HOUR))
 
 
 class _Versions:
@@ -338,14 +399,31 @@ class _Versions:
 
 
 def _queries(
-    spec: DetectorSpec, span: Span, chosen: Mapping[SeriesKey, Mapping[str, str]]
+    spec: DetectorSpec,
+    span: Span,
+    chosen: Mapping[SeriesKey, Mapping[str, str]],
+    steps: int,
 ) -> list[Query]:
     """What to read: a few chosen series by their tags, else all, and what leads up to the range."""
     query = results_query(spec, schema.SCORES, _READ, span)
-    query = replace(query, start=span.start - _LOOK_BACK * spec.step)
+    query = replace(query, start=span.start - steps * spec.step)
     if not chosen or len(chosen) > SERIES_ASKED_ONE_BY_ONE:
         return [query]
     return [only(query, chosen[key]) for key in sorted(chosen)]
+
+
+def _steps_before(threshold: ThresholdSpec) -> int:
+    """Grid steps that lead up to a range."""
+    follow = threshold.follow
+    spans = 0 if follow is None else math.ceil(_SPANS * follow.span)
+    return _LOOK_BACK + memory(threshold) + spans
+
+
+def _stretches(models: Floats | Strings) -> Iterator[tuple[int, int]]:
+    """Half-open index ranges of rows that the same version scored."""
+    codes, _ = pd.factorize(np.asarray(models, dtype=object))
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    return itertools.pairwise([0, *edges.tolist(), len(codes)])
 
 
 def _stored(points: Points) -> Stored:

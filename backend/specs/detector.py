@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from backend.specs.base import Duration, ForeignName, Spec, format_duration, nanoseconds
 from backend.specs.models import ModelSpec
 from backend.specs.networks import LstmAutoencoderSpec
+from backend.specs.preprocessing import PreprocessingSpec
 from backend.specs.thresholds import BudgetThreshold, ThresholdSpec
 
 
@@ -50,6 +51,7 @@ class ChecksSpec(Spec):
     0 switches a check off.
     """
 
+    constant: bool = Field(False, description="flag a channel that never varied and now does")
     flatline: float = Field(3.0, ge=0, description="times the longest unchanged run seen")
     range: float = Field(1.0, ge=0, description="normal spans beyond the normal range")
     rate: float = Field(3.0, ge=0, description="times the largest normal step")
@@ -99,15 +101,22 @@ class DetectorSpec(Spec):
     judge_when: str | None = None
     settle: Duration = timedelta(0)
     model: ModelSpec = Field(default_factory=LstmAutoencoderSpec)
+    preprocessing: PreprocessingSpec = PreprocessingSpec()
     scaling: Literal["minmax", "standard", "robust", "none"] = "robust"
     error: ErrorSpec = ErrorSpec()
     smoothing: SmoothingSpec = SmoothingSpec()
     threshold: ThresholdSpec = Field(default_factory=BudgetThreshold)
+    modes: Literal["none", "labelled", "found"] = Field(
+        "none", description="kinds of normal: by notes of labels, `mode: NAME`, or by themselves"
+    )
     alarm: AlarmSpec = AlarmSpec()
     checks: ChecksSpec = ChecksSpec()
     folds: int = Field(5, ge=2, le=20, description="contiguous blocks for cross-fitting")
     trim: float = Field(
         0.01, ge=0, lt=0.5, description="most of the normal rows left out as impure"
+    )
+    trim_rounds: int = Field(
+        1, ge=1, le=10, description="how often the worst rows are left out before what will serve"
     )
     learn_from: Duration = Field(
         timedelta(days=14), description="without labels: how much recent data is learned from"
@@ -116,6 +125,9 @@ class DetectorSpec(Spec):
     promote: Literal["auto", "review"] = "auto"
     write_expected: bool = True
     write_contributions: bool = False
+    detection_limits: bool = Field(
+        True, description="after training, look for the smallest faults that are found"
+    )
 
     @field_validator("name")
     @classmethod
@@ -144,6 +156,15 @@ class DetectorSpec(Spec):
             raise ValueError(f"{sorted(both)[0]} stands in both where and group_by")
         if "detector" in self.group_by:
             raise ValueError("group_by cannot use the tag 'detector': results are written with it")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_preprocessed(self) -> "DetectorSpec":
+        wrong = self.preprocessing.problem(
+            self.channels, self.context, self.every, self.model.window
+        )
+        if wrong:
+            raise ValueError(wrong)
         return self
 
     @model_validator(mode="after")

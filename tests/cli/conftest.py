@@ -41,6 +41,7 @@ def version(number: int = 1, **changes: Any) -> Version:
                 "held_out_rows": 900,
                 "threshold": 1.2345678,
                 "basis": "1 alarm a week",
+                "detection_limits": ["temp: finds a step of 2.1 within 40m"],
                 "loss": 0.01,
                 "val_loss": None,
                 "epochs": 20,

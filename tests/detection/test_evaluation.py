@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
-from backend.detection.evaluation import decide, false_alarms, judged_rows, rank, threshold_curve
+from backend.detection.evaluation import (
+    by_class,
+    decide,
+    false_alarms,
+    judged_rows,
+    operating_curve,
+    rank,
+    threshold_curve,
+)
 from backend.detection.range_auc import range_average_precision, soft_labels, vus_pr
 from backend.exceptions import InputError
 
@@ -99,6 +107,33 @@ def test_wrong_labels_are_refused(labels, values, message):
         judged_rows(labels, values)
 
 
+def test_the_class_report_of_a_case_counted_by_hand():
+    report = by_class([0, 0, 0, 1, 1, 2], [0, 1, 0, 1, 0, 1])
+    assert report.confusion == ((2, 1), (1, 1))
+    assert (report.normal.precision, report.normal.recall, report.normal.support) == (
+        2 / 3,
+        2 / 3,
+        3,
+    )
+    assert (report.anomalous.precision, report.anomalous.recall) == (1 / 2, 1 / 2)
+
+
+@given(scored_rows())
+@PATIENT
+def test_the_anomalous_class_has_the_figures_of_the_decision(rows):
+    labels, scores = rows
+    decision, report = decide(labels, scores > 5), by_class(labels, scores > 5)
+    assert report.anomalous.precision == pytest.approx(decision.precision)
+    assert report.anomalous.recall == pytest.approx(decision.recall)
+    assert report.anomalous.f1 == pytest.approx(decision.f1)
+
+
+def test_a_class_that_is_not_there_has_no_recall():
+    report = by_class([0, 0], [0, 1])
+    assert np.isnan(report.anomalous.recall)
+    assert report.anomalous.support == 0
+
+
 # -- ranking ---------------------------------------------------------------------------------------
 
 
@@ -152,6 +187,15 @@ def test_the_threshold_curve_is_what_deciding_at_each_limit_gives(rows):
     assert_allclose(curve["precision"], [d.precision for d in decisions])
     assert_allclose(curve["recall"], [d.recall for d in decisions])
     assert_allclose(curve["f1"], [d.f1 for d in decisions])
+
+
+@given(scored_rows())
+@PATIENT
+def test_the_area_under_the_operating_curve_is_auroc(rows):
+    labels, scores = rows
+    curve = operating_curve(labels, scores)
+    area = np.trapezoid(curve["recall"], curve["false_alarms"])
+    assert area == pytest.approx(rank(labels, scores, buffer=0).auroc)
 
 
 # -- volume under the surface ----------------------------------------------------------------------

@@ -201,3 +201,37 @@ def test_a_grid_finer_than_the_data_is_told_with_the_one_that_fits():
     assert outcome.fitted is None
     told = "a reading comes about every 1h40m, and `every` is 10m: set it to 1h40m or more"
     assert told in outcome.rejected["room=a"]
+
+
+def contaminated(share, rounds):
+    """Limit and left-out ranges learned from unlabelled waves of which a share is broken."""
+    values = waves(3000)
+    rng, bad = np.random.default_rng(1), np.zeros(3000, dtype=bool)
+    while bad.mean() < share:
+        start = rng.integers(0, 2970)
+        bad[start : start + 30] = True
+    values[0, bad, 1] += np.where(np.arange(3000) % 2, 1.5, -1.5)[bad]
+    outcome = fit(
+        spec(threshold={"kind": "quantile", "q": 0.995}, trim_rounds=rounds),
+        rows_of(values),
+        np.ones((1, 3000), dtype=bool),
+        LinearModel,
+        labelled=False,
+    )
+    assert outcome.fitted is not None
+    assert outcome.training is not None
+    return float(outcome.fitted.threshold[0]), outcome.training.trimmed
+
+
+def test_a_tenth_of_broken_rows_hardly_moves_the_limit_where_trimming_is_repeated():
+    clean, _ = contaminated(0.0, rounds=4)
+    once, _ = contaminated(0.1, rounds=1)
+    repeated, trimmed = contaminated(0.1, rounds=4)
+    assert once > 1.5 * clean
+    assert repeated == pytest.approx(clean, rel=0.05)
+    blamed = [one.channel for one in trimmed]
+    assert blamed.count("y") > blamed.count("x")
+
+
+def test_repeated_trimming_ends_where_nothing_stands_out():
+    assert contaminated(0.0, rounds=2) == contaminated(0.0, rounds=6)

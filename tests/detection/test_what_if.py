@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.detection.alarms import AlarmState, raise_alarms
+from backend.detection.thresholds import Calibration
 from backend.detection.what_if import (
     Before,
     Otherwise,
@@ -38,6 +39,10 @@ def stored(smoothed: list[float], *, old: float = 1.0, **more: object) -> Stored
 def otherwise(rows: Stored, limit: float, alarm: AlarmSpec | None = None) -> Otherwise:
     rule = alarm or AlarmSpec(points=2, clear_below=0.5)
     return judge_again(rows, np.full(len(rows), limit), rule, STEP, Before())[0]
+
+
+def calibration(held_out: np.ndarray, alarm: AlarmSpec | None = None) -> Calibration:
+    return Calibration(held_out, 0.1, alarm or AlarmSpec())
 
 
 def test_a_lower_line_flags_more_and_the_alarm_follows_its_rule() -> None:
@@ -122,13 +127,7 @@ def test_the_alarm_is_that_of_the_service_in_any_pieces(
     edges = sorted({0, count, *(cut for cut in cuts if cut < count)})
     for start, stop in itertools.pairwise(edges):
         part = slice(start, stop)
-        piece = Stored(
-            rows.times[part],
-            rows.smoothed[part],
-            rows.score[part],
-            rows.judged[part],
-            rows.checked[part],
-        )
+        piece = rows.part(part)
         said, after = judge_again(piece, np.ones(stop - start), rule, STEP, before)
         alerts += count_alerts(said.alarm, piece.times, STEP, before)
         found += said.alarm.tolist()
@@ -150,19 +149,19 @@ def test_the_alarm_is_that_of_the_service_in_any_pieces(
 )
 def test_limits_come_from_the_calibration_errors(spec: object, expected: list[float]) -> None:
     held_out = np.array([[1.0, 2.0, 3.0, np.nan], [5.0, np.nan, np.nan, 5.0]])
-    np.testing.assert_allclose(limits_of(spec, held_out, 0.1, AlarmSpec()), expected)
+    np.testing.assert_allclose(limits_of(spec, calibration(held_out)).values, expected)
 
 
 def test_a_budget_counts_alarms_by_the_rule_that_is_asked_for() -> None:
     held_out = np.random.default_rng(0).exponential(size=(1, 400))
-    budget = BudgetThreshold(alarms="1/hour")
-    strict = limits_of(budget, held_out, 0.1, AlarmSpec(points=1))
-    patient = limits_of(budget, held_out, 0.1, AlarmSpec(points=2))
+    budget = BudgetThreshold(alarms="1/day")
+    strict = limits_of(budget, calibration(held_out, AlarmSpec(points=1))).values
+    patient = limits_of(budget, calibration(held_out, AlarmSpec(points=2))).values
     assert patient[0] < strict[0]
 
 
 def test_a_series_without_calibration_errors_has_no_limit() -> None:
     held_out = np.array([[1.0, 2.0], [np.nan, np.nan]])
-    found = limits_of(QuantileThreshold(q=1), held_out, 0.1, AlarmSpec())
-    np.testing.assert_array_equal(found, [2.0, np.nan])
-    assert np.isnan(limits_of(QuantileThreshold(q=1), held_out[1:], 0.1, AlarmSpec())).all()
+    largest = QuantileThreshold(q=1)
+    np.testing.assert_array_equal(limits_of(largest, calibration(held_out)).values, [2.0, np.nan])
+    assert np.isnan(limits_of(largest, calibration(held_out[1:])).values).all()

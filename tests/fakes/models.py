@@ -49,9 +49,15 @@ class LinearModel:
         return (Voice(expected=self.reconstruct(windows)),)
 
     def reconstruct(self, windows: Floats) -> Floats:
-        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], self._mean.shape[1]))
+        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], self._mean.shape[1]), nan=0.0)
+        flat = np.clip(flat, -1e100, 1e100)
         output = np.stack([self._project(part, member) for member, part in enumerate(flat)])
         return output.reshape(windows.shape)
+
+    def embed(self, windows: Floats) -> Floats:
+        """Where windows lie along the directions kept."""
+        flat = np.nan_to_num(windows.reshape(*windows.shape[:2], self._mean.shape[1]))
+        return np.einsum("snk,skj->snj", flat - self._mean[:, None], self._basis)
 
     def weights(self) -> dict[str, NDArray[Any]]:
         return {"mean": self._mean.copy(), "basis": self._basis.copy()}

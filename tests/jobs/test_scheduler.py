@@ -14,7 +14,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from backend.exceptions import StoreUnavailable, WorkerDied
 from jobs.chores import Chore
 from jobs.patience import Patience
-from jobs.places import SLOTS
+from jobs.places import REQUESTED, SLOTS
 from jobs.scheduler import HOUSEKEEPING, Entry, Timetable, detector_entries, standing_entries
 from tests.jobs.workplaces import Bench, detector, promoted
 
@@ -140,7 +140,7 @@ def test_a_detector_named_as_a_place_takes_no_standing_job_with_it(
     del here.specs[name]
     timetable.refresh()
 
-    assert scheduled(timetable) == {"timetable:", "requests:train", "requests:backfill"}
+    assert scheduled(timetable) == {"timetable:", *(f"requests:{place}" for place in REQUESTED)}
 
 
 def test_a_detector_that_stays_as_it_is_keeps_its_jobs(here: Bench, timetable: Timetable) -> None:

@@ -92,3 +92,31 @@ def test_lessons_that_do_not_fit_are_refused_by_name() -> None:
         batches.check([Lesson(good.rows, good.train[:0], good.stop, 0)], 3, 2)
     with pytest.raises(NotEnoughNormalData, match="member 1"):
         batches.check([good, Lesson(good.rows * np.nan, good.train, good.stop, 0)], 3, 2)
+
+
+def test_random_numbers_come_with_each_window_and_from_its_member() -> None:
+    short, long = lesson(20, 3), lesson(40, 30)
+    alone = sampler([short], noise=2).draw(np.ones(1, bool)).noise
+    together = sampler([short, long], noise=2).draw(np.ones(2, bool)).noise
+    assert together.shape == (8, 2, 4, 2)
+    np.testing.assert_array_equal(alone[0, 0], together[0, 0, :3])
+    assert not together[1:, 0].any()
+    assert together[:7, 1].all()
+
+
+def test_asking_for_no_random_numbers_draws_none() -> None:
+    rng, other = (np.random.default_rng(0) for _ in range(2))
+    assert batches.draw_noise(rng, 5, 0).shape == (5, 0)
+    assert rng.random() == other.random()
+
+
+def test_random_numbers_of_stop_windows_do_not_depend_on_their_companions() -> None:
+    short, long = np.arange(3), np.arange(50)
+    both = batches.in_order([short, long], batch=4, most=100)
+    alone = batches.in_order([short], batch=64, most=100)
+    drawn = [
+        batches.noise_in_order([np.random.default_rng(n) for n in range(i.shape[1])], i, 2)
+        for i in (both, alone)
+    ]
+    assert drawn[0].shape == (13, 2, 4, 2)
+    np.testing.assert_array_equal(drawn[0][0, 0, :3], drawn[1][0, 0])

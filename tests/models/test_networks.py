@@ -128,6 +128,7 @@ class TestTraining:
     @pytest.mark.parametrize("poison", [np.nan, 1e30, np.inf], ids=["nan", "huge", "infinite"])
     def test_a_poisoned_companion_changes_nothing(self, poison: float) -> None:
         from backend.models import training  # noqa: PLC0415
+        from backend.models.objectives import Reconstruction  # noqa: PLC0415
 
         spec = lstm(epochs=4)
         model: Any = build(spec, 1, F)
@@ -135,7 +136,7 @@ class TestTraining:
         bad = rows(90, seed=1)
         bad[10:40] = poison
         lessons = [lesson(rows(), seed=3), lesson(bad, seed=4)]
-        course = training.learn(model.stack, spec, lessons, quiet)
+        course = training.learn(model.stack, Reconstruction("mse"), spec, lessons, quiet)
         assert course.failed.tolist() == [False, not np.isnan(poison)]
         for name, weight in model.weights().items():
             np.testing.assert_allclose(course.weights[name][0], weight[0], rtol=1e-4, atol=1e-5)
@@ -215,6 +216,35 @@ class TestTraining:
             fit(model, lesson(rows()), lesson(rows(15), stop=12))
 
 
+@pytest.mark.parametrize("spec", [lstm(), dense()], ids=["lstm", "dense"])
+class TestInside:
+    def test_the_code_is_as_wide_as_the_bottleneck(self, spec: Any) -> None:
+        model: Any = build(spec, 2, F)
+        code = model.embed(np.random.default_rng(0).normal(size=(2, 40, W, F)))
+        assert code.shape == (2, 40, spec.units[-1])
+        assert code.dtype == np.float64
+
+    def test_hidden_layers_are_those_of_the_encoder(self, spec: Any) -> None:
+        model: Any = build(spec, 2, F)
+        windows = np.random.default_rng(0).normal(size=(2, 7, W, F))
+        hidden = model.hidden(windows)
+        steps = W if spec.kind == "lstm_autoencoder" else 1
+        assert [h.shape for h in hidden] == [
+            (2, 7, spec.units[0] * steps),
+            (2, 7, spec.units[1]),
+        ]
+        np.testing.assert_array_equal(hidden[-1], model.embed(windows))
+
+    def test_they_do_not_depend_on_how_windows_are_cut(self, spec: Any) -> None:
+        model: Any = build(spec, 1, F)
+        windows = np.random.default_rng(0).normal(size=(1, 50, W, F))
+        whole = [model.embed(windows), *model.hidden(windows)]
+        for at in (0, 13, 49):
+            piece = windows[:, at : at + 1]
+            for part, own in zip(whole, [model.embed(piece), *model.hidden(piece)], strict=True):
+                np.testing.assert_allclose(own[:, 0], part[:, at], rtol=1e-9, atol=1e-12)
+
+
 class TestScoring:
     def test_no_windows_give_no_reconstruction(self) -> None:
         empty = np.empty((2, 0, W, F))
@@ -254,7 +284,10 @@ def _digest(model: Any) -> str:
 
 
 _ELSEWHERE = """
-from tests.models.test_networks import _digest, build, fit, lesson, lstm, rows
+import numpy
+from tests.models.test_networks import _digest, build, dense, fit, lesson, lstm, rows
+for units in range(1, 9):
+    build(dense(units=(units,)), 1, 3).reconstruct(numpy.zeros((1, 1, 4, 3)))
 model = build(lstm(epochs=2, dropout=0.2), 2, 3)
 fit(model, lesson(rows(), seed=1), lesson(rows(75), seed=2))
 print(_digest(model))

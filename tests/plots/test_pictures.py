@@ -12,10 +12,18 @@ from backend.plots.channels import (
     channels_with_events,
     input_against_reconstruction,
 )
-from backend.plots.quality import quality_against_threshold
+from backend.plots.quality import (
+    confusion_matrix,
+    operating_curves,
+    precision_recall_curves,
+    quality_against_threshold,
+    side_by_side,
+)
 from backend.plots.scores import Story, contributions, error_over_time
 from backend.plots.spans import Span
 from backend.plots.training import error_distribution, loss_curve
+from backend.plots.trial import MOST_ROWS as MOST_SERIES
+from backend.plots.trial import NAMES, Bar, Mark, Past, alarms_of_the_fleet, score_over_the_past
 
 MINUTE = 60_000_000_000
 START = 1_790_000_000_000_000_000
@@ -57,6 +65,32 @@ def _curve():
     }
 
 
+def _models(count):
+    return [f"model {i}" for i in range(count)]
+
+
+def _roc(count):
+    share = np.linspace(0, 1, 30)
+    return {
+        name: {"false_alarms": share, "recall": share ** (0.5 / (i + 1))}
+        for i, name in enumerate(_models(count))
+    }
+
+
+def _figures(count):
+    one = {"vus_pr": 0.7, "f1": 0.5, "fc1": None, "far": 0.05, "best_f1": 0.8}
+    return {name: {**one, "vus_pr": 0.1 + 0.05 * i} for i, name in enumerate(_models(count))}
+
+
+def _past(failures=True):
+    times = START + MINUTE * np.arange(POINTS, dtype=np.int64)
+    score = np.abs(_wave()) + 0.1
+    score[50:60] = np.nan
+    bars = [Bar(int(times[20 * i]), int(times[20 * i + 5]), why) for i, why in enumerate(NAMES)]
+    marks = [Mark(int(times[100]), "pump 7", True), Mark(int(times[200]), "$seal_", False)]
+    return Past(times, score, bars, marks if failures else (), [int(times[0])])
+
+
 PICTURES = {
     "loss": lambda story: loss_curve([1.0, 0.5, 0.3], [1.1, 0.6, 0.5], 1),
     "loss without validation": lambda story: loss_curve([1.0, 0.5], [], 1),
@@ -69,6 +103,15 @@ PICTURES = {
     "channels": lambda story: channels_with_events(_channels("temp", "moist"), story),
     "reconstruction": lambda story: input_against_reconstruction(_channels("temp"), story),
     "quality": lambda story: quality_against_threshold(_curve(), 1.0),
+    "roc": lambda story: operating_curves(_roc(12)),
+    "precision and recall": lambda story: precision_recall_curves(
+        {"a": _curve(), "b": _curve()}, 0.1, {"a": (0.5, 0.5)}
+    ),
+    "confusion": lambda story: confusion_matrix(((90, 10), (0, 0))),
+    "side by side": lambda story: side_by_side(_figures(15)),
+    "past": lambda story: score_over_the_past(_past()),
+    "quiet past": lambda story: score_over_the_past(Past(story.times, np.full(POINTS, np.nan))),
+    "fleet": lambda story: alarms_of_the_fleet({"room=a": _past(), "room=b": _past(False)}),
 }
 
 
@@ -105,6 +148,28 @@ def test_more_contributions_than_colors_are_drawn_as_others(story):
     labels = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
     assert len(labels) == len(style.SERIES)
     assert labels[-1] == f"{30 - len(style.SERIES) + 1} others"
+
+
+def test_more_models_than_colors_differ_in_their_lines():
+    lines = operating_curves(_roc(20)).axes[0].get_lines()[:20]
+    looks = {(line.get_color(), line.get_linestyle()) for line in lines}
+    assert len(looks) == 20
+
+
+def test_the_best_model_stands_on_top():
+    labels = [text.get_text() for text in side_by_side(_figures(5)).axes[0].get_yticklabels()]
+    assert labels[-1] == "model 4"
+
+
+def test_the_confusion_matrix_tells_numbers_and_shares():
+    texts = [text.get_text() for text in confusion_matrix(((90, 10), (5, 5))).axes[0].texts]
+    assert texts[1] == "10\n10.0% of normal rows"
+
+
+def test_more_series_than_fit_are_left_out_and_that_is_said():
+    fleet = {f"room={i}": _past() for i in range(MOST_SERIES + 3)}
+    figure = alarms_of_the_fleet(fleet)
+    assert f"first {MOST_SERIES} of {MOST_SERIES + 3}" in figure.get_suptitle()
 
 
 def test_legends_name_each_thing_once(story):

@@ -37,7 +37,8 @@ class Lookup:
         buckets = frame["x"].groupby(frame.index.floor("60s")).mean() / 50
         scored = pd.DataFrame({"score": buckets, "flag": (buckets > 1).astype(float)})
         scored["smoothed"], scored["threshold"], scored["judged"] = buckets * 2, 2.0, 1.0
-        scored.iloc[self._unjudged, :] = [0.0, 0.0, 0.0, 2.0, 0.0]
+        scored["alarm"] = scored["flag"]
+        scored.iloc[self._unjudged, :] = [0.0, 0.0, 0.0, 2.0, 0.0, 0.0]
         return scored
 
 
@@ -183,3 +184,45 @@ def test_figures_that_are_not_defined_are_none_in_json():
     assert plain["recall"] is None
     assert plain["best_threshold"] is None
     assert not math.isnan(plain["far"])
+
+
+def test_the_imbalance_is_counted_and_no_row_is_lost():
+    labels = [0] * 60 + [1] * 30 + [2] * 10
+    plain = evaluate(
+        Lookup(), exams.first_rows(frame(labels=labels), COLUMNS, 20), STEP, 10
+    ).plain()
+    assert (plain["normal_rows"], plain["anomalous_rows"], plain["not_judged_rows"]) == (40, 30, 10)
+    assert plain["anomalous_share"] == pytest.approx(30 / 70)
+    classes = plain["classes"]
+    assert (classes["normal"]["support"], classes["anomalous"]["support"]) == (40, 30)
+    assert np.sum(classes["confusion"]) == 70
+
+
+def test_alarms_are_counted_a_week_of_judged_time():
+    labels = [0] * 60 + [1] * 40
+    exam = exams.first_rows(frame(labels=labels), COLUMNS, 20)
+    report = evaluate(Lookup(unjudged=range(40, 45)), exam, STEP, 10)
+    minutes_a_week = 7 * 24 * 60
+    assert report.alarms_per_week == pytest.approx(minutes_a_week / 75)
+
+
+def test_figures_of_events_are_in_units_of_time():
+    labels = [0] * 45 + [1] * 20 + [0] * 35
+    report = evaluate(Lookup(), exams.first_rows(frame(labels=labels), COLUMNS, 20), STEP, 10)
+    plain = report.plain()
+    assert plain["events_found"] == 1
+    assert plain["delay_seconds"] == (51 - 45) * 60
+    assert plain["forewarning_seconds"] == (65 - 51) * 60
+
+
+@pytest.mark.parametrize(("kind", "lacking"), [(0, "no anomalous row"), (1, "no normal row")])
+def test_labels_of_one_kind_are_told_in_a_sentence(kind, lacking):
+    exam = exams.first_rows(frame(labels=[kind] * 100), COLUMNS, 20)
+    report = evaluate(Lookup(), exam, STEP, 10)
+    assert lacking in report.remarks[0]
+    assert report.plain()["vus_pr"] is None
+
+
+def test_labels_of_both_kinds_need_no_remark():
+    exam = exams.first_rows(frame(labels=[0] * 60 + [1] * 40), COLUMNS, 20)
+    assert evaluate(Lookup(), exam, STEP, 10).remarks == ()

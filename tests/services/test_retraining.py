@@ -14,7 +14,8 @@ from backend.ports import Points, Query
 from backend.records import LabelDraft, LabelKind, State, Verdict
 from backend.schema import TRAINING, TRAINING_FIELDS
 from backend.services.fingerprints import label_hash
-from backend.services.versions import read_archive
+from backend.services.versions import from_files, read_archive
+from tests.fakes.models import LinearModel
 from tests.services.plant import NORMAL, STEP, Plant, at
 
 QUIET = 3 * 60 * 10**9
@@ -451,3 +452,44 @@ def test_ranges_far_apart_are_read_apart():
     archive = plant.train()
     assert archive.training["series"]["room=a"]["rows"] > 580
     assert len(read_archive(plant.artifacts.load("rooms/1"))["times"]) < 1000
+
+
+def test_the_record_says_the_smallest_faults_that_are_found():
+    training = Plant().ready().records.versions("rooms")[0].training
+    told = training["series"]["room=a"]["detection_limits"]
+    assert [sentence.split(":")[0] for sentence in told] == ["x", "y"]
+    assert {one["kind"] for one in training["detection_limits"]} == {
+        "bias",
+        "drift",
+        "noise",
+        "stuck",
+    }
+    assert all(one["seconds"] > 0 for one in training["detection_limits"])
+
+
+def test_nobody_has_to_wait_for_detection_limits():
+    plant = Plant(detection_limits=False).ready()
+    training = plant.records.versions("rooms")[0].training
+    assert training["detection_limits"] == []
+    assert training["series"]["room=a"]["detection_limits"] == []
+
+
+def test_modes_are_taken_from_the_notes_of_normal_labels():
+    plant = Plant(modes="labelled", threshold={"kind": "quantile", "q": 1, "per_mode": True})
+    plant.measure()
+    for start, note in ((0, "mode: idle"), (300, "as always; mode: full load")):
+        draft = LabelDraft("rooms", LabelKind.NORMAL, at(start), at(start + 300), note=note)
+        plant.labelling.add(draft, source="command", by="operator")
+    version = plant.train()
+    fitted = from_files(plant.artifacts.load(version.artifact), LinearModel)
+    assert fitted.modes.names.tolist() == [["full load", "idle"]] * 2
+    assert fitted.limits.table.shape == (2, 3)
+    assert [label["mode"] for label in version.training["labels"]] == ["idle", "full load"]
+
+
+def test_another_mode_in_a_note_is_another_label_set():
+    plant = Plant().ready()
+    (label,) = plant.labelling.list("rooms")
+    renamed = dataclasses.replace(label, note="mode: idle")
+    assert label_hash([label]) != label_hash([renamed])
+    assert label_hash([label]) == label_hash([dataclasses.replace(label, note="night shift")])

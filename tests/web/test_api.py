@@ -286,6 +286,14 @@ class TestWork:
         answer = client.post(f"{API}/requests", json=body).json
         assert answer["payload"] == {"start": 10**9, "stop": 2 * 10**9}
 
+    def test_an_explanation_is_asked_for_by_its_point(self, client):
+        body = {"kind": "explain", "detector": "pump", "time": 1000, "series": "room=a"}
+        answer = client.post(f"{API}/requests", json=body)
+        assert answer.status_code == 202
+        assert answer.json["payload"] == {"time": 10**9, "series": "room=a"}
+        del body["time"]
+        assert client.post(f"{API}/requests", json=body).status_code == 422
+
     @pytest.mark.parametrize(
         ("body", "status"),
         [

@@ -1,27 +1,13 @@
-"""Thresholds: each learns one limit a series from held-out normal errors.
+"""Thresholds: what is learned from held-out normal errors, and how it moves with time.
 
-How to read this room: `calibration.py` says what a threshold may look at; every other file is one
-kind, a function `learn(spec, calibration) -> Limits`. Adding one is a file and a line in `LEARN`.
+How to read this room: `calibration.py` says what a threshold may look at; every kind is a file with
+a function `learn(spec, sample) -> Limit` for one series, and for some `renew(spec, limits, past)`;
+`moving.py` turns what was learned into the threshold of each point, everywhere in the same way.
+Adding a kind is a file and a line in `LEARN`.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from backend.detection.thresholds import budget, fixed, quantile, sigma
 from backend.detection.thresholds.calibration import Calibration, Limits
-from backend.specs import ThresholdSpec
+from backend.detection.thresholds.learning import learn_limits
+from backend.detection.thresholds.moving import Before, Moved, memory, move
 
-LEARN: dict[str, Callable[[Any, Calibration], Limits]] = {
-    "fixed": fixed.learn,
-    "quantile": quantile.learn,
-    "sigma": sigma.learn,
-    "budget": budget.learn,
-}
-
-
-def learn_limits(spec: ThresholdSpec, calibration: Calibration) -> Limits:
-    """Learn a limit for each series by the kind that `spec` names."""
-    return LEARN[spec.kind](spec, calibration)
-
-
-__all__ = ["Calibration", "Limits", "learn_limits"]
+__all__ = ["Before", "Calibration", "Limits", "Moved", "learn_limits", "memory", "move"]

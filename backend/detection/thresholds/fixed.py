@@ -1,10 +1,10 @@
 """A limit that a person states."""
 
-from backend.detection.thresholds.calibration import Calibration, Limits, limits
+from backend.detection.thresholds.calibration import Limit, Sample
 from backend.specs import FixedThreshold
 
 
-def learn(spec: FixedThreshold, calibration: Calibration) -> Limits:
-    """The stated value for every series."""
-    series = calibration.smoothed.shape[0]
-    return limits([spec.value] * series, ["stated in the configuration"] * series)
+def learn(spec: FixedThreshold, sample: Sample) -> Limit:
+    """The stated value."""
+    del sample
+    return Limit(spec.value, "stated in the configuration")

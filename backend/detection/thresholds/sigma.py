@@ -1,14 +1,11 @@
 """Mean plus k standard deviations of the held-out normal errors."""
 
-from backend.detection.thresholds.calibration import Calibration, Limits, limits
+from backend.detection.thresholds.calibration import Limit, Sample
 from backend.specs import SigmaThreshold
 
 
-def learn(spec: SigmaThreshold, calibration: Calibration) -> Limits:
-    """Mean plus `k` standard deviations, a series."""
-    values, basis = [], []
-    for s in range(calibration.smoothed.shape[0]):
-        errors = calibration.of(s)
-        values.append(float(errors.mean() + spec.k * errors.std()))
-        basis.append(f"mean + {spec.k:g} sigma of {len(errors)} held-out normal points")
-    return limits(values, basis)
+def learn(spec: SigmaThreshold, sample: Sample) -> Limit:
+    """Mean plus `k` standard deviations."""
+    errors = sample.known
+    value = float(errors.mean() + spec.k * errors.std())
+    return Limit(value, f"mean + {spec.k:g} sigma of {len(errors)} held-out normal points")

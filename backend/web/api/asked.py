@@ -237,5 +237,21 @@ class BackfillBody(Strict):
         return {"start": self.from_, "stop": self.to}
 
 
-class RequestBody(RootModel[Annotated[RetrainBody | BackfillBody, Field(discriminator="kind")]]):
+class ExplainBody(Strict):
+    """Say why a point is scored as it is; `series` may be left out where there is only one."""
+
+    kind: Literal["explain"]
+    detector: str = Field(max_length=63)
+    time: Instant
+    series: Text | None = None
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the worker is told: the time in nanoseconds."""
+        return {"time": self.time, "series": self.series}
+
+
+class RequestBody(
+    RootModel[Annotated[RetrainBody | BackfillBody | ExplainBody, Field(discriminator="kind")]]
+):
     """Work for the jobs."""

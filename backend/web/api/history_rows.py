@@ -24,6 +24,7 @@ class CoverageRow(BaseModel):
     lag_s: float | None
     series: float | None
     set_aside: float | None
+    drifting: float | None
 
 
 class TrainingRow(BaseModel):

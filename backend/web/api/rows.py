@@ -108,6 +108,7 @@ class ScoreRow(BaseModel):
     flag: float | None
     alarm: float | None
     judged: float | None
+    outside: float | None = Field(description="1 where the input is beyond what training saw")
     channels_used: float | None
     top1: str | None
     top1_share: float | None

@@ -32,7 +32,7 @@ def list_requests(query: LimitQuery) -> list[RequestRow]:
 
 @api.post("/requests", responses={"202": RequestAnswer})
 def ask(body: RequestBody) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Ask for a retrain or a backfill; a worker takes it up, its id tells how far it is."""
+    """Ask for work; a worker takes it up, and its id tells how far it is and what came of it."""
     asked = body.root
     if asked.kind == "backfill" and asked.from_ >= asked.to:
         raise InputError("The range is empty: it must end after its start.")

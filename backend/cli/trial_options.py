@@ -1,0 +1,132 @@
+"""What can be typed behind `normalcy trial`: times that reach years back, and what broke."""
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from backend.cli.moments import MOMENT, Moment
+from backend.exceptions import ImportFileError
+from backend.records import parse_series_key
+from backend.services.trial_failures import Failure
+from backend.settings import parse_time
+from backend.specs import DetectorSpec, nanoseconds, parse_duration
+
+_YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
+_OWN = ("time", "stop", "series", "text")
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What stands on the command line."""
+
+    detector: str
+    since: Moment
+    failures: Path | None
+    horizon: timedelta
+    retrain_every: timedelta | None
+    most: float
+    report: Path | None
+    as_json: bool
+
+
+class SinceType(click.ParamType[Moment]):
+    """`1y`, `90d`, or a time."""
+
+    name = "1y|90d|time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Moment:
+        """Read how long ago, or when."""
+        if isinstance(value, Moment):
+            return value
+        text = str(value)
+        if years := _YEARS.fullmatch(text):
+            return Moment(None, round(float(years[1]) * 365 * 86_400) * 1_000_000_000)
+        try:
+            return Moment(None, nanoseconds(parse_duration(text)))
+        except ValueError:
+            return MOMENT.convert(value, param, ctx)
+
+
+class DurationType(click.ParamType[timedelta]):
+    """`2d`, `12h`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read a duration above 0."""
+        try:
+            duration = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if duration <= timedelta(0):
+            self.fail(f"expected more than 0, got {value!r}", param, ctx)
+        return duration
+
+
+def read_failures(file: Path, spec: DetectorSpec) -> tuple[list[Failure], list[str]]:
+    """Read failures, a row each, and what of the file was not used.
+
+    Args:
+        file: CSV in UTF-8 with a header: `time`, and where known `stop`, `series` (as
+            `tag=value,…`) or a column for each tag of the detector, and `text`.
+        spec: the detector.
+
+    Raises:
+        ImportFileError: with every row that cannot be read, by its line.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            return _read(csv.DictReader(stream), file, spec)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ImportFileError(f"{file} is not CSV in UTF-8: {error}.") from error
+    except OSError as error:
+        raise ImportFileError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _read(
+    reader: "csv.DictReader[str]", file: Path, spec: DetectorSpec
+) -> tuple[list[Failure], list[str]]:
+    columns = list(reader.fieldnames or ())
+    if "time" not in columns:
+        raise ImportFileError(
+            f"{file} lacks the column 'time': expected time, and where known stop, text, and "
+            f"{', '.join((*spec.group_by, 'series'))} for the series."
+        )
+    failures, wrong = [], []
+    for row in reader:
+        try:
+            failures.append(_failure(row, spec, f"{file.name} line {reader.line_num}"))
+        except ValueError as error:
+            wrong.append(f"  line {reader.line_num}: {error}")
+    if wrong:
+        more = [f"  and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
+        raise ImportFileError(
+            "\n".join([f"{file}: {len(wrong)} rows cannot be read", *wrong[:_SHOWN], *more])
+        )
+    unused = [name for name in columns if name not in (*_OWN, *spec.group_by)]
+    return failures, [f"Columns of {file.name} not used: {', '.join(unused)}."] if unused else []
+
+
+def _failure(row: Mapping[str, str | None], spec: DetectorSpec, where: str) -> Failure:
+    cells = {name: (row.get(name) or "").strip() for name in (*_OWN, *spec.group_by)}
+    start = parse_time(cells["time"])
+    stop = parse_time(cells["stop"]) if cells["stop"] else start
+    if stop < start:
+        raise ValueError(f"it stops before it starts: {cells['stop']} is before {cells['time']}")
+    tags = parse_series_key(cells["series"])
+    tags |= {tag: cells[tag] for tag in spec.group_by if cells[tag]}
+    if foreign := sorted(set(tags) - set(spec.group_by)):
+        known = ", ".join(spec.group_by) or "no tag"
+        raise ValueError(f"the detector is not grouped by {foreign[0]!r} but by {known}")
+    return Failure(start, stop, tags, cells["text"], where)

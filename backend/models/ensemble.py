@@ -1,0 +1,95 @@
+"""Several kinds at once: each speaks with a voice of its own, and the mean of them counts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from backend.exceptions import ArtifactError
+from backend.models import registry
+from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Times, Voice
+from backend.specs import EnsembleSpec
+
+
+class Ensemble:
+    """Members learn from the same rows, and look at the newest part of the same windows.
+
+    Their values are brought on one scale by held-out normal time (see `detection/yardstick.py`), so
+    that no member is louder than another only by its unit.
+
+    Works where nobody can tell beforehand which kind suits: errors of different kinds of model
+    rarely go wrong together. It costs as much as its members do.
+
+    Source: Aggarwal and Sathe, Outlier ensembles, 2017, chapter 1 (averages of standardised
+    scores).
+
+    Attributes:
+        window: W, the longest of its members.
+        voices: how many they have together.
+    """
+
+    def __init__(self, spec: EnsembleSpec, series: int, channels: int) -> None:
+        self.window = spec.window
+        self._members = [registry.build(member, series, channels) for member in spec.members]
+        self.voices = sum(member.voices for member in self._members)
+
+    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+        """Fit one member after the other; the curves are those of the first one that has any.
+
+        Raises:
+            InputError: lessons that do not fit the members.
+            NotEnoughNormalData: a series has no window to learn from.
+            TrainingFailed: a member came to nothing for some series.
+        """
+        curves = [
+            member.fit(lessons, self._part(progress, number))
+            for number, member in enumerate(self._members)
+        ]
+        return max(curves, key=lambda own: len(own[0].loss) > 1)
+
+    def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
+        """The voices of all members, one after the other."""
+        return tuple(
+            _whole(voice, windows, member)
+            for member in self._members
+            for voice in member.assess(windows[:, :, -member.window :], times)
+        )
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """The weights of all members, named `<number>.<name>`."""
+        return {
+            f"{number}.{name}": weight
+            for number, member in enumerate(self._members)
+            for name, weight in member.weights().items()
+        }
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Take weights as `weights` gave them.
+
+        Raises:
+            ArtifactError: names or shapes are not those of the members.
+        """
+        parts: list[dict[str, NDArray[Any]]] = [{} for _ in self._members]
+        for full, weight in weights.items():
+            number, _, name = full.partition(".")
+            if not number.isdecimal() or int(number) >= len(parts):
+                raise ArtifactError(
+                    f"the weights are of another model: {full} is unknown; retrain the detector"
+                )
+            parts[int(number)][name] = weight
+        for member, part in zip(self._members, parts, strict=True):
+            member.load(part)
+
+    def _part(self, progress: Progress, number: int) -> Progress:
+        count = len(self._members)
+        return lambda share, words: progress((number + share) / count, words)
+
+
+def _whole(voice: Voice, windows: Floats, member: Model) -> Voice:
+    """What a member with a shorter window expects, with the older rows as they are."""
+    if voice.expected is None or member.window == windows.shape[2]:
+        return voice
+    expected = windows.copy()
+    expected[:, :, -member.window :] = voice.expected
+    return replace(voice, expected=expected)

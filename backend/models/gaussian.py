@@ -1,0 +1,51 @@
+"""The algebra that Gaussian kinds share."""
+
+import numpy as np
+
+from backend.ports import Floats
+
+_LEAST = 1e-6
+"""Share of the mean variance that every direction is taken to have: what is exactly determined by
+other channels must not make a distance infinite."""
+
+_NOTHING = 1e-10
+"""Variance of what never varied, in the unit of scaled channels."""
+
+
+def inverse_root(covariance: Floats) -> Floats:
+    """(D, D) symmetric root of the inverse of a covariance."""
+    variances, directions = np.linalg.eigh(covariance)
+    floor = max(_LEAST * float(variances.mean()), _NOTHING)
+    return np.asarray(directions / np.sqrt(np.maximum(variances, floor)) @ directions.T)
+
+
+def with_last_expected(windows: Floats, mean: Floats, root: Floats, channels: int) -> Floats:
+    """(N, D) windows whose last row holds each channel's mean, given all else in the window.
+
+    Args:
+        windows: (N, D).
+        mean: (D,).
+        root: (D, D) symmetric root of the inverse covariance.
+        channels: F.
+    """
+    precision = root @ root[:, -channels:]
+    off = (windows - mean) @ (precision / np.diag(precision[-channels:]))
+    expected = windows.copy()
+    expected[:, -channels:] -= off
+    return expected
+
+
+def independent(windows: Floats) -> float:
+    """How many windows, independent of each other, would tell as much as these (N, D) in a row.
+
+    Neighbours resemble each other: with an autocorrelation of r from one to the next, a number's
+    mean is as uncertain as that of `N (1 - r) / (1 + r)` independent ones (Bartlett, 1946). The
+    median over the numbers of a window counts.
+    """
+    off = windows - windows.mean(axis=0)
+    power = np.square(off).sum(axis=0)
+    alike = (off[1:] * off[:-1]).sum(axis=0)[power > 0] / power[power > 0]
+    if not alike.size:
+        return 1.0
+    r = float(np.clip(np.median(alike), 0.0, 1.0))
+    return max(1.0, len(windows) * (1 - r) / (1 + r))
