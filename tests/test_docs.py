@@ -68,7 +68,9 @@ def shown(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if value is PydanticUndefined:
         return "required"
-    if isinstance(value, BaseModel):
+    if isinstance(value, BaseModel) or (
+        isinstance(value, tuple) and any(isinstance(part, BaseModel) for part in value)
+    ):
         return ""
     return "none" if value is None else f"`{plain(value)}`"
 

@@ -51,7 +51,7 @@ class ChecksSpec(Spec):
     0 switches a check off.
     """
 
-    constant: bool = Field(False, description="flag a channel that never varied and now does")
+    constant: bool = Field(True, description="flag a channel that never varied and now does")
     flatline: float = Field(3.0, ge=0, description="times the longest unchanged run seen")
     range: float = Field(1.0, ge=0, description="normal spans beyond the normal range")
     rate: float = Field(3.0, ge=0, description="times the largest normal step")
