@@ -112,15 +112,15 @@ imports: install ## Check that imports point downwards only
 
 .PHONY: spelling
 spelling: install
-	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts backend jobs tests grafana_dashboards $(PROSE)
+	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts,aer backend jobs tests grafana_dashboards $(PROSE)
 
 # Declared but never imported: TensorFlow stands behind keras, psycopg behind SQLAlchemy, tzdata behind
 # zoneinfo. Imported but not declared: parts of Flask and pydantic that come with them. Imported for
-# benchmarks only: the rival of our own client.
+# benchmarks only: the rival of our own client, and what holds workers to one thread.
 .PHONY: dependencies
 dependencies: install
 	@$(BIN)/deptry --no-ansi . \
-		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata,DEP003=werkzeug|markupsafe|pydantic_core,DEP004=influxdb' \
+		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata,DEP003=werkzeug|markupsafe|pydantic_core,DEP004=influxdb|threadpoolctl' \
 		2> >(grep -v '^Assuming' >&2)
 
 .PHONY: lock
