@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from backend.detection.choosing import fit
 from backend.detection.embedding import Codes, embed
 from backend.detection.grid import Rows, ceil_to, floor_to, inside, to_rows
 from backend.detection.pipeline import Fitted, Scored, score
-from backend.detection.training import Training, fit
+from backend.detection.training import Training
 from backend.exceptions import InputError, MissingChannel, NotEnoughNormalData, NotFound
 from backend.models.registry import build
 from backend.ports import ModelFactory, Points, Progress

@@ -4,9 +4,9 @@
 
 DATA holds `index.json`, one entry a series: `dataset series train test period_s vus_L`; files are
 CSV with `time`, channels and `label` (0 normal, 1 anomalous, 2 not judged). For each series a
-detector with the product's defaults, but for its `model`, learns from the rows of `train` with
-label 0 and scores `test`; what differs follows from the rows and their period alone. One file a
-series is written with score and flag, and the scorer beside DATA says how good they are.
+detector of that kind, with `SETTINGS` and else the product's defaults, learns from the rows of
+`train` with label 0 and scores `test`; what differs follows from the rows and their period alone.
+One file a series is written with score and flag, and the scorer beside DATA says how good they are.
 
 A row of `test` is scored from rows up to it: where the clock goes on from `train`, its end leads up
 to `test`. Networks have a budget of training steps, so that the whole table takes less than an hour
@@ -39,6 +39,13 @@ from backend.exceptions import NormalcyError
 from backend.models.registry import KINDS
 from backend.specs import ModelSpec
 
+SETTINGS: dict[str, Any] = {
+    "trim": 0,
+    "smoothing": {"span": 10},
+    "threshold": {"kind": "quantile", "q": 0.99, "follow": {}},
+    "checks": {"constant": False, "flatline": 0, "range": 0},
+}
+"""Of the detector, for every kind and every series: what ranked and flagged best in the mean."""
 STEPS = 300
 """Steps of the optimiser that a network may take in one training."""
 FEWEST_EPOCHS = 5
@@ -250,11 +257,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; prints the table and writes JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("--kinds", nargs="*", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--kinds", nargs="*", default=[*KINDS, "auto"], choices=[*KINDS, "auto"])
     parser.add_argument("--series", type=int, help="a sample of so many series")
     parser.add_argument("--steps", type=int, default=STEPS, help="budget of a network's training")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--set", type=json.loads, default={}, help="settings of the detector, JSON")
+    parser.add_argument("--set", type=json.loads, default=SETTINGS, help="detector settings, JSON")
     parser.add_argument("--scorer", type=Path, help="by default ../tools/score_quality.py of DATA")
     parser.add_argument("--predictions", type=Path, help="where predictions are kept")
     parser.add_argument("--json", type=Path)

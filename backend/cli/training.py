@@ -67,6 +67,8 @@ def print_version(version: Version) -> None:
     training = version.training
     print_facts({**_facts(version), **_figures(training)})
     _print_series(training.get("series", {}))
+    if choice := training.get("choice"):
+        _section("why this kind of model", [choice["reason"]])
     _section("detection limits, in each sensor's own unit", _limits(training.get("series", {})))
     _section("ranges left out as impure", [_range(one) for one in training.get("trimmed", ())])
     _section("remarks", _remarks(training))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,7 @@ class Training:
         folds: K.
         trimmed: ranges left out.
         warnings: sentences for the operator.
+        choice: which model was chosen and why, as JSON-ready values; None where one was named.
     """
 
     times: NDArray[np.int64]
@@ -85,6 +87,7 @@ class Training:
     folds: int
     trimmed: tuple[Trimmed, ...]
     warnings: tuple[str, ...]
+    choice: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

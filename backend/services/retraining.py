@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from backend.detection.choosing import fit
 from backend.detection.detection_limits import DetectionLimit, detection_limits
 from backend.detection.pipeline import Fitted
-from backend.detection.training import Training, fit
+from backend.detection.training import Training
 from backend.exceptions import ArtifactError, NotEnoughNormalData, NotFound
 from backend.ports import Clock, ModelFactory, Progress
 from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version

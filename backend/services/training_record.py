@@ -50,6 +50,7 @@ def training_record(
             for s, key in enumerate(fitted.keys)
         },
         "detection_limits": [limit.plain() for limit in limits],
+        **({} if training.choice is None else {"choice": training.choice}),
         "trimmed": [vars(part) for part in training.trimmed],
         "warnings": [*warnings, *training.warnings],
     }

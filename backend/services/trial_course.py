@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from backend.detection.choosing import fit
 from backend.detection.detection_limits import detection_limits, sentences
 from backend.detection.grid import Rows, floor_to
 from backend.detection.pipeline import Fitted
 from backend.detection.runs import Mask
-from backend.detection.training import fit
 from backend.exceptions import NoData, NotEnoughNormalData
 from backend.ports import ModelFactory, Progress
 from backend.records import Label, LabelKind, SeriesKey

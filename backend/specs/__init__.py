@@ -37,7 +37,7 @@ from backend.specs.estimators import (
     RobustZSpec,
     SeasonalQuantileSpec,
 )
-from backend.specs.models import EnsembleSpec, ModelSpec, SingleSpec
+from backend.specs.models import AutoSpec, EnsembleSpec, ModelSpec, SingleSpec
 from backend.specs.neighbours import (
     IsolationForestSpec,
     KernelDensitySpec,
@@ -79,6 +79,7 @@ __all__ = [
     "AerSpec",
     "AlarmSpec",
     "AnyThreshold",
+    "AutoSpec",
     "BudgetThreshold",
     "ChecksSpec",
     "ConditionalGaussianSpec",

@@ -99,4 +99,40 @@ class EnsembleSpec(Spec):
         return self.members[0].seed
 
 
-ModelSpec = Annotated[SingleSpec | EnsembleSpec, Field(discriminator="kind")]
+Candidate = Annotated[SingleSpec | EnsembleSpec, Field(discriminator="kind")]
+
+
+class AutoSpec(Spec):
+    """One of several kinds, chosen by evidence each time the detector is trained."""
+
+    kind: Literal["auto"] = "auto"
+    candidates: tuple[Candidate, ...] = Field(
+        (ConditionalGaussianSpec(), EnsembleSpec(), DenseAutoencoderSpec(), LstmAutoencoderSpec()),
+        min_length=1,
+        max_length=16,
+        description="models, each with its `kind` and settings; the cheapest first",
+    )
+    margin: float = Field(
+        0.02, ge=0, lt=1, description="how much more faults a later one has to find"
+    )
+    enough: float = Field(
+        0.95, gt=0, le=1, description="share of faults at which no further one is tried"
+    )
+
+    @property
+    def window(self) -> int:
+        """The longest of its candidates."""
+        return max(candidate.window for candidate in self.candidates)
+
+    @property
+    def validation(self) -> float:
+        """The largest share that a candidate wants to be set apart to stop by."""
+        return max(candidate.validation for candidate in self.candidates)
+
+    @property
+    def seed(self) -> int:
+        """That of the first candidate."""
+        return self.candidates[0].seed
+
+
+ModelSpec = Annotated[SingleSpec | EnsembleSpec | AutoSpec, Field(discriminator="kind")]

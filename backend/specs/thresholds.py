@@ -12,11 +12,14 @@ _PERIOD_HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "month": 730.5, "year"
 
 
 class FollowSpec(Spec):
-    """How a threshold follows the level of unflagged errors, within bounds."""
+    """How a threshold follows the level of errors, within bounds."""
 
-    span: float = Field(500, ge=1, le=100_000, description="grid points of the moving average")
-    most: float = Field(3.0, ge=1, description="highest level, in levels of held-out normal time")
+    span: float = Field(1000, ge=1, le=100_000, description="grid points of the moving average")
+    most: float = Field(2.0, ge=1, description="highest level, in levels of held-out normal time")
     least: float = Field(1.0, gt=0, le=1, description="lowest level")
+    creep: float = Field(
+        1.0, ge=0, le=1, description="weight of a flagged point, which counts as on the line"
+    )
 
 
 class AnyThreshold(Spec):

@@ -162,7 +162,14 @@ def test_the_level_is_an_average_of_what_came_before() -> None:
 
 
 def test_points_flagged_or_not_judged_leave_the_level_as_it_is() -> None:
-    np.testing.assert_allclose(followed([1.8, 50.0, 50.0, np.nan, 1.0]), [1, 1.4, 1.4, 1.4, 1.4])
+    errors = [1.8, 50.0, 50.0, np.nan, 1.0]
+    np.testing.assert_allclose(followed(errors, creep=0), [1, 1.4, 1.4, 1.4, 1.4])
+
+
+def test_a_flagged_point_counts_as_if_it_lay_on_the_line() -> None:
+    np.testing.assert_allclose(followed([50.0, 50.0], most=9), [1, 1.5])
+    np.testing.assert_allclose(followed([50.0, 50.0], most=9, creep=0.5), [1, 1.25])
+    assert followed([50.0] * 500, most=9).max() == pytest.approx(9)
 
 
 def test_the_level_does_not_fall_below_its_least() -> None:
@@ -171,7 +178,7 @@ def test_the_level_does_not_fall_below_its_least() -> None:
 
 
 def test_a_fault_does_not_take_the_line_along() -> None:
-    assert followed([1.0] * 20 + [100.0] * 500).max() == 1.0
+    assert followed([1.0] * 20 + [100.0] * 500, creep=0).max() == 1.0
 
 
 def test_a_fault_that_creeps_in_is_stopped_at_the_bound_and_said() -> None:

@@ -14,36 +14,37 @@ from backend.specs import FollowSpec
 _NEAR = 1e-9
 
 
-def next_level(spec: FollowSpec, level: Floats, ratio: Floats, flagged: Mask) -> Floats:
-    """(S,) the level after a point; a point that is flagged, or not known, leaves it as it is.
+def next_level(spec: FollowSpec, level: Floats, ratio: Floats, line: Floats) -> Floats:
+    """(S,) the level after a point; one that is not known leaves it as it is.
+
+    A flagged point counts as if it lay on the line, and weighs `creep`: normal can shift for
+    good, and the line then creeps after it, slowly and up to the bound, and does not flag for ever.
 
     Args:
         spec: span of the moving average, and bounds.
         level: (S,) at the point.
         ratio: (S,) its smoothed error in held-out levels; NaN where not known.
-        flagged: (S,).
+        line: (S,) its threshold in held-out levels.
     """
-    moved = level + 2.0 / (spec.span + 1.0) * (ratio - level)
+    weight = 2.0 / (spec.span + 1.0) * np.where(ratio > line, spec.creep, 1.0)
+    moved = level + weight * (np.minimum(ratio, line) - level)
     moved = np.minimum(np.maximum(moved, spec.least), spec.most)
-    return np.where(flagged | np.isnan(ratio), level, moved)
+    return np.where(np.isnan(ratio), level, moved)
 
 
-def walk(
-    spec: FollowSpec, limit: Floats, ratio: Floats, smoothed: Floats, level: Floats
-) -> tuple[Floats, Floats]:
+def walk(spec: FollowSpec, line: Floats, ratio: Floats, level: Floats) -> tuple[Floats, Floats]:
     """(S, T) level at each point, and (S,) that of the point behind.
 
     Args:
         spec: span and bounds.
-        limit: (S, T) at level 1.
-        ratio: (S, T) smoothed error in held-out levels.
-        smoothed: (S, T); NaN where not known.
+        line: (S, T) limit at level 1, in held-out levels.
+        ratio: (S, T) smoothed error in held-out levels; NaN where not known.
         level: (S,) at the first point.
     """
-    levels = np.empty_like(limit)
-    for t in range(limit.shape[1]):
+    levels = np.empty_like(line)
+    for t in range(line.shape[1]):
         levels[:, t] = level
-        level = next_level(spec, level, ratio[:, t], smoothed[:, t] > limit[:, t] * level)
+        level = next_level(spec, level, ratio[:, t], line[:, t] * level)
     return levels, level
 
 

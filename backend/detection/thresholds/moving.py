@@ -118,8 +118,9 @@ def move(
         limit = base.at(place + start, modes[:, start:stop])
         line[:, rows] = limit
         if spec.follow is not None:
-            ratio = _in_levels(limits, seen[:, rows], modes[:, start:stop])
-            levels, level = walk(spec.follow, limit, ratio, seen[:, rows], level)
+            own = modes[:, start:stop]
+            ratio = _in_levels(limits, seen[:, rows], own)
+            levels, level = walk(spec.follow, _in_levels(limits, limit, own), ratio, level)
             line[:, rows] = np.minimum(limit * levels, LARGEST)
             drift[:, start:stop] = at_bound(spec.follow, levels)
     mode = modes[:, -1] if modes.shape[1] else before.mode
@@ -153,11 +154,12 @@ def _level_after(
     follow: FollowSpec, limits: Limits, base: _Base, before: Before, place: int
 ) -> Floats:
     """(S,) the level after the last row before; 1 where there is none."""
-    smoothed, threshold = before.smoothed[:, -1], before.threshold[:, -1]
+    threshold = before.threshold[:, -1]
     modes = before.mode[:, None]
     level = threshold / base.at(place, modes)[:, 0]
     ratio = _in_levels(limits, before.smoothed[:, -1:], modes)[:, 0]
-    level = next_level(follow, level, ratio, smoothed > threshold)
+    line = _in_levels(limits, before.threshold[:, -1:], modes)[:, 0]
+    level = next_level(follow, level, ratio, line)
     return np.where(np.isfinite(threshold), level, 1.0)
 
 
