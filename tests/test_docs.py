@@ -33,7 +33,7 @@ def kinds_in(union: object) -> Iterator[type[BaseModel]]:
         yield from kinds_in(part)
 
 
-KINDS = {*kinds_in(specs.ModelSpec), *kinds_in(specs.ThresholdSpec)}
+KINDS = list(dict.fromkeys([*kinds_in(specs.ModelSpec), *kinds_in(specs.ThresholdSpec)]))
 
 
 def section(heading: str) -> str:

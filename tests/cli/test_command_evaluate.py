@@ -116,7 +116,7 @@ def test_several_models_are_compared_under_their_kinds(file):
 
 def test_all_means_every_kind_there_is(file, frame):
     specs, refused = build_specs(asked(file, models=(ALL,)), frame)
-    assert {*specs, *refused} == set(KINDS)
+    assert {*specs, *refused} == {*KINDS, "auto"}
 
 
 def test_figures_of_several_models_are_a_table_with_hindsight_last(file):

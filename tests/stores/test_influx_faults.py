@@ -306,7 +306,11 @@ def test_a_stream_that_breaks_midway_is_not_begun_again(
     assert_beginning(pieces, truth)
 
 
-@pytest.mark.parametrize("fault", [Refuse(503), faults.unacknowledged, Cut(0.0), PAGE], ids=repr)
+@pytest.mark.parametrize(
+    "fault",
+    [Refuse(503), faults.unacknowledged, Cut(0.0), PAGE],
+    ids=["refused", "unacknowledged", "cut", "page"],
+)
 def test_a_stream_that_did_not_begin_is_made_again_and_brings_all(
     influxdb_server: InfluxServer, filled: str, truth: list[Points], fault: Fault
 ) -> None:
