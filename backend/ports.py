@@ -675,8 +675,8 @@ class Voice:
     Attributes:
         expected: (S, N, W, F) what it would take for normal in place of each window, scaled and
             finite; None for a kind that has no notion of it.
-        raw: (S, N) how unusual each window is, in the model's own unit: any finite number, larger
-            is more unusual. None where the distance of window and `expected` says it.
+        raw: (S, N) how unusual each window is, in the model's own unit: finite, never negative,
+            larger is more unusual. None where the distance of window and `expected` says it.
         parts: (S, N, F) what each channel adds to `raw`, never negative; None where `expected`
             says it, or where it has to be found by hiding channels.
     """

@@ -89,3 +89,6 @@ REASON_OFF = "off"
 REASON_SETTLING = "settling"
 REASON_EXCLUDED = "excluded"
 REASON_MISSING_CHANNEL = "missing channel"
+
+NOT_DUE = (REASON_OFF, REASON_SETTLING, REASON_EXCLUDED)
+"""Reasons of points that nobody expects to be judged."""

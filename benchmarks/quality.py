@@ -37,6 +37,7 @@ from threadpoolctl import threadpool_limits
 from backend import Detector
 from backend.exceptions import NormalcyError
 from backend.models.registry import KINDS
+from backend.services.evaluation import of_rows
 from backend.specs import ModelSpec
 
 SETTINGS: dict[str, Any] = {
@@ -121,7 +122,7 @@ def _score(
     began = time.monotonic()
     if not reason:
         asked = _asked(train, test, float(entry["period_s"]))
-        found = _of_rows(detector.score(asked), test.index, detector.spec.step)
+        found = of_rows(detector.score(asked), test.index, detector.spec.step)
         score, flag = found["score"].to_numpy(), found["flag"].to_numpy().astype(int)
     took = time.monotonic() - began
     pd.DataFrame({"score": score, "flag": flag}).to_csv(task.out / f"{name}.csv", index=False)
@@ -133,13 +134,6 @@ def _asked(train: pd.DataFrame, test: pd.DataFrame, period: float) -> pd.DataFra
     distance = (test.index[0] - train.index[-1]).total_seconds()
     parts = [train.iloc[-LEAD:], test] if 0 < distance <= 3 * period else [test]
     return pd.concat(parts).drop(columns="label")
-
-
-def _of_rows(scored: pd.DataFrame, times: pd.DatetimeIndex, step: int) -> pd.DataFrame:
-    """Score and flag of each row: those of its grid point, 0 where it was not judged."""
-    stamps = times.as_unit("ns").asi8
-    found = scored[["score", "flag"]].set_axis(scored.index.as_unit("ns").asi8)
-    return found.reindex(stamps - stamps % step).fillna(0.0)
 
 
 def settings_of(kind: str, steps: int, more: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -25,15 +24,7 @@ SETTINGS = CONFIGURATION + "".join(
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-def kinds_in(union: object) -> Iterator[type[BaseModel]]:
-    """The specs that a union names, however deep."""
-    if isinstance(union, type) and issubclass(union, BaseModel):
-        yield union
-    for part in get_args(union):
-        yield from kinds_in(part)
-
-
-KINDS = list(dict.fromkeys([*kinds_in(specs.ModelSpec), *kinds_in(specs.ThresholdSpec)]))
+KINDS = [*specs.specs_in(specs.ModelSpec), *specs.specs_in(specs.ThresholdSpec)]
 
 
 def section(heading: str) -> str:

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from backend.cli.evaluate_options import RangeType, SettingType
+from backend.cli.evaluate_options import (
+    SettingType,
+    every_option,
+    normal_options,
+    seed_option,
+    time_column_option,
+    window_option,
+)
 from backend.cli.moments import MOMENT
 from backend.cli.output import json_option
 from backend.cli.session import Session, pass_session
@@ -31,24 +38,16 @@ class TableType(click.ParamType[Path]):
 @click.option("--out", type=TableType(), required=True, help="CSV or Parquet file to write.")
 @click.option("--from", "start", type=MOMENT, help="Of a detector: from this time on.")
 @click.option("--to", "stop", type=MOMENT, help="Of a detector: before this time; default now.")
-@click.option("--time-column", help="Column of the times; found by itself if not given.")
+@time_column_option
 @click.option("--label-column", help="Column of labels: not a channel; 0 is normal in --train.")
-@click.option("--normal-rows", type=int, help="The first so many rows are normal.")
-@click.option(
-    "--normal-range",
-    "normal_ranges",
-    type=RangeType(),
-    multiple=True,
-    help="Rows from A to before B are normal; may be repeated.",
-)
-@click.option("--normal-column", help="Rows where this column is not 0 are normal.")
+@normal_options
 @click.option(
     "--train",
     type=_FILE,
     help="The rows of this file are normal; name FILE again to learn from all of it.",
 )
 @click.option("--model", help="Kind of model, dense_autoencoder if not given.")
-@click.option("--window", type=int, help="Rows fed to the model at once.")
+@window_option
 @click.option(
     "--set",
     "settings",
@@ -56,8 +55,8 @@ class TableType(click.ParamType[Path]):
     multiple=True,
     help="A setting of the detector, as model.epochs=30.",
 )
-@click.option("--seed", type=int, help="Seed of the model.")
-@click.option("--every", help="Grid, as 10m; the usual distance of rows if not given.")
+@seed_option
+@every_option
 @json_option
 @pass_session
 def command(session: Session, what: str, **options: Any) -> None:

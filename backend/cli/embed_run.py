@@ -8,7 +8,7 @@ import click
 import pandas as pd
 
 from backend.cli.evaluate_options import Asked
-from backend.cli.evaluate_reading import build_specs
+from backend.cli.evaluate_reading import build_specs, exam_of
 from backend.cli.moments import Moment
 from backend.cli.output import iso, print_facts, print_json, progress
 from backend.cli.session import Session
@@ -16,8 +16,7 @@ from backend.detection.embedding import Codes
 from backend.detector import Detector, codes_frame
 from backend.exceptions import InputError
 from backend.importers.frames import read_frame
-from backend.services import exams
-from backend.services.exams import Columns, Exam
+from backend.services.exams import Columns
 
 _KIND = "dense_autoencoder"
 _UNLABELLED = "\0label"
@@ -39,7 +38,8 @@ def of_file(path: Path, options: Mapping[str, Any], out: Path, as_json: bool) ->
     )
     frame = _labelled(asked, path)
     (spec,) = build_specs(asked, frame)[0].values()
-    exam = _exam(asked, frame, Columns(named, spec.inputs))
+    train = None if asked.train is None else _labelled(asked, asked.train)
+    exam = exam_of(asked, frame, Columns(named, spec.inputs), train)
     detector = Detector(spec)
     with progress(f"Learning with {spec.model.kind}") as bar:
         detector.fit(exam.train, exam.normal, bar)
@@ -68,16 +68,6 @@ def of_detector(
 def _labelled(asked: Asked, path: Path) -> pd.DataFrame:
     frame = read_frame(path, asked.time_column)
     return frame.assign(**{_UNLABELLED: 0.0}) if asked.label_column == _UNLABELLED else frame
-
-
-def _exam(asked: Asked, frame: pd.DataFrame, columns: Columns) -> Exam:
-    if asked.train is not None:
-        return exams.two_files(_labelled(asked, asked.train), frame, columns)
-    if asked.normal_rows is not None:
-        return exams.first_rows(frame, columns, asked.normal_rows)
-    if asked.normal_column is not None:
-        return exams.by_column(frame, columns, asked.normal_column)
-    return exams.by_ranges(frame, columns, asked.normal_ranges)
 
 
 def _long(codes: Codes) -> pd.DataFrame:

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from backend.cli.evaluate_options import Asked, RangeType, SettingType
+from backend.cli.evaluate_options import (
+    Asked,
+    SettingType,
+    every_option,
+    normal_options,
+    seed_option,
+    time_column_option,
+    window_option,
+)
 from backend.cli.output import json_option
 from backend.cli.report_file import ReportType
 
@@ -14,19 +22,11 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("evaluate")
 @click.argument("file", type=_FILE)
-@click.option("--time-column", help="Column of the times; found by itself if not given.")
+@time_column_option
 @click.option(
     "--label-column", required=True, help="Column of labels: 0 normal, 1 anomalous, 2 not judged."
 )
-@click.option("--normal-rows", type=int, help="The first so many rows are normal.")
-@click.option(
-    "--normal-range",
-    "normal_ranges",
-    type=RangeType(),
-    multiple=True,
-    help="Rows from A to before B are normal; may be repeated.",
-)
-@click.option("--normal-column", help="Rows where this column is not 0 are normal.")
+@normal_options
 @click.option("--train", type=_FILE, help="The rows of another file with label 0 are normal.")
 @click.option(
     "--model",
@@ -36,7 +36,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     show_default=True,
     help="Kind of model; several, or all of them by 'all', are compared.",
 )
-@click.option("--window", type=int, help="Rows fed to the model at once.")
+@window_option
 @click.option(
     "--set",
     "settings",
@@ -44,8 +44,8 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     multiple=True,
     help="A setting of the detector, as threshold.kind=quantile or model.epochs=30.",
 )
-@click.option("--seed", type=int, help="Seed of the model.")
-@click.option("--every", help="Grid, as 10m; the usual distance of rows if not given.")
+@seed_option
+@every_option
 @click.option(
     "--buffer",
     type=click.IntRange(0),

@@ -1,11 +1,14 @@
 """What can be typed behind `normalcy evaluate`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import yaml
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -83,3 +86,31 @@ class RangeType(click.ParamType[tuple[int, int]]):
             return parse_time(start), parse_time(stop)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+time_column_option = click.option(
+    "--time-column", help="Column of the times; found by itself if not given."
+)
+window_option = click.option("--window", type=int, help="Rows fed to the model at once.")
+seed_option = click.option("--seed", type=int, help="Seed of the model.")
+every_option = click.option(
+    "--every", help="Grid, as 10m; the usual distance of rows if not given."
+)
+
+
+def normal_options(command: Command) -> Command:
+    """Which rows of a file are normal."""
+    options = (
+        click.option("--normal-rows", type=int, help="The first so many rows are normal."),
+        click.option(
+            "--normal-range",
+            "normal_ranges",
+            type=RangeType(),
+            multiple=True,
+            help="Rows from A to before B are normal; may be repeated.",
+        ),
+        click.option("--normal-column", help="Rows where this column is not 0 are normal."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,8 +1,8 @@
 """From what was typed to detectors and to what they learn from and are judged on."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import pandas as pd
 from pydantic import ValidationError
@@ -14,20 +14,12 @@ from backend.services import exams
 from backend.services.exams import Columns, Exam
 from backend.settings.document import Document
 from backend.settings.wording import problems
-from backend.specs import DetectorSpec, ModelSpec, Spec
+from backend.specs import DetectorSpec, ModelSpec, Spec, specs_in
 
 ALL = "all"
 
 
-def _specs(of: Any) -> Iterator[type[Spec]]:
-    """The specs in a union, however it is nested."""
-    if isinstance(of, type) and issubclass(of, Spec):
-        yield of
-    for part in get_args(of):
-        yield from _specs(part)
-
-
-_MODELS = {spec.model_fields["kind"].default: spec for spec in _specs(ModelSpec)}
+_MODELS = {spec.model_fields["kind"].default: spec for spec in specs_in(ModelSpec)}
 
 
 @dataclass(frozen=True)
@@ -62,15 +54,22 @@ def read(asked: Asked) -> Reading:
     frame = read_frame(asked.file, asked.time_column)
     specs, refused = build_specs(asked, frame)
     columns = Columns(asked.label_column, next(iter(specs.values())).inputs)
-    if asked.train is None:
-        exam, notes = _one_file(asked, frame, columns), _notes(frame)
-    else:
-        train = read_frame(asked.train, asked.time_column)
-        exam, notes = exams.two_files(train, frame, columns), [*_notes(train), *_notes(frame)]
+    train = None if asked.train is None else read_frame(asked.train, asked.time_column)
+    notes = [*(() if train is None else _notes(train)), *_notes(frame)]
+    exam = exam_of(asked, frame, columns, train)
     return Reading(specs, refused, exam, tuple(dict.fromkeys(notes)))
 
 
-def _one_file(asked: Asked, frame: pd.DataFrame, columns: Columns) -> Exam:
+def exam_of(
+    asked: Asked, frame: pd.DataFrame, columns: Columns, train: pd.DataFrame | None
+) -> Exam:
+    """What is learned from and judged on, in the way that was asked for.
+
+    Raises:
+        InputError: the files are not what the options say.
+    """
+    if train is not None:
+        return exams.two_files(train, frame, columns)
     if asked.normal_rows is not None:
         return exams.first_rows(frame, columns, asked.normal_rows)
     if asked.normal_column is not None:

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from backend.cli.csv_rows import Reading, read_rows
 from backend.cli.output import iso
-from backend.exceptions import ImportFileError
 from backend.records import Label, LabelDraft, LabelKind, parse_series_key, series_key
 from backend.settings import parse_time
 
 COLUMNS = ("start", "stop", "kind", "detector", "tags", "note")
 _NEEDED = {"start", "stop", "kind"}
-_SHOWN = 20
 
 
 def write_labels(labels: Iterable[Label], stream: TextIO) -> None:
@@ -35,33 +34,8 @@ def read_labels(file: Path, detector: str | None) -> list[LabelDraft]:
     Raises:
         ImportFileError: with every row that cannot be read, by its line.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            return _read(csv.DictReader(stream), file, detector)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ImportFileError(f"{file} is not CSV in UTF-8: {error}.") from error
-    except OSError as error:
-        raise ImportFileError(f"{file} cannot be read: {error.strerror}.") from error
-
-
-def _read(reader: "csv.DictReader[str]", file: Path, detector: str | None) -> list[LabelDraft]:
-    columns = set(reader.fieldnames or ())
-    if lacking := sorted(_NEEDED - columns):
-        raise ImportFileError(
-            f"{file} lacks the column {lacking[0]!r}: expected {', '.join(COLUMNS)}."
-        )
-    drafts, wrong = [], []
-    for row in reader:
-        try:
-            drafts.append(_draft(row, detector))
-        except ValueError as error:
-            wrong.append(f"  line {reader.line_num}: {error}")
-    if wrong:
-        more = [f"  and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
-        raise ImportFileError(
-            "\n".join([f"{file}: {len(wrong)} rows cannot be read", *wrong[:_SHOWN], *more])
-        )
-    return drafts
+    reading = Reading(_NEEDED, ", ".join(COLUMNS), lambda row, line: _draft(row, detector))
+    return read_rows(file, reading)[0]
 
 
 def _draft(row: Mapping[str, str | None], detector: str | None) -> LabelDraft:

@@ -1,6 +1,5 @@
 """What can be typed behind `normalcy trial`: times that reach years back, and what broke."""
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ from typing import Any
 
 import click
 
+from backend.cli.csv_rows import Reading, read_rows
 from backend.cli.moments import MOMENT, Moment
-from backend.exceptions import ImportFileError
 from backend.records import parse_series_key
 from backend.services.trial_failures import Failure
 from backend.settings import parse_time
@@ -19,7 +18,6 @@ from backend.specs import DetectorSpec, nanoseconds, parse_duration
 
 _YEARS = re.compile(r"(\d+(?:\.\d+)?)y")
 _OWN = ("time", "stop", "series", "text")
-_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -85,35 +83,13 @@ def read_failures(file: Path, spec: DetectorSpec) -> tuple[list[Failure], list[s
     Raises:
         ImportFileError: with every row that cannot be read, by its line.
     """
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            return _read(csv.DictReader(stream), file, spec)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ImportFileError(f"{file} is not CSV in UTF-8: {error}.") from error
-    except OSError as error:
-        raise ImportFileError(f"{file} cannot be read: {error.strerror}.") from error
-
-
-def _read(
-    reader: "csv.DictReader[str]", file: Path, spec: DetectorSpec
-) -> tuple[list[Failure], list[str]]:
-    columns = list(reader.fieldnames or ())
-    if "time" not in columns:
-        raise ImportFileError(
-            f"{file} lacks the column 'time': expected time, and where known stop, text, and "
-            f"{', '.join((*spec.group_by, 'series'))} for the series."
-        )
-    failures, wrong = [], []
-    for row in reader:
-        try:
-            failures.append(_failure(row, spec, f"{file.name} line {reader.line_num}"))
-        except ValueError as error:
-            wrong.append(f"  line {reader.line_num}: {error}")
-    if wrong:
-        more = [f"  and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
-        raise ImportFileError(
-            "\n".join([f"{file}: {len(wrong)} rows cannot be read", *wrong[:_SHOWN], *more])
-        )
+    tags = ", ".join((*spec.group_by, "series"))
+    reading = Reading(
+        needed={"time"},
+        expected=f"time, and where known stop, text, and {tags} for the series",
+        row=lambda row, line: _failure(row, spec, f"{file.name} line {line}"),
+    )
+    failures, columns = read_rows(file, reading)
     unused = [name for name in columns if name not in (*_OWN, *spec.group_by)]
     return failures, [f"Columns of {file.name} not used: {', '.join(unused)}."] if unused else []
 

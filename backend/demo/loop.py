@@ -11,6 +11,7 @@ import numpy as np
 from backend import schema
 from backend.demo.comparison import Comparison, compare
 from backend.demo.scenario import Fault, Scenario
+from backend.detection.progress import part_of
 from backend.ports import ArtifactStore, Floats, Points, Progress, Query, SeriesStore
 from backend.records import Label, LabelDraft, LabelKind, Version
 from backend.services.drawing import Span
@@ -169,8 +170,8 @@ def tell(stage: Stage, scenario: Scenario, draw: Draw, progress: Progress) -> To
     stage.source.write(scenario.spec.measurement, [rows])
     normal = LabelDraft(name, LabelKind.NORMAL, scenario.start, scenario.trained, note="simulated")
     stage.labelling.add_all([normal], source="command", by="demo")
-    version = stage.retraining.run(name, _part(progress, 0.05, 0.75))
-    stage.scoring.backfill(name, scenario.trained, scenario.stop, _part(progress, 0.75, 0.9))
+    version = stage.retraining.run(name, part_of(progress, 0.05, 0.75))
+    stage.scoring.backfill(name, scenario.trained, scenario.stop, part_of(progress, 0.75, 0.9))
     progress(0.9, "drawing")
     material = gather(stage, scenario, version)
     pictures = draw(material)
@@ -202,10 +203,6 @@ def gather(stage: Stage, scenario: Scenario, version: Version) -> Material:
 def _results(stage: Stage, scenario: Scenario, measurement: str, fields: tuple[str, ...]) -> Points:
     span = Span(scenario.trained, scenario.stop)
     return stage.results.read(results_query(scenario.spec, measurement, fields, span))[0]
-
-
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    return lambda share, words: progress(start + share * (stop - start), words)
 
 
 def _fault(fault: Fault) -> Mapping[str, Any]:

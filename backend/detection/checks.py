@@ -30,7 +30,7 @@ class CheckLimits:
     """What is plainly not normal, a series and channel; infinite where a check is off.
 
     Attributes:
-        constant: (S, F) whether the channel never varied in normal rows.
+        constant: (S, F) whether the channel never varied in normal rows, and may not from then on.
         low: (S, F) lowest normal value (of a constant channel: its value).
         high: (S, F) highest normal value.
         beyond: (S, F) how far outside `low` to `high` a value may lie.

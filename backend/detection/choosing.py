@@ -18,6 +18,8 @@ from backend.detection import training
 from backend.detection.faults import Fault, draw, inject
 from backend.detection.grid import Rows
 from backend.detection.pipeline import Fitted, score
+from backend.detection.progress import part_of
+from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.detection.training import Outcome
 from backend.ports import Floats, ModelFactory, Progress
@@ -86,10 +88,10 @@ def fit(
     """
     if not isinstance(spec.model, AutoSpec):
         return training.fit(spec, rows, normal, make_model, progress=progress, **labels)
-    tried = _part(progress, 0.0, _TRIED)
+    tried = part_of(progress, 0.0, _TRIED)
     choice = choose(spec, spec.model, _sample(rows, normal, labels), make_model, tried)
     outcome = training.fit(
-        choice.spec, rows, normal, make_model, progress=_part(progress, _TRIED, 1.0), **labels
+        choice.spec, rows, normal, make_model, progress=part_of(progress, _TRIED, 1.0), **labels
     )
     if outcome.training is None:
         return outcome
@@ -214,7 +216,7 @@ def _broken(rows: Rows, faults: Mapping[int, Fault], learned: Mask) -> Rows:
 
 
 def _sample(rows: Rows, normal: Mask, labels: Mapping[str, Any]) -> Sample:
-    place = np.unique(np.linspace(0, len(rows.keys) - 1, _SERIES).astype(int)).tolist()
+    place = evenly(np.arange(len(rows.keys)), _SERIES).tolist()
     own = normal[place].copy()
     held_back = np.zeros_like(own)
     for s, row in enumerate(own):
@@ -244,7 +246,3 @@ def _reason(auto: AutoSpec, tries: Sequence[Try], best: int) -> str:
         f"{kind} finds {found:.0%} of the rows of synthetic faults in held-back normal time"
         f"{told}{skipped}; a later candidate had to find {auto.margin:.0%} more"
     )
-
-
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    return lambda share, words: progress(start + share * (stop - start), words)

@@ -19,6 +19,7 @@ from backend.detection.faults import Fault, Kind, inject
 from backend.detection.grid import Rows
 from backend.detection.members import members_of
 from backend.detection.pipeline import Fitted, score
+from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.detection.smoothing import ewma_kernel
 from backend.ports import Floats, ModelFactory, Progress
@@ -307,6 +308,4 @@ def _smallest(bench: _Bench, channel: int, kind: Kind) -> tuple[Floats, Floats]:
 
 
 def _some(indices: NDArray[np.int64], most: int) -> list[int]:
-    if len(indices) > most:
-        indices = indices[np.linspace(0, len(indices) - 1, most).astype(np.int64)]
-    return [int(index) for index in indices]
+    return [int(index) for index in evenly(indices, most)]

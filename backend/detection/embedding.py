@@ -11,14 +11,11 @@ from numpy.typing import NDArray
 
 from backend.detection.grid import Rows
 from backend.detection.judging import prepare
-from backend.detection.pipeline import Fitted
-from backend.detection.windows import full_windows, windows_ending_at
+from backend.detection.pipeline import Fitted, apply, looks
+from backend.detection.windows import full_windows
 from backend.exceptions import InputError
 from backend.ports import Floats, Times
 from backend.records import SeriesKey
-
-_CHUNK = 4_000_000
-"""Numbers in one call of the model."""
 
 
 @runtime_checkable
@@ -70,15 +67,9 @@ def embed(
             "choose an autoencoder such as dense_autoencoder."
         )
     prepared = prepare(fitted.spec, rows, fitted.active, excluded)
-    shown = np.where(fitted.active[:, None, :], prepared.values, np.nan)
-    values = fitted.preprocessing.apply(shown, rows.times).values
-    series, points, channels = values.shape
-    chunk = max(1, _CHUNK // max(1, series * window * channels))
-    pieces = [_nothing(model, fitted, min(window - 1, points))]
-    for start in range(window - 1, points, chunk):
-        stop = min(start + chunk, points)
-        seen = fitted.scaler.see(windows_ending_at(values, start, stop, window))
-        pieces.append(model.embed(seen.windows))
+    values = apply(fitted, prepared, rows.times).values
+    pieces = [_nothing(model, fitted, min(window - 1, values.shape[1]))]
+    pieces += [model.embed(seen.windows) for _, seen in looks(fitted, values, 0)]
     codes = np.concatenate(pieces, axis=1)
     full = full_windows(prepared.usable, window)
     codes = np.where(full[:, :, None], codes, np.nan)

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.evidence import judge
 from backend.detection.grid import Rows
 from backend.detection.judging import prepare
-from backend.detection.occlusion import occlude
-from backend.detection.pipeline import Fitted, Scored, examine, score
+from backend.detection.pipeline import (
+    Fitted,
+    Scored,
+    apply,
+    errors_of,
+    examine,
+    hidden_shares,
+    score,
+)
+from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.detection.windows import full_windows
 from backend.ports import Floats
@@ -58,8 +65,8 @@ def look(fitted: Fitted, rows: Rows, excluded: NDArray[np.bool_] | None = None) 
     last = len(rows.times) - 1
     scored = score(fitted, rows, first=last, excluded=excluded)
     prepared = prepare(fitted.spec, rows, fitted.active, excluded)
-    evidence = examine(fitted, prepared, rows.times, last)
-    judged = judge(evidence, fitted.spread, fitted.yardstick, fitted.counted, fitted.spec.error)
+    applied = apply(fitted, prepared, rows.times)
+    judged = errors_of(fitted, examine(fitted, prepared, applied, rows.times, last))
     mean, deviation = fitted.usual.mean[0], fitted.usual.deviation[0]
     error = np.where(mean > 0, judged.by_channel[0, last], np.nan)
     mode = fitted.modes.of(prepared.values)[0, last]
@@ -69,7 +76,7 @@ def look(fitted: Fitted, rows: Rows, excluded: NDArray[np.bool_] | None = None) 
         error=error,
         times_usual=_ratio(error, mean),
         deviations=_ratio(error - mean, deviation),
-        contribution=_contribution(fitted, scored, prepared.values, rows),
+        contribution=_contribution(fitted, scored, applied.values, rows),
         beyond=fitted.familiar.beyond(prepared.values)[0, last],
         mode=str(fitted.modes.names[0, mode]) if mode >= 0 else "",
     )
@@ -91,8 +98,7 @@ def nearest_normal(window: Floats, rows: Floats, normal: NDArray[np.bool_]) -> i
     ends = np.flatnonzero(full_windows(normal[None], len(window))[0])
     if not len(ends):
         return None
-    if len(ends) > _LOOKED_AT:
-        ends = ends[np.linspace(0, len(ends) - 1, _LOOKED_AT).astype(np.int64)]
+    ends = evenly(ends, _LOOKED_AT)
     scale = fit_scaler(rows[None], normal[None], "robust").scale[0]
     distance = np.zeros(len(ends))
     for back, row in enumerate(window[::-1]):
@@ -106,12 +112,8 @@ def _contribution(fitted: Fitted, scored: Scored, values: Floats, rows: Rows) ->
     share = scored.contributions[0, 0]
     if share.any() or not scored.judged[0, 0] or scored.reason[0, 0] != REASON_NONE:
         return share
-    known = np.where(fitted.active[:, None, :], values, np.nan)
-    applied = fitted.preprocessing.apply(known, rows.times).values
     point = np.array([0]), np.array([len(rows.times) - 1])
-    parts = occlude(fitted.model, applied, fitted.scaler, rows.times, point)[0]
-    parts = np.where(fitted.counted[0], parts, 0.0)
-    return parts / parts.sum() if parts.sum() > 0 else parts
+    return hidden_shares(fitted, values, rows.times, point)[0]
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

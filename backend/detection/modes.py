@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.ports import Floats
 
@@ -98,7 +99,7 @@ def learn_modes(
     for s, rows in enumerate(scaled):
         known = normal[s] & np.isfinite(rows).all(axis=1)
         if said is None:
-            found.append(_numbered(_search(_some(rows[known]), seed)))
+            found.append(_numbered(_search(evenly(rows[known], _LOOKED_AT), seed)))
         else:
             found.append({name: rows[known & mask[s]] for name, mask in said.items()})
     return _gathered(found, scaler.center, np.where(active, scaler.scale, np.inf))
@@ -148,9 +149,3 @@ def _search(rows: Floats, seed: int) -> list[Floats]:
 def _numbered(parts: list[Floats]) -> dict[str, Floats]:
     ordered = sorted((part for part in parts if len(part) >= _FEWEST), key=len, reverse=True)
     return {str(m + 1): part for m, part in enumerate(ordered)}
-
-
-def _some(rows: Floats) -> Floats:
-    if len(rows) <= _LOOKED_AT:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(np.int64)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.ports import Floats
 
@@ -80,7 +81,7 @@ def learn_familiar(values: Floats, normal: Mask, active: Mask) -> Familiar:
     rows = np.full((len(values), KEPT, values.shape[2]), np.nan)
     far = np.full(len(values), np.inf)
     for s, own in enumerate(values):
-        scaled = np.nan_to_num(_some(own[normal[s]]) / scale[s])
+        scaled = np.nan_to_num(evenly(own[normal[s]], _LOOKED_AT) / scale[s])
         if len(scaled):
             kept, farthest = _spread_out(scaled, KEPT)
             rows[s, : len(kept)] = kept
@@ -112,9 +113,3 @@ def _nearest(scaled: Floats, rows: Floats) -> Floats:
     for row in np.moveaxis(rows, 1, 0):
         nearest = np.fmin(nearest, np.square(scaled - row[:, None, :]).sum(axis=2))
     return np.sqrt(np.where(np.isfinite(nearest), nearest, 0.0))
-
-
-def _some(rows: Floats) -> Floats:
-    if len(rows) <= _LOOKED_AT:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, _LOOKED_AT).astype(np.int64)]

@@ -1,5 +1,6 @@
 """The walk of a point: grid, scale, windows, reconstruction, error, smoothing, threshold, flag."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,17 +9,17 @@ from numpy.typing import NDArray
 from backend.detection.alarms import AlarmState, raise_alarms
 from backend.detection.checks import REASONS, CheckLimits, check
 from backend.detection.contributions import shares
-from backend.detection.evidence import Evidence, hear, judge
+from backend.detection.evidence import Errors, Evidence, hear, judge
 from backend.detection.grid import Rows
 from backend.detection.judging import Prepared, prepare, settle_points
 from backend.detection.modes import OperatingModes
-from backend.detection.occlusion import occlude
+from backend.detection.occlusion import Indices, occlude
 from backend.detection.out_of_distribution import Familiar
 from backend.detection.preprocessing import Applied, Preprocessing, lookback, weights
 from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.thresholds import Before, Limits, move
 from backend.detection.usual import Usual
-from backend.detection.window_scaling import WindowScaler
+from backend.detection.window_scaling import Seen, WindowScaler
 from backend.detection.windows import full_windows, windows_ending_at
 from backend.detection.yardstick import Yardstick
 from backend.ports import Floats, Model, Times
@@ -126,25 +127,62 @@ def counted_channels(spec: DetectorSpec, active: NDArray[np.bool_]) -> NDArray[n
     return active & (weights(spec) > 0)
 
 
-def examine(fitted: Fitted, prepared: Prepared, times: Times, first: int) -> Evidence:
-    """What the model says of the rows from `first` on; silence where no full window ends.
+def apply(fitted: Fitted, prepared: Prepared, times: Times) -> Applied:
+    """(S, T, F) rows in the channels' units; channels kept aside are absent."""
+    values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
+    return fitted.preprocessing.apply(values, times)
 
-    What it expects is given in sensor units.
+
+def looks(fitted: Fitted, values: Floats, first: int) -> Iterator[tuple[slice, Seen]]:
+    """What the model sees of rows (S, T, F), piece by piece: which rows, and their windows.
+
+    Begins at `first`, or where the first window can end.
     """
-    window, model = fitted.model.window, fitted.model
-    applied = _applied(fitted, prepared, times)
-    values = applied.values
-    evidence = Evidence.silence(values.shape, model.voices)
-    every = slice(None)
+    window = fitted.model.window
     chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
     for start in range(max(first, window - 1), values.shape[1], chunk):
         stop = min(start + chunk, values.shape[1])
         seen = fitted.scaler.see(windows_ending_at(values, start, stop, window))
-        when = np.broadcast_to(times[start:stop], seen.windows.shape[:2])
-        heard = hear(model.assess(seen.windows, when), seen, fitted.spec.error)
-        evidence.put(every, slice(start, stop), heard, every)
-    known = evidence.only(full_windows(prepared.usable, window))
+        yield slice(start, stop), seen
+
+
+def examine(
+    fitted: Fitted, prepared: Prepared, applied: Applied, times: Times, first: int
+) -> Evidence:
+    """What the model says of the rows from `first` on; silence where no full window ends.
+
+    What it expects is given in sensor units.
+    """
+    evidence = Evidence.silence(applied.values.shape, fitted.model.voices)
+    every = slice(None)
+    for rows, seen in looks(fitted, applied.values, first):
+        when = np.broadcast_to(times[rows], seen.windows.shape[:2])
+        heard = hear(fitted.model.assess(seen.windows, when), seen, fitted.spec.error)
+        evidence.put(every, rows, heard, every)
+    known = evidence.only(full_windows(prepared.usable, fitted.model.window))
     return replace(known, expected=applied.back(known.expected))
+
+
+def errors_of(fitted: Fitted, evidence: Evidence) -> Errors:
+    """The error that evidence comes to."""
+    return judge(evidence, fitted.spread, fitted.yardstick, fitted.counted, fitted.spec.error)
+
+
+def hidden_shares(
+    fitted: Fitted, values: Floats, times: Times, ends: tuple[Indices, Indices]
+) -> Floats:
+    """(N, F) shares of the error of some rows, found by hiding one channel after the other.
+
+    Args:
+        fitted: the model version.
+        values: (S, T, F) rows in the channels' units.
+        times: (T,) of the rows.
+        ends: series and row of each, (N,).
+    """
+    parts = occlude(fitted.model, values, fitted.scaler, times, ends)
+    parts = np.where(fitted.counted[ends[0]], parts, 0.0)
+    total = parts.sum(axis=1, keepdims=True)
+    return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
 
 
 def score(
@@ -169,8 +207,9 @@ def score(
     spec = fitted.spec
     kernel = ewma_kernel(spec.smoothing.span)
     prepared = prepare(spec, rows, fitted.active, excluded)
-    evidence = examine(fitted, prepared, rows.times, max(0, first - len(kernel) + 1))
-    errors = judge(evidence, fitted.spread, fitted.yardstick, fitted.counted, spec.error)
+    applied = apply(fitted, prepared, rows.times)
+    evidence = examine(fitted, prepared, applied, rows.times, max(0, first - len(kernel) + 1))
+    errors = errors_of(fitted, evidence)
     error = errors.error
     smoothed = smooth(error, kernel)
     judged = prepared.usable & np.isfinite(smoothed)
@@ -188,7 +227,9 @@ def score(
 
     ratio = np.where(judged, smoothed / threshold, 0.0)
     share = shares(smooth(errors.by_channel, kernel), fitted.counted)
-    share = _with_hidden(fitted, prepared, rows.times, share, ratio, first)
+    unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
+    unknown[:, :first] = False
+    share = _with_hidden(fitted, applied.values, rows.times, share, unknown)
     ratio, share, reason = _with_checks(checked, judged, ratio, share)
     reason[~judged] = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[~judged]
     wanted = slice(first, None)
@@ -215,39 +256,19 @@ def score(
 
 
 def _with_hidden(
-    fitted: Fitted,
-    prepared: Prepared,
-    times: Times,
-    share: Floats,
-    ratio: Floats,
-    first: int,
+    fitted: Fitted, values: Floats, times: Times, share: Floats, unknown: NDArray[np.bool_]
 ) -> Floats:
-    """Shares of flagged rows of which no voice could tell them."""
-    unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
-    unknown[:, :first] = False
-    if not unknown.any():
-        return share
-    series, at = np.nonzero(unknown)
-    ends = series, at
-    values = _applied(fitted, prepared, times).values
-    parts = occlude(fitted.model, values, fitted.scaler, times, ends)
-    parts = np.where(fitted.counted[ends[0]], parts, 0.0)
-    total = parts.sum(axis=1, keepdims=True)
-    share[ends] = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
+    """Shares of rows that are `unknown` (S, T): no voice could tell them."""
+    if unknown.any():
+        series, at = np.nonzero(unknown)
+        share[series, at] = hidden_shares(fitted, values, times, (series, at))
     return share
-
-
-def _applied(fitted: Fitted, prepared: Prepared, times: Times) -> Applied:
-    """(S, T, F) rows in the channels' units; channels kept aside are absent."""
-    values = np.where(fitted.active[:, None, :], prepared.values, np.nan)
-    return fitted.preprocessing.apply(values, times)
 
 
 def _check(fitted: Fitted, rows: Rows) -> Floats:
     """(S, T, F, C) what the plain checks find of the judged channels, as ratios to their limits."""
     watched = weights(fitted.spec) > 0
-    wanted = watched[:, None] & np.array([fitted.spec.checks.constant, True, True, True])
-    return check(rows.values, fitted.checks) * wanted
+    return check(rows.values, fitted.checks) * watched[None, None, :, None]
 
 
 def _with_checks(

@@ -21,6 +21,7 @@ from backend.detection.modes import OperatingModes, learn_modes
 from backend.detection.out_of_distribution import learn_familiar
 from backend.detection.pipeline import Fitted
 from backend.detection.preprocessing import channel_units, learn_preprocessing
+from backend.detection.progress import part_of
 from backend.detection.runs import spans
 from backend.detection.scaling import fit_scaler
 from backend.detection.smoothing import ewma_kernel, smooth
@@ -153,7 +154,7 @@ def _run(
 ) -> tuple[Fitted, Training]:
     spec = course.spec
     course, before = _purified(course, labelled, progress)
-    evidence, fold_curves = held_out(course, _part(progress, 0.0, _CROSS_FIT_SHARE))
+    evidence, fold_curves = held_out(course, part_of(progress, 0.0, _CROSS_FIT_SHARE))
     impure = _impure(course, evidence, labelled)[0]
     # The measures are taken again without the rows that were left out.
     measures = _measures(course, evidence, ~impure)
@@ -163,7 +164,7 @@ def _run(
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
     fitted, curves = _serve(
-        course, normal, measures, checks, _part(progress, _CROSS_FIT_SHARE, 1.0)
+        course, normal, measures, checks, part_of(progress, _CROSS_FIT_SHARE, 1.0)
     )
     asked = spec.threshold.kind == "f1_max"
     bad = anomalous_errors(fitted, course, anomalous) if asked else None
@@ -199,7 +200,7 @@ def _purified(
     """
     trimmed: list[Trimmed] = []
     for _ in range(course.spec.trim_rounds - 1):
-        evidence, _curves = held_out(course, _part(progress, 0.0, 0.0))
+        evidence, _curves = held_out(course, part_of(progress, 0.0, 0.0))
         impure, by_channel = _impure(course, evidence, labelled)
         rest: Mask = course.normal & ~impure
         left = full_windows(rest, course.spec.model.window).sum(axis=1)
@@ -278,7 +279,7 @@ def _serve(
         spread=measures.spread,
         yardstick=measures.yardstick,
         limits=Limits.none(len(lessons)),
-        checks=replace(checks, constant=~course.active),
+        checks=replace(checks, constant=~course.active & spec.checks.constant),
         familiar=learn_familiar(course.prepared.values, normal, course.active),
         usual=Usual.unknown(course.counted.shape),
         modes=_modes(course, normal),
@@ -338,10 +339,6 @@ def _limit_warnings(
         for s, key in enumerate(keys)
         if drift[s].any()
     ]
-
-
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    return lambda share, words: progress(start + share * (stop - start), words)
 
 
 __all__ = ["Outcome", "Training", "Trimmed", "fit"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.sampling import evenly
 from backend.detection.scaling import Scaling, fit_scaler
 from backend.detection.windows import gather
 from backend.ports import Floats, Lesson, Times
@@ -83,7 +84,7 @@ class WindowScaler:
         """
         if self.center.shape[1] == 1 and not self.itself:
             return Lesson(self.see(rows[None, None]).windows[0, 0], train, stop, seed, times)
-        train = _some(train, _MOST_NUMBERS // (window * rows.shape[1]))
+        train = evenly(train, max(1, _MOST_NUMBERS // (window * rows.shape[1])))
         ends = np.concatenate((train, stop))
         laid = self.see(gather(rows[None], ends[None], window)).windows[0]
         when = times[ends[:, None] + np.arange(1 - window, 1)]
@@ -144,7 +145,7 @@ def _by_place(
 
 def _usual_deviation(values: Floats, ends: NDArray[np.bool_], window: int) -> Floats:
     """(F,) median deviation within the normal windows of one series."""
-    last = _some(np.flatnonzero(ends), max(1, _CHUNK // (window * values.shape[1])))
+    last = evenly(np.flatnonzero(ends), max(1, _CHUNK // (window * values.shape[1])))
     if not last.size:
         return np.zeros(values.shape[1])
     windows = gather(values[None], last[None], window)
@@ -157,9 +158,3 @@ def _mean(windows: Floats) -> Floats:
     there = np.isfinite(windows)
     total = np.where(there, windows, 0.0).sum(axis=2, keepdims=True)
     return total / np.maximum(there.sum(axis=2, keepdims=True), 1)
-
-
-def _some(ends: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    if len(ends) <= most:
-        return ends
-    return ends[np.linspace(0, len(ends) - 1, max(1, most)).astype(np.int64)]

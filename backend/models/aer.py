@@ -7,8 +7,9 @@ Source: Wong et al., AER: auto-encoder with regression for time series anomaly d
 from dataclasses import dataclass
 
 from backend.models.layers import FleetDense, Layer, Repeat, Steps, SwapSteps
-from backend.models.network import Network, readable
-from backend.models.objectives import Objective, distance
+from backend.models.network import Network
+from backend.models.objectives import Batch, Objective, distance
+from backend.models.readable import readable
 from backend.models.recurrent_layers import BothWays
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
@@ -63,20 +64,12 @@ class Regression(Objective):
     loss: str
     regression: float
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """The mean of either part; both counted as the values of the window."""
-        residual = stack(weights, seen) - windows
+        residual = stack(weights, batch.seen) - batch.windows
         ends = tf.reshape([1.0, *[0.0] * (stack.window - 2), 1.0], (1, 1, -1, 1))
-        outside = distance(self.loss, residual, present * ends)
-        inside = distance(self.loss, residual, present * (1.0 - ends))
+        outside = distance(self.loss, residual, batch.present * ends)
+        inside = distance(self.loss, residual, batch.present * (1.0 - ends))
         count = outside[:, 1] + inside[:, 1]
         mean = self.regression * tf.math.divide_no_nan(outside[:, 0], outside[:, 1])
         mean += (1.0 - self.regression) * tf.math.divide_no_nan(inside[:, 0], inside[:, 1])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.sampling import evenly
 from backend.exceptions import InputError, NotEnoughNormalData
 from backend.ports import Lesson
 
@@ -76,10 +77,7 @@ def stack_rows(lessons: Sequence[Lesson]) -> NDArray[np.float32]:
 
 def in_order(windows: Sequence[NDArray[np.int64]], batch: int, most: int) -> Indices:
     """Windows in the order given as (K, S, B); of longer lists `most`, evenly spread."""
-    chosen = [
-        ends[np.linspace(0, len(ends) - 1, most).astype(np.int64)] if len(ends) > most else ends
-        for ends in windows
-    ]
+    chosen = [evenly(ends, most) for ends in windows]
     return _in_steps(chosen, batch)
 
 

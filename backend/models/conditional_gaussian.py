@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.covariance import ledoit_wolf
 
 from backend.models.estimator import Arrays, Estimator, Opinion, Shape
+from backend.models.gaussian import last_given_all_else
 from backend.ports import Floats, Times
 from backend.specs import ConditionalGaussianSpec
 
@@ -41,8 +42,8 @@ class ConditionalGaussian(Estimator[ConditionalGaussianSpec]):
         covariance = ledoit_wolf(windows - mean, assume_centered=True)[0]
         covariance[np.diag_indices_from(covariance)] += self.spec.ridge
         precision = np.linalg.inv(covariance)[:, -self.channels :]
-        own = np.diag(precision[-self.channels :])
-        return {"mean": mean, "gain": precision / own, "deviation": 1.0 / np.sqrt(own)}
+        gain, deviation = last_given_all_else(precision)
+        return {"mean": mean, "gain": gain, "deviation": deviation}
 
     def say(self, known: Arrays, windows: Floats, times: Times) -> Opinion:
         """The distance, what each channel adds, and the window with its last row as expected."""

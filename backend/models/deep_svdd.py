@@ -9,7 +9,7 @@ import numpy as np
 from backend.models import looking_back
 from backend.models.layers import Layer, Reshape, Shapes, glorot_uniform
 from backend.models.network import Network
-from backend.models.objectives import FleetWeights, Objective
+from backend.models.objectives import Batch, FleetWeights, Objective
 from backend.models.one_window import present_windows, summed
 from backend.models.runtime import Tensor, Weights, keras, tf
 from backend.models.stack import Stack
@@ -81,17 +81,9 @@ class OneClass(Objective):
 
     frozen: frozenset[str] = frozenset({_CENTER})
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each window is a term."""
-        return summed(_squared(stack, weights, seen)[0], present_windows(present))
+        return summed(_squared(stack, weights, batch.seen)[0], present_windows(batch.present))
 
     def prepare(
         self, stack: Stack, weights: FleetWeights, lessons: Sequence[Lesson]

@@ -1,8 +1,6 @@
 """Dense autoencoder over the flattened window."""
 
-from itertools import pairwise
-
-from backend.models.layers import FleetDense, Layer, Reshape
+from backend.models.layers import FleetDense, Layer, Reshape, dense_chain
 from backend.models.network import Network
 from backend.models.stack import Stack
 from backend.specs import DenseAutoencoderSpec
@@ -22,9 +20,10 @@ class DenseAutoencoder(Network):
 def _stack(spec: DenseAutoencoderSpec, channels: int) -> Stack:
     values = spec.window * channels
     hidden = [*spec.units, *spec.units[-2::-1]]
-    layers: list[Layer] = [Reshape((values,))]
-    for number, (inputs, units) in enumerate(pairwise([values, *hidden])):
-        layers.append(FleetDense(f"hidden_{number}", inputs, units, spec.activation))
-    layers.append(FleetDense("output", hidden[-1], values, "linear"))
-    layers.append(Reshape((spec.window, channels)))
-    return Stack(spec.window, channels, tuple(layers), bottleneck=1 + len(spec.units))
+    layers: tuple[Layer, ...] = (
+        Reshape((values,)),
+        *dense_chain("hidden", [values, *hidden], spec.activation, spec.activation),
+        FleetDense("output", hidden[-1], values, "linear"),
+        Reshape((spec.window, channels)),
+    )
+    return Stack(spec.window, channels, layers, bottleneck=1 + len(spec.units))

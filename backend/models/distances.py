@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.models.estimator import EVEN
+from backend.models.readable import EVEN
 from backend.ports import Floats
 
 _MOST = 256

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.progress import part_of
 from backend.models import looking_back, registry
+from backend.models.checking import checked
 from backend.models.inner import inner_network
-from backend.models.parted import checked, joined, parted
+from backend.models.parted import joined, parted
+from backend.models.readable import LARGEST
 from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Times, Voice
 from backend.specs import EmbeddedSpec
-
-LARGEST = 1e100
-"""Codes beyond are cut off."""
 
 FLAT = 1e-9
 """Deviation below which a number of the code counts as constant."""
@@ -56,7 +56,7 @@ class Embedded:
             NotEnoughNormalData: a member has no window to train on.
             TrainingFailed: the losses of some members are not finite, or their codes.
         """
-        curves = self._network.fit(lessons, lambda share, w: progress(_NETWORK_SHARE * share, w))
+        curves = self._network.fit(lessons, part_of(progress, 0.0, _NETWORK_SHARE))
         ends = [looking_back.last_rows(lesson, self._most) for lesson in lessons]
         codes = self._codes_of(lessons, ends)
         measures = [_measure(own) for own in codes]
@@ -74,7 +74,7 @@ class Embedded:
                     codes, measures, lessons, ends, strict=True
                 )
             ],
-            lambda share, w: progress(_NETWORK_SHARE + (1 - _NETWORK_SHARE) * share, w),
+            part_of(progress, _NETWORK_SHARE, 1.0),
         )
         return curves
 

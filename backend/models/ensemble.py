@@ -6,8 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from backend.exceptions import ArtifactError
+from backend.detection.progress import part_of
 from backend.models import registry
+from backend.models.checking import checked
+from backend.models.parted import joined, parted
 from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Times, Voice
 from backend.specs import EnsembleSpec
 
@@ -42,8 +44,9 @@ class Ensemble:
             NotEnoughNormalData: a series has no window to learn from.
             TrainingFailed: a member came to nothing for some series.
         """
+        count = len(self._members)
         curves = [
-            member.fit(lessons, self._part(progress, number))
+            member.fit(lessons, part_of(progress, number / count, (number + 1) / count))
             for number, member in enumerate(self._members)
         ]
         return max(curves, key=lambda own: len(own[0].loss) > 1)
@@ -58,11 +61,8 @@ class Ensemble:
 
     def weights(self) -> dict[str, NDArray[Any]]:
         """The weights of all members, named `<number>.<name>`."""
-        return {
-            f"{number}.{name}": weight
-            for number, member in enumerate(self._members)
-            for name, weight in member.weights().items()
-        }
+        members = enumerate(self._members)
+        return joined(**{str(number): member.weights() for number, member in members})
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take weights as `weights` gave them.
@@ -70,20 +70,13 @@ class Ensemble:
         Raises:
             ArtifactError: names or shapes are not those of the members.
         """
-        parts: list[dict[str, NDArray[Any]]] = [{} for _ in self._members]
-        for full, weight in weights.items():
-            number, _, name = full.partition(".")
-            if not number.isdecimal() or int(number) >= len(parts):
-                raise ArtifactError(
-                    f"the weights are of another model: {full} is unknown; retrain the detector"
-                )
-            parts[int(number)][name] = weight
+        parts, others = [], dict(weights)
+        for number in range(len(self._members)):
+            own, others = parted(others, str(number))
+            parts.append(own)
+        checked(others, {})
         for member, part in zip(self._members, parts, strict=True):
             member.load(part)
-
-    def _part(self, progress: Progress, number: int) -> Progress:
-        count = len(self._members)
-        return lambda share, words: progress((number + share) / count, words)
 
 
 def _whole(voice: Voice, windows: Floats, member: Model) -> Voice:

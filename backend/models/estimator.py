@@ -12,24 +12,20 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.exceptions import ArtifactError, InputError, TrainingFailed
+from backend.exceptions import InputError, TrainingFailed
 from backend.models import batches
+from backend.models.checking import Lengths, checked, damaged
+from backend.models.looking_back import last_rows
+from backend.models.readable import EVEN, readable
 from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
 from backend.specs.estimators import EstimatorSpec
 
 Arrays = dict[str, Floats]
-Shape = tuple[int | None, ...]
+Shape = Lengths
 """Lengths of an array of one member; None where the lesson decides (a ragged axis)."""
 
 CHUNK = 1 << 22
 """Numbers of flat windows that one call looks at (32 MiB)."""
-
-EVEN = 32
-"""Windows are looked at in multiples of so many: where a product of matrices has rows left over,
-other instructions compute them, and the last digits would depend on how a range was cut."""
-
-LARGEST = 1e100
-"""Scaled values beyond are cut off, so that their squares are finite."""
 
 _TINY = 1e-300
 _NOISE = 64
@@ -150,15 +146,8 @@ class Estimator(ABC, Generic[Settings]):
             ArtifactError: names or shapes are not those of this model, or values are not finite.
         """
         shapes = self.shapes()
-        if wrong := sorted(set(shapes) ^ set(weights)):
-            raise ArtifactError(
-                f"the weights are of another model: {wrong[0]} is"
-                f" {'missing' if wrong[0] in shapes else 'unknown'}; retrain the detector"
-            )
-        arrays = {
-            name: _checked(name, np.asarray(weights[name]), (self._series, *shape))
-            for name, shape in shapes.items()
-        }
+        fleet = {name: (self._series, *shape) for name, shape in shapes.items()}
+        arrays = checked(weights, fleet, filled=True)
         self._members = [
             {name: _without_filling(name, array[m], shapes[name]) for name, array in arrays.items()}
             for m in range(self._series)
@@ -175,9 +164,7 @@ class Estimator(ABC, Generic[Settings]):
 
     def _learn(self, lesson: Lesson) -> Arrays | None:
         """Arrays of one member; None where they are not finite."""
-        ends = np.union1d(lesson.train, lesson.stop)
-        if len(ends) > self.spec.rows:
-            ends = ends[np.linspace(0, len(ends) - 1, self.spec.rows).astype(np.int64)]
+        ends = last_rows(lesson, self.spec.rows)
         windows = lesson.rows[ends[:, None] + np.arange(1 - self.window, 1)]
         try:
             with np.errstate(all="ignore"):
@@ -208,8 +195,7 @@ class Estimator(ABC, Generic[Settings]):
 
 def _flat(windows: Floats) -> Floats:
     """(N, W, F) with gaps as (N, D) without, in float64 and within bounds."""
-    flat = windows.reshape(len(windows), windows.shape[1] * windows.shape[2])
-    return np.clip(np.nan_to_num(flat, nan=0.0), -LARGEST, LARGEST).astype(np.float64)
+    return readable(windows.reshape(len(windows), windows.shape[1] * windows.shape[2]))
 
 
 def _joined(pieces: Sequence[Floats], count: int) -> Floats:
@@ -241,21 +227,6 @@ def _stack(arrays: Sequence[Floats]) -> Floats:
     return stacked
 
 
-def _checked(name: str, array: NDArray[Any], shape: Shape) -> Floats:
-    fits = array.ndim == len(shape) and all(
-        wanted in {None, length} for wanted, length in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        text = ", ".join("any" if length is None else str(length) for length in shape)
-        raise ArtifactError(
-            f"the weights are of another model: {name} has shape {array.shape},"
-            f" expected ({text}); retrain the detector"
-        )
-    if not np.issubdtype(array.dtype, np.floating):
-        raise _damaged(name)
-    return array.astype(np.float64)
-
-
 def _without_filling(name: str, array: Floats, shape: Shape) -> Floats:
     """A member's own array: the ends of ragged axes that hold nothing but NaN are cut off."""
     there = np.isfinite(array)
@@ -267,15 +238,8 @@ def _without_filling(name: str, array: Floats, shape: Shape) -> Floats:
             array = array.take(range(stop), axis)
             there = np.isfinite(array)
     if not there.all():
-        raise _damaged(name)
+        raise damaged(name)
     return array
-
-
-def _damaged(name: str) -> ArtifactError:
-    return ArtifactError(
-        f"the weights are damaged: {name} holds values that are no numbers;"
-        " restore the artifact or retrain the detector"
-    )
 
 
 def _failure(members: Sequence[int]) -> TrainingFailed:

@@ -12,7 +12,7 @@ from backend.models.convolution import TemporalBlock
 from backend.models.encoder_decoder import encode
 from backend.models.layers import FleetDense, LastStep, Layer, Reshape, Steps, SwapSteps
 from backend.models.network import Network
-from backend.models.objectives import Objective, distance
+from backend.models.objectives import Batch, Objective, distance
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
 from backend.specs import ForecasterSpec
@@ -45,18 +45,11 @@ class LastRows(Objective):
     loss: str
     rows: int
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each present value of the last rows is a term."""
-        residual = stack(weights, seen) - windows
-        return distance(self.loss, residual[:, :, -self.rows :], present[:, :, -self.rows :])
+        residual = stack(weights, batch.seen) - batch.windows
+        last = slice(-self.rows, None)
+        return distance(self.loss, residual[:, :, last], batch.present[:, :, last])
 
 
 @dataclass(frozen=True)

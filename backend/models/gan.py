@@ -1,16 +1,16 @@
 """Generative adversarial network: a window is normal if it can be generated."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from backend.models.latent_search import Found, Search
-from backend.models.layers import FleetDense, Layer, Reshape
-from backend.models.network import LARGEST, Network, readable
-from backend.models.objectives import Objective
+from backend.models.layers import Layer, Reshape, dense_chain
+from backend.models.network import Network
+from backend.models.objectives import Batch, Objective
 from backend.models.one_window import present_windows, summed
 from backend.models.players import Players, apart
+from backend.models.readable import LARGEST, readable
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
 from backend.ports import Floats, Times, Voice
@@ -37,29 +37,21 @@ class Adversarial(Objective):
     frozen: frozenset[str]
     falls = False
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each window is a term: the losses of both players, and the penalty."""
         assert isinstance(stack, Players)
         still = {name: tf.stop_gradient(weight) for name, weight in weights.items()}
-        made = stack.generate(weights, noise)
+        made = stack.generate(weights, batch.noise)
         with tf.GradientTape() as tape:
-            tape.watch(windows)
-            real = stack.judge(weights, windows)
-        slope = tf.reduce_sum(tf.square(tape.gradient(real, windows)), axis=(2, 3))
+            tape.watch(batch.windows)
+            real = stack.judge(weights, batch.windows)
+        slope = tf.reduce_sum(tf.square(tape.gradient(real, batch.windows)), axis=(2, 3))
         discriminator = tf.nn.softplus(-real) + tf.nn.softplus(
             stack.judge(weights, tf.stop_gradient(made))
         )
         generator = tf.nn.softplus(-stack.judge(still, made))
         losses = discriminator + generator + 0.5 * SMOOTHNESS * slope
-        return summed(losses, present_windows(present))
+        return summed(losses, present_windows(batch.present))
 
 
 @dataclass(frozen=True)
@@ -74,24 +66,16 @@ class Inversion(Objective):
     kappa: float
     frozen: frozenset[str]
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each window is a term; absent values have no say in how well it is regained."""
         assert isinstance(stack, Players)
-        made = stack(weights, seen)
+        made = stack(weights, batch.seen)
         values = tf.math.divide_no_nan(
-            tf.reduce_sum(tf.square(made - windows) * present, axis=(2, 3)),
-            tf.reduce_sum(present, axis=(2, 3)),
+            tf.reduce_sum(tf.square(made - batch.windows) * batch.present, axis=(2, 3)),
+            tf.reduce_sum(batch.present, axis=(2, 3)),
         )
-        losses = values + self.kappa * apart(stack, weights, windows, made)
-        return summed(losses, present_windows(present))
+        losses = values + self.kappa * apart(stack, weights, batch.windows, made)
+        return summed(losses, present_windows(batch.present))
 
 
 @dataclass(frozen=True)
@@ -181,10 +165,5 @@ def _dense(
     name: str, sizes: tuple[int, ...], activation: str, shape: tuple[int, ...] = ()
 ) -> list[Layer]:
     """Flat values through dense layers, the last one linear."""
-    layers: list[Layer] = [] if shape else [Reshape((sizes[0],))]
-    for number, (inputs, units) in enumerate(pairwise(sizes)):
-        last = number == len(sizes) - 2
-        layers.append(
-            FleetDense(f"{name}_{number}", inputs, units, "linear" if last else activation)
-        )
-    return [*layers, Reshape(shape)] if shape else layers
+    chain = dense_chain(name, sizes, activation)
+    return [*chain, Reshape(shape)] if shape else [Reshape((sizes[0],)), *chain]

@@ -19,6 +19,19 @@ def inverse_root(covariance: Floats) -> Floats:
     return np.asarray(directions / np.sqrt(np.maximum(variances, floor)) @ directions.T)
 
 
+def last_given_all_else(precision: Floats) -> tuple[Floats, Floats]:
+    """What turns windows into how far their last rows are from what all else lets expect.
+
+    Args:
+        precision: (D, F) columns of the inverse covariance that belong to the last row.
+
+    Returns:
+        (D, F) factors of a window's distance from the mean, and (F,) deviations of what comes out.
+    """
+    own = np.diag(precision[-precision.shape[1] :])
+    return precision / own, 1.0 / np.sqrt(own)
+
+
 def with_last_expected(windows: Floats, mean: Floats, root: Floats, channels: int) -> Floats:
     """(N, D) windows whose last row holds each channel's mean, given all else in the window.
 
@@ -28,10 +41,9 @@ def with_last_expected(windows: Floats, mean: Floats, root: Floats, channels: in
         root: (D, D) symmetric root of the inverse covariance.
         channels: F.
     """
-    precision = root @ root[:, -channels:]
-    off = (windows - mean) @ (precision / np.diag(precision[-channels:]))
+    gain, _ = last_given_all_else(root @ root[:, -channels:])
     expected = windows.copy()
-    expected[:, -channels:] -= off
+    expected[:, -channels:] -= (windows - mean) @ gain
     return expected
 
 

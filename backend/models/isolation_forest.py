@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest as Grown
 
-from backend.models.estimator import CHUNK, EVEN, Arrays, Estimator, Opinion, Shape
+from backend.detection.sampling import evenly
+from backend.models.estimator import CHUNK, Arrays, Estimator, Opinion, Shape
+from backend.models.readable import EVEN
 from backend.ports import Floats, Times
 from backend.specs import IsolationForestSpec
 
@@ -62,8 +64,7 @@ class IsolationForest(Estimator[IsolationForestSpec]):
             "cuts": cuts,
             "expected": _cuts_of(np.array(samples)),
         }
-        some = np.linspace(0, len(values) - 1, min(len(values), _LOOKED_AT)).astype(np.int64)
-        return known | {"least": _odds(known, values[some]).min()}
+        return known | {"least": _odds(known, evenly(values, _LOOKED_AT)).min()}
 
     def say(self, known: Arrays, windows: Floats, times: Times) -> Opinion:
         """How much above the most usual."""

@@ -8,7 +8,9 @@ Sequences travel as (S, W, B, C), steps before windows, so that one step is one 
 Shapes: S members, W steps, B windows, C channels in, U units.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -145,6 +147,18 @@ class Reshape(_Reshaping):
     def __call__(self, weights: Weights, x: Tensor) -> Tensor:
         """(S, B, ...) to (S, B, *shape)."""
         return tf.reshape(x, tf.concat([tf.shape(x)[:2], self.shape], axis=0))
+
+
+def dense_chain(
+    name: str, sizes: Sequence[int], activation: str, last: str = "linear"
+) -> list[Layer]:
+    """Dense layers from each size to the next, the last one with an activation of its own."""
+    steps = list(pairwise(sizes))
+    kinds = [*[activation] * (len(steps) - 1), last]
+    return [
+        FleetDense(f"{name}_{number}", inputs, units, kind)
+        for number, ((inputs, units), kind) in enumerate(zip(steps, kinds, strict=True))
+    ]
 
 
 def project(x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:

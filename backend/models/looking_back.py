@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.sampling import evenly
 from backend.ports import Floats, Lesson
 
 PIECE = 1024
@@ -16,10 +17,7 @@ PIECE = 1024
 
 def last_rows(lesson: Lesson, most: int) -> NDArray[np.int64]:
     """Last rows of the windows a member trained on or stopped by; of more, `most` evenly spread."""
-    ends = np.union1d(lesson.train, lesson.stop)
-    if len(ends) > most:
-        ends = ends[np.linspace(0, len(ends) - 1, most).astype(np.int64)]
-    return ends
+    return evenly(np.union1d(lesson.train, lesson.stop), most)
 
 
 def pieces(

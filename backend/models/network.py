@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.exceptions import ArtifactError, InputError, TrainingFailed
+from backend.detection.progress import part_of
+from backend.exceptions import InputError, TrainingFailed
 from backend.models import batches, program, training
+from backend.models.checking import checked
 from backend.models.objectives import FleetWeights, Objective, Reconstruction
+from backend.models.readable import EVEN, readable
 from backend.models.runtime import Tensor, Weights, tf, translated
 from backend.models.stack import Stack
 from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
@@ -16,13 +19,6 @@ from backend.specs import NetworkSpec
 
 CHUNK = 1 << 22
 """Numbers of the widest layer that scoring holds at once (32 MiB in float64)."""
-
-EVEN = 32
-"""Windows are scored in multiples of so many: where a product of matrices has rows left over, other
-instructions compute them, and the last digits would depend on how a range was cut."""
-
-LARGEST = 1e100
-"""Scaled values beyond are cut off when scored, so that a reconstruction is always finite."""
 
 
 class Network:
@@ -76,7 +72,8 @@ class Network:
         """Train for one objective after the other; how the last one went."""
         weights: FleetWeights | None = None
         for done, objective in enumerate(self._objectives):
-            tell = _part(progress, done, len(self._objectives))
+            count = len(self._objectives)
+            tell = part_of(progress, done / count, (done + 1) / count)
             course = training.learn(self.stack, objective, self._spec, lessons, tell, weights)
             if course.failed.any():
                 raise _failure(np.flatnonzero(course.failed).tolist())
@@ -152,29 +149,13 @@ class Network:
             ArtifactError: names or shapes are not those of this model, or values are not finite.
         """
         shapes = {name: (self._series, *shape) for name, shape in self.stack.shapes.items()}
-        if wrong := sorted(set(shapes) ^ set(weights)):
-            raise ArtifactError(
-                f"the weights are of another model: {wrong[0]} is"
-                f" {'missing' if wrong[0] in shapes else 'unknown'}; retrain the detector"
-            )
-        for name, shape in shapes.items():
-            _check(name, np.asarray(weights[name]), shape)
-        self._take({name: np.array(weights[name], np.float32) for name in shapes})
+        known = checked(weights, shapes)
+        self._take({name: weight.astype(np.float32) for name, weight in known.items()})
 
     def _take(self, weights: dict[str, NDArray[np.float32]]) -> None:
         """Use these weights from now on."""
         self._weights = weights
         self._exact = {name: tf.constant(w, tf.float64) for name, w in weights.items()}
-
-
-def readable(windows: Floats) -> Floats:
-    """A copy of windows with finite numbers only, 0 where a value is absent."""
-    return np.clip(np.nan_to_num(windows, nan=0.0), -LARGEST, LARGEST)
-
-
-def _part(progress: Progress, done: int, of: int) -> Progress:
-    """Progress within one of several equal parts, told of the whole."""
-    return lambda share, words: progress((done + share) / of, words)
 
 
 def _reconstruction(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:
@@ -187,19 +168,6 @@ def _code(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:
 
 def _hidden(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor, ...]:
     return stack.hidden(weights, windows)
-
-
-def _check(name: str, weight: NDArray[Any], shape: tuple[int, ...]) -> None:
-    if weight.shape != shape:
-        raise ArtifactError(
-            f"the weights are of another model: {name} has shape {weight.shape},"
-            f" expected {shape}; retrain the detector"
-        )
-    if not np.issubdtype(weight.dtype, np.floating) or not np.isfinite(weight).all():
-        raise ArtifactError(
-            f"the weights are damaged: {name} holds values that are no numbers;"
-            " restore the artifact or retrain the detector"
-        )
 
 
 def _failure(members: Sequence[int]) -> TrainingFailed:

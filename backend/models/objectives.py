@@ -18,6 +18,23 @@ from backend.ports import Lesson
 FleetWeights = dict[str, NDArray[np.float32]]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Windows of one step.
+
+    Attributes:
+        seen: (S, B, W, F) windows as the network gets them, some channels hidden.
+        windows: (S, B, W, F) windows as they are, 0 where a value is absent.
+        present: (S, B, W, F) 1.0 where a value is there and its window is this member's.
+        noise: (S, B, Q) the member's own random numbers.
+    """
+
+    seen: Tensor
+    windows: Tensor
+    present: Tensor
+    noise: Tensor
+
+
 class Objective(ABC):
     """A loss. Subclasses are frozen dataclasses: equal ones share one compiled program.
 
@@ -36,40 +53,21 @@ class Objective(ABC):
     falls: ClassVar[bool] = True
 
     @abstractmethod
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Loss of each member on one batch.
 
         Args:
             stack: the architecture.
             weights: by name, (S, ...).
-            seen: (S, B, W, F) windows as the network gets them, some channels hidden.
-            windows: (S, B, W, F) windows as they are, 0 where a value is absent.
-            present: (S, B, W, F) 1.0 where a value is there and its window is this member's.
-            noise: (S, B, Q) the member's own random numbers.
+            batch: the windows.
 
         Returns:
             (S, 2) the summed loss, and how many terms it sums; what is learned is their ratio.
         """
 
-    def judge(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def judge(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """What early stopping looks at; by default the loss itself."""
-        return self(stack, weights, seen, windows, present, noise)
+        return self(stack, weights, batch)
 
     def prepare(
         self, stack: Stack, weights: FleetWeights, lessons: Sequence[Lesson]
@@ -88,17 +86,9 @@ class Reconstruction(Objective):
 
     loss: str
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each present value is a term."""
-        return distance(self.loss, stack(weights, seen) - windows, present)
+        return distance(self.loss, stack(weights, batch.seen) - batch.windows, batch.present)
 
 
 def distance(loss: str, residual: Tensor, counted: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from backend.models.objectives import Objective
+from backend.models.objectives import Batch, Objective
 from backend.models.optimizers import RULES
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
@@ -134,10 +134,8 @@ class Training:
         def run(weights: Weights, rows: Tensor, index: Tensor, noise: Tensor) -> Tensor:
             def step(k: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
                 windows, present = self._cut(rows, index[k])
-                summed = self._objective.judge(
-                    self._stack, weights, windows, windows, present, noise[k]
-                )
-                return k + 1, totals + summed
+                batch = Batch(windows, windows, present, noise[k])
+                return k + 1, totals + self._objective.judge(self._stack, weights, batch)
 
             return _loop(tf.shape(index)[0], step, (0, tf.zeros((tf.shape(rows)[0], 2))))[0]
 
@@ -165,10 +163,11 @@ class Training:
         rows, index, hidden, noise = batch
         windows, present = self._cut(rows, index)
         seen = tf.where(hidden[:, :, None, :], tf.zeros_like(windows), windows)
+        given = Batch(seen, windows, present, noise)
         trained = {name: weights[name] for name in slots}
         with tf.GradientTape() as tape:
             tape.watch(trained)
-            summed = self._objective(self._stack, weights | trained, seen, windows, present, noise)
+            summed = self._objective(self._stack, weights | trained, given)
             # adding members up keeps each one's gradient its own
             loss = tf.reduce_sum(tf.math.divide_no_nan(summed[:, 0], summed[:, 1]))
             loss += self._teaching.l2 * _squares(trained) if self._teaching.l2 else 0.0

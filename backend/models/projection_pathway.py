@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.models.readable import LARGEST
 from backend.ports import Floats
 
 NOTHING = 1e-6
@@ -19,9 +20,6 @@ and divided by its deviation it would count as much as any other."""
 
 MOST = 256
 """Directions kept at most, those of the largest variance."""
-
-LARGEST = 1e100
-"""Differences beyond are cut off, so that their squares are finite."""
 
 
 @dataclass(frozen=True)

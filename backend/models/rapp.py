@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.models import looking_back
+from backend.models.checking import checked
 from backend.models.inner import inner_network
-from backend.models.network import LARGEST, readable
-from backend.models.parted import checked, joined, parted
+from backend.models.parted import joined, parted
 from backend.models.projection_pathway import Usual, learn_usual, normalised, simple
+from backend.models.readable import LARGEST, readable
 from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
 from backend.specs import RappSpec
 

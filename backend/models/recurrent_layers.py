@@ -3,8 +3,10 @@
 Shapes: S members, W steps, B windows, C channels in, U units.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,8 +20,8 @@ Cell = Callable[[str, int, int, str, bool], Layer]
 
 
 @dataclass(frozen=True)
-class FleetLSTM:
-    """LSTM with sigmoid gates; weights, gate order and start as `keras.layers.LSTM`.
+class Recurrent(ABC):
+    """What recurrent layers share.
 
     Attributes:
         name: prefix of its weights.
@@ -27,6 +29,7 @@ class FleetLSTM:
         units: U.
         activation: of candidate and output; a name Keras knows.
         sequence: give all hidden states rather than the last.
+        gates: G, how many numbers each unit computes in a step.
     """
 
     name: str
@@ -34,117 +37,76 @@ class FleetLSTM:
     units: int
     activation: str
     sequence: bool
+    gates: ClassVar[int]
 
     @property
     def shapes(self) -> Shapes:
-        """Kernel (C, 4U), recurrent kernel (U, 4U) and bias (4U,)."""
+        """Kernel (C, GU), recurrent kernel (U, GU) and bias."""
+        width = self.gates * self.units
         return {
-            f"{self.name}.kernel": (self.inputs, 4 * self.units),
-            f"{self.name}.recurrent_kernel": (self.units, 4 * self.units),
-            f"{self.name}.bias": (4 * self.units,),
+            f"{self.name}.kernel": (self.inputs, width),
+            f"{self.name}.recurrent_kernel": (self.units, width),
+            f"{self.name}.bias": self._bias().shape,
         }
 
     def initial(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """Glorot-uniform kernel, orthogonal recurrent kernel, bias 1 for the forget gate."""
-        bias = np.zeros(4 * self.units)
-        bias[self.units : 2 * self.units] = 1.0
+        """Glorot-uniform kernel, orthogonal recurrent kernel, and the bias of Keras."""
+        width = self.gates * self.units
         return {
-            f"{self.name}.kernel": glorot_uniform(rng, self.inputs, 4 * self.units),
-            f"{self.name}.recurrent_kernel": orthogonal(rng, self.units, 4 * self.units),
-            f"{self.name}.bias": bias,
+            f"{self.name}.kernel": glorot_uniform(rng, self.inputs, width),
+            f"{self.name}.recurrent_kernel": orthogonal(rng, self.units, width),
+            f"{self.name}.bias": self._bias(),
         }
 
     def __call__(self, weights: Weights, x: Tensor) -> Tensor:
         """(S, W, B, C) to (S, W, B, U), or to (S, B, U) when `sequence` is off."""
-        projected = project(x, weights[f"{self.name}.kernel"], weights[f"{self.name}.bias"])
-        hidden = lstm.run(projected, weights[f"{self.name}.recurrent_kernel"], self.activation)
+        own = (weights[f"{self.name}.{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
+        hidden = self._states(x, *own)
         return hidden if self.sequence else hidden[:, -1]
 
+    def _bias(self) -> Floats:
+        """First bias (GU,), zero."""
+        return np.zeros(self.gates * self.units)
 
-@dataclass(frozen=True)
-class FleetGRU:
-    """GRU with sigmoid gates and the reset gate after the recurrent kernel, `keras.layers.GRU`.
-
-    Attributes:
-        name: prefix of its weights.
-        inputs: C.
-        units: U.
-        activation: of the candidate; a name Keras knows.
-        sequence: give all hidden states rather than the last.
-    """
-
-    name: str
-    inputs: int
-    units: int
-    activation: str
-    sequence: bool
-
-    @property
-    def shapes(self) -> Shapes:
-        """Kernel (C, 3U), recurrent kernel (U, 3U), and a bias (2, 3U) for either of them."""
-        return {
-            f"{self.name}.kernel": (self.inputs, 3 * self.units),
-            f"{self.name}.recurrent_kernel": (self.units, 3 * self.units),
-            f"{self.name}.bias": (2, 3 * self.units),
-        }
-
-    def initial(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """Glorot-uniform kernel, orthogonal recurrent kernel, zero bias."""
-        return {
-            f"{self.name}.kernel": glorot_uniform(rng, self.inputs, 3 * self.units),
-            f"{self.name}.recurrent_kernel": orthogonal(rng, self.units, 3 * self.units),
-            f"{self.name}.bias": np.zeros((2, 3 * self.units)),
-        }
-
-    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
-        """(S, W, B, C) to (S, W, B, U), or to (S, B, U) when `sequence` is off."""
-        bias = weights[f"{self.name}.bias"]
-        projected = project(x, weights[f"{self.name}.kernel"], bias[:, 0])
-        recurrent = weights[f"{self.name}.recurrent_kernel"]
-        hidden = gru.run(projected, recurrent, bias[:, 1], self.activation)
-        return hidden if self.sequence else hidden[:, -1]
+    @abstractmethod
+    def _states(self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        """(S, W, B, C) to all hidden states (S, W, B, U)."""
 
 
-@dataclass(frozen=True)
-class FleetRNN:
-    """The recurrent layer without gates, `keras.layers.SimpleRNN`.
+class FleetLSTM(Recurrent):
+    """LSTM with sigmoid gates; weights, gate order and start as `keras.layers.LSTM`."""
 
-    Attributes:
-        name: prefix of its weights.
-        inputs: C.
-        units: U.
-        activation: a name Keras knows.
-        sequence: give all hidden states rather than the last.
-    """
+    gates = 4
 
-    name: str
-    inputs: int
-    units: int
-    activation: str
-    sequence: bool
+    def _bias(self) -> Floats:
+        """1 for the forget gate."""
+        return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 
-    @property
-    def shapes(self) -> Shapes:
-        """Kernel (C, U), recurrent kernel (U, U) and bias (U,)."""
-        return {
-            f"{self.name}.kernel": (self.inputs, self.units),
-            f"{self.name}.recurrent_kernel": (self.units, self.units),
-            f"{self.name}.bias": (self.units,),
-        }
+    def _states(self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        return lstm.run(project(x, kernel, bias), recurrent, self.activation)
 
-    def initial(self, rng: np.random.Generator) -> dict[str, Floats]:
-        """Glorot-uniform kernel, orthogonal recurrent kernel, zero bias."""
-        return {
-            f"{self.name}.kernel": glorot_uniform(rng, self.inputs, self.units),
-            f"{self.name}.recurrent_kernel": orthogonal(rng, self.units, self.units),
-            f"{self.name}.bias": np.zeros(self.units),
-        }
 
-    def __call__(self, weights: Weights, x: Tensor) -> Tensor:
-        """(S, W, B, C) to (S, W, B, U), or to (S, B, U) when `sequence` is off."""
-        projected = project(x, weights[f"{self.name}.kernel"], weights[f"{self.name}.bias"])
-        hidden = simple.run(projected, weights[f"{self.name}.recurrent_kernel"], self.activation)
-        return hidden if self.sequence else hidden[:, -1]
+class FleetGRU(Recurrent):
+    """GRU with sigmoid gates and the reset gate after the recurrent kernel, `keras.layers.GRU`."""
+
+    gates = 3
+
+    def _bias(self) -> Floats:
+        """(2, 3U): one for either kernel."""
+        return np.zeros((2, 3 * self.units))
+
+    def _states(self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        projected = project(x, kernel, bias[:, 0])
+        return gru.run(projected, recurrent, bias[:, 1], self.activation)
+
+
+class FleetRNN(Recurrent):
+    """The recurrent layer without gates, `keras.layers.SimpleRNN`."""
+
+    gates = 1
+
+    def _states(self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        return simple.run(project(x, kernel, bias), recurrent, self.activation)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """Self-supervised: which of several random maps did a window go through?"""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from backend.models.layers import FleetDense, Layer, Reshape, Shapes
+from backend.models.layers import Layer, Reshape, Shapes, dense_chain
 from backend.models.network import Network
-from backend.models.objectives import Objective
+from backend.models.objectives import Batch, Objective
 from backend.models.one_window import present_windows, summed
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
@@ -105,19 +104,11 @@ class Recognition(Objective):
 
     frozen: frozenset[str] = frozenset({"maps.factors", "maps.shifts"})
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each window is a term."""
-        likely = tf.nn.log_softmax(-stack(weights, seen), axis=3)
+        likely = tf.nn.log_softmax(-stack(weights, batch.seen), axis=3)
         losses = -tf.reduce_mean(tf.linalg.diag_part(likely), axis=2)
-        return summed(losses, present_windows(present))
+        return summed(losses, present_windows(batch.present))
 
 
 class Transformation(Network):
@@ -158,14 +149,13 @@ class Transformation(Network):
 def _stack(spec: TransformationSpec, channels: int) -> Stack:
     values = spec.window * channels
     count, mapped = spec.transformations, spec.values
-    layers: list[Layer] = [Reshape((values,)), Maps(values, count, mapped)]
-    for number, (inputs, units) in enumerate(pairwise([mapped, *spec.units])):
-        last = number == len(spec.units) - 1
-        layers.append(
-            FleetDense(f"hidden_{number}", inputs, units, "linear" if last else spec.activation)
-        )
-    layers.append(FromCenters(spec.units[-1], count))
-    return _Recogniser(spec.window, channels, tuple(layers), bottleneck=len(layers) - 1)
+    layers: tuple[Layer, ...] = (
+        Reshape((values,)),
+        Maps(values, count, mapped),
+        *dense_chain("hidden", [mapped, *spec.units], spec.activation),
+        FromCenters(spec.units[-1], count),
+    )
+    return _Recogniser(spec.window, channels, layers, bottleneck=len(layers) - 1)
 
 
 def _codes(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:

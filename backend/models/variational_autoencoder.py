@@ -5,12 +5,12 @@ Higgins et al., beta-VAE, 2017.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 from backend.models.encoder_decoder import decode, encode
-from backend.models.layers import FirstHalf, FleetDense, Layer, Reshape, SwapSteps
+from backend.models.layers import FirstHalf, FleetDense, Layer, Reshape, SwapSteps, dense_chain
 from backend.models.network import Network
-from backend.models.objectives import LOSSES, Objective
+from backend.models.objectives import Batch, Objective, distance
+from backend.models.one_window import present_windows, summed
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
 from backend.specs import VariationalAutoencoderSpec
@@ -50,26 +50,15 @@ class Evidence(Objective):
     beta: float
     noise: int
 
-    def __call__(
-        self,
-        stack: Stack,
-        weights: Weights,
-        seen: Tensor,
-        windows: Tensor,
-        present: Tensor,
-        noise: Tensor,
-    ) -> Tensor:
+    def __call__(self, stack: Stack, weights: Weights, batch: Batch) -> Tensor:
         """Each present value is a term; a window's divergence is spread over them."""
-        both = stack.through(weights, seen, 0, stack.bottleneck - 1)
+        both = stack.through(weights, batch.seen, 0, stack.bottleneck - 1)
         mean, log_variance = tf.split(both, 2, axis=-1)
-        code = mean + tf.exp(0.5 * log_variance) * noise
-        residual = stack.through(weights, code, stack.bottleneck, len(stack.layers)) - windows
-        each = tf.where(present > 0, LOSSES[self.loss](residual), 0.0)
-        taught = tf.reduce_max(present, axis=(2, 3))
-        divergence = tf.where(taught > 0, _divergence(mean, log_variance), 0.0)
-        summed = tf.reduce_sum(each, axis=(1, 2, 3))
-        summed += self.beta * tf.reduce_sum(divergence, axis=1)
-        return tf.stack([summed, tf.reduce_sum(present, axis=(1, 2, 3))], axis=1)
+        code = mean + tf.exp(0.5 * log_variance) * batch.noise
+        made = stack.through(weights, code, stack.bottleneck, len(stack.layers))
+        apart = distance(self.loss, made - batch.windows, batch.present)
+        divergence = summed(_divergence(mean, log_variance), present_windows(batch.present))
+        return apart + tf.stack([self.beta * divergence[:, 0], tf.zeros_like(apart[:, 1])], axis=1)
 
 
 def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -84,14 +73,9 @@ def _divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
 def _dense(spec: VariationalAutoencoderSpec, channels: int) -> Stack:
     values = spec.window * channels
     *hidden, size = spec.units
-    down: list[Layer] = [
-        FleetDense(f"encoder_{place}", inputs, units, spec.activation)
-        for place, (inputs, units) in enumerate(pairwise([values, *hidden]))
-    ]
-    up: list[Layer] = [
-        FleetDense(f"decoder_{place}", inputs, units, spec.activation)
-        for place, (inputs, units) in enumerate(pairwise([size, *reversed(hidden)]))
-    ]
+    act = spec.activation
+    down = dense_chain("encoder", [values, *hidden], act, act)
+    up = dense_chain("decoder", [size, *reversed(hidden)], act, act)
     layers: tuple[Layer, ...] = (
         Reshape((values,)),
         *down,

@@ -137,7 +137,7 @@ def evaluate(
     scored = watcher.score(exam.asked)
     done = time.monotonic()
     times = exam.asked.index[exam.tested]
-    rows = _of_rows(scored, times, step)
+    rows = of_rows(scored, times, step)
     scores, flags = rows["score"].to_numpy(dtype=np.float64), rows["flag"].to_numpy() > 0
     return Report(
         ranking=rank(exam.labels, scores, buffer),
@@ -165,7 +165,7 @@ def _alarms_per_week(scored: pd.DataFrame, first: int, step: int) -> float:
     return alarms / weeks if weeks else float("nan")
 
 
-def _of_rows(scored: pd.DataFrame, times: pd.Index, step: int) -> pd.DataFrame:
+def of_rows(scored: pd.DataFrame, times: pd.Index, step: int) -> pd.DataFrame:
     """Score, flag and judged of each row: those of its grid point, 0 where there is none."""
     stamps = nanoseconds_of(times)
     points = nanoseconds_of(scored.index)

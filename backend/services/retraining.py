@@ -10,6 +10,7 @@ import numpy as np
 from backend.detection.choosing import fit
 from backend.detection.detection_limits import DetectionLimit, detection_limits
 from backend.detection.pipeline import Fitted
+from backend.detection.progress import part_of
 from backend.detection.training import Training
 from backend.exceptions import ArtifactError, NotEnoughNormalData, NotFound
 from backend.ports import Clock, ModelFactory, Progress
@@ -155,7 +156,7 @@ class Retraining:
             labelled=material.labelled,
             anomalous=material.anomalous,
             modes=labelled_modes(material.rows, labels),
-            progress=_part(progress, 0.0, _FIT_SHARE if spec.detection_limits else 1.0),
+            progress=part_of(progress, 0.0, _FIT_SHARE if spec.detection_limits else 1.0),
         )
         self._set_aside(spec, outcome.rejected)
         if outcome.fitted is None or outcome.training is None:
@@ -176,7 +177,7 @@ class Retraining:
         if not material.spec.detection_limits:
             return ()
         rows = aligned(material.rows, fitted.keys)
-        part = _part(progress, _FIT_SHARE, 1.0)
+        part = part_of(progress, _FIT_SHARE, 1.0)
         return detection_limits(fitted, rows, training.normal, self._make_model, part)
 
     def _made_already(self, material: Material) -> Version | None:
@@ -298,10 +299,6 @@ def _outdated(
     if version.provisional and now - version.created_at > _DAY:
         return "the model is provisional and a day old"
     return None
-
-
-def _part(progress: Progress, start: float, stop: float) -> Progress:
-    return lambda share, words: progress(start + share * (stop - start), words)
 
 
 def _why_nothing(detector: str, rejected: Mapping[SeriesKey, str]) -> str:

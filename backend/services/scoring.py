@@ -17,9 +17,7 @@ from backend.schema import (
     COVERAGE,
     DETECTOR_TAG,
     EXPECTED,
-    REASON_EXCLUDED,
-    REASON_OFF,
-    REASON_SETTLING,
+    NOT_DUE,
     SCORES,
 )
 from backend.services.detectors import Detectors
@@ -45,7 +43,6 @@ _PART = 5_000
 _NUMBERS = 8_000_000
 """Most numbers of a fleet read at once: bounds memory, however many series there are."""
 _RETRY_NS = 3_600_000_000_000
-_NOT_DUE = (REASON_OFF, REASON_SETTLING, REASON_EXCLUDED)
 
 
 @dataclass(frozen=True)
@@ -334,7 +331,7 @@ def _report(
     task: _Task, part: _Part, scored: Scored, events: int, aside: dict[SeriesKey, str]
 ) -> ScoringReport:
     new = (scored.times >= task.new_from)[None, :]
-    due = new & ~np.isin(scored.reason.astype(str), _NOT_DUE)
+    due = new & ~np.isin(scored.reason.astype(str), NOT_DUE)
     return ScoringReport(
         task.spec.name,
         part.start,

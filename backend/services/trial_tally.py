@@ -9,10 +9,9 @@ from backend.detection.grid import touching
 from backend.detection.pipeline import Scored
 from backend.detection.runs import Mask, spans
 from backend.ports import Floats, Times
-from backend.schema import REASON_EXCLUDED, REASON_OFF, REASON_SETTLING
+from backend.schema import NOT_DUE
 from backend.services.trial_failures import Failure
 
-_NOT_DUE = (REASON_OFF, REASON_SETTLING, REASON_EXCLUDED)
 _POINTS = 2_000
 """Most points of the curve that is drawn of a series."""
 
@@ -146,7 +145,7 @@ def part_of(scored: Scored, s: int, alarm: Mask, names: Sequence[str], *, silent
         silent: whether nobody would be.
     """
     largest = scored.contributions[s].argmax(axis=1)
-    due = ~np.isin(scored.reason[s].astype(str), _NOT_DUE)
+    due = ~np.isin(scored.reason[s].astype(str), NOT_DUE)
     return Part(
         times=scored.times,
         score=scored.score[s],

@@ -10,6 +10,7 @@ from backend.specs.base import (
     format_duration,
     nanoseconds,
     parse_duration,
+    specs_in,
 )
 from backend.specs.derived import (
     DeepSvddSpec,
@@ -134,4 +135,5 @@ __all__ = [
     "format_duration",
     "nanoseconds",
     "parse_duration",
+    "specs_in",
 ]

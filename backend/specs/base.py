@@ -1,8 +1,9 @@
 """What all specifications are made of: durations, names of others, strict keys."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -65,3 +66,11 @@ class Spec(BaseModel):
     """Base of all specifications: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def specs_in(union: Any) -> Iterator[type[Spec]]:
+    """The specs that a union names, however it is nested."""
+    if isinstance(union, type) and issubclass(union, Spec):
+        yield union
+    for part in get_args(union):
+        yield from specs_in(part)

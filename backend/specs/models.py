@@ -1,5 +1,7 @@
 """Every kind of model that a detector can name."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -72,7 +74,31 @@ SingleSpec = Annotated[
 """Kinds that stand for themselves."""
 
 
-class EnsembleSpec(Spec):
+class SeveralSpec(Spec, ABC):
+    """A kind made of others."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> "Sequence[SingleSpec | EnsembleSpec]":
+        """What it is made of, at least one."""
+
+    @property
+    def window(self) -> int:
+        """The longest of its parts."""
+        return max(part.window for part in self.parts)
+
+    @property
+    def validation(self) -> float:
+        """The largest share that a part wants to be set apart to stop by."""
+        return max(part.validation for part in self.parts)
+
+    @property
+    def seed(self) -> int:
+        """That of the first part."""
+        return self.parts[0].seed
+
+
+class EnsembleSpec(SeveralSpec):
     """Several kinds at once; the mean of their errors, each in its own usual one, counts."""
 
     kind: Literal["ensemble"] = "ensemble"
@@ -84,25 +110,15 @@ class EnsembleSpec(Spec):
     )
 
     @property
-    def window(self) -> int:
-        """The longest of its members."""
-        return max(member.window for member in self.members)
-
-    @property
-    def validation(self) -> float:
-        """The largest share that a member wants to be set apart to stop by."""
-        return max(member.validation for member in self.members)
-
-    @property
-    def seed(self) -> int:
-        """That of the first member."""
-        return self.members[0].seed
+    def parts(self) -> Sequence[SingleSpec]:
+        """Its members."""
+        return self.members
 
 
 Candidate = Annotated[SingleSpec | EnsembleSpec, Field(discriminator="kind")]
 
 
-class AutoSpec(Spec):
+class AutoSpec(SeveralSpec):
     """One of several kinds, chosen by evidence each time the detector is trained."""
 
     kind: Literal["auto"] = "auto"
@@ -120,19 +136,9 @@ class AutoSpec(Spec):
     )
 
     @property
-    def window(self) -> int:
-        """The longest of its candidates."""
-        return max(candidate.window for candidate in self.candidates)
-
-    @property
-    def validation(self) -> float:
-        """The largest share that a candidate wants to be set apart to stop by."""
-        return max(candidate.validation for candidate in self.candidates)
-
-    @property
-    def seed(self) -> int:
-        """That of the first candidate."""
-        return self.candidates[0].seed
+    def parts(self) -> Sequence[SingleSpec | EnsembleSpec]:
+        """Its candidates."""
+        return self.candidates
 
 
 ModelSpec = Annotated[SingleSpec | EnsembleSpec | AutoSpec, Field(discriminator="kind")]

@@ -205,6 +205,7 @@ class TestVariational:
         )
 
     def test_the_loss_is_distance_plus_divergence_worked_out_by_hand(self) -> None:
+        from backend.models.objectives import Batch  # noqa: PLC0415
         from backend.models.runtime import tf  # noqa: PLC0415
         from backend.models.variational_autoencoder import Evidence  # noqa: PLC0415
 
@@ -215,8 +216,8 @@ class TestVariational:
         present[0, 1, :, 1] = 0.0
         noise = np.random.default_rng(1).normal(size=(1, 5, 2)).astype(np.float32)
         weights = {name: tf.constant(weight) for name, weight in model.weights().items()}
-        parts = map(tf.constant, (given, given, present, noise))
-        summed = Evidence("mse", 0.3, 2)(model.stack, weights, *parts).numpy()
+        batch = Batch(*map(tf.constant, (given, given, present, noise)))
+        summed = Evidence("mse", 0.3, 2)(model.stack, weights, batch).numpy()
 
         own = {name: weight[0] for name, weight in model.weights().items()}
         both = np.tanh(given[0].reshape(5, -1) @ own["encoder_0.kernel"]) @ own["code.kernel"]
@@ -301,6 +302,7 @@ class TestAer:
 
     def test_both_parts_of_the_loss_have_their_share(self) -> None:
         from backend.models.aer import Regression  # noqa: PLC0415
+        from backend.models.objectives import Batch  # noqa: PLC0415
         from backend.models.runtime import tf  # noqa: PLC0415
 
         model = make("aer", units=[4])
@@ -309,9 +311,8 @@ class TestAer:
         present[0, 2, 0] = 0.0
         weights = {name: tf.constant(weight) for name, weight in model.weights().items()}
         output = model.stack(weights, given).numpy()
-        summed = Regression("mse", 0.3)(
-            model.stack, weights, given, given, tf.constant(present), None
-        ).numpy()
+        batch = Batch(given, given, tf.constant(present), None)
+        summed = Regression("mse", 0.3)(model.stack, weights, batch).numpy()
         squares = np.where(present > 0, (output - given) ** 2, np.nan)
         inside, outside = squares[:, :, 1:-1], squares[:, :, [0, -1]]
         expected = 0.7 * np.nanmean(inside) + 0.3 * np.nanmean(outside)

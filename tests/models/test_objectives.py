@@ -1,6 +1,6 @@
 """What an objective may ask of the training program, tried with small ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,8 +66,8 @@ def test_weights_that_the_loss_does_not_reach_stay_as_they_were() -> None:
 
     @dataclass(frozen=True)
     class SmallCodes(Objective):
-        def __call__(self, stack: Any, weights: Any, seen: Any, *rest: Any) -> Any:
-            code = stack.code(weights, seen)
+        def __call__(self, stack: Any, weights: Any, batch: Any) -> Any:
+            code = stack.code(weights, batch.seen)
             return distance("mse", code, code * 0 + 1)
 
     start = learn(SmallCodes(), lesson(40), epochs=1)
@@ -82,8 +82,9 @@ def test_random_numbers_are_a_members_own(judged: str) -> None:
     class Noisy(reconstruction()):  # type: ignore[misc]
         noise = 2
 
-        def __call__(self, stack: Any, weights: Any, seen: Any, *rest: Any) -> Any:
-            return super().__call__(stack, weights, seen + rest[-1][..., :1, None], *rest)
+        def __call__(self, stack: Any, weights: Any, batch: Any) -> Any:
+            shifted = batch.seen + batch.noise[..., :1, None]
+            return super().__call__(stack, weights, replace(batch, seen=shifted))
 
     lessons = [lesson(30, seed=1), lesson(200, seed=2), lesson(70, seed=3)]
     together = [getattr(curve, judged) for curve in learn(Noisy("mse"), *lessons).curves()]
@@ -99,8 +100,8 @@ def test_a_loss_that_need_not_fall_stops_nobody_and_keeps_the_last_weights() -> 
     class Rising(reconstruction()):  # type: ignore[misc]
         falls = False
 
-        def judge(self, stack: Any, weights: Any, seen: Any, *rest: Any) -> Any:
-            return 1.0 / self(stack, weights, seen, *rest)
+        def judge(self, stack: Any, weights: Any, batch: Any) -> Any:
+            return 1.0 / self(stack, weights, batch)
 
     course = learn(Rising("mse"), lesson(60), epochs=12, patience=2)
     (curve,) = course.curves()
