@@ -83,6 +83,7 @@ class Timetable:
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._refreshing = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
@@ -100,16 +101,17 @@ class Timetable:
 
     def refresh(self) -> None:
         """Take up detectors that are new or changed, and drop those that are gone."""
-        specs = {spec.name: spec for spec in self._work.detectors()}
-        for name, before in self._specs.items():
-            if specs.get(name) != before:
-                self._drop(before)
-        for name, spec in specs.items():
-            if self._specs.get(name) != spec:
-                for entry in detector_entries(self._work, spec):
-                    self._add(entry)
-                logger.info("timetable detector=%s score=%s", name, spec.schedule.score)
-        self._specs = specs
+        with self._refreshing:
+            specs = {spec.name: spec for spec in self._work.detectors()}
+            for name, before in self._specs.items():
+                if specs.get(name) != before:
+                    self._drop(before)
+            for name, spec in specs.items():
+                if self._specs.get(name) != spec:
+                    for entry in detector_entries(self._work, spec):
+                        self._add(entry)
+                    logger.info("timetable detector=%s score=%s", name, spec.schedule.score)
+            self._specs = specs
 
     def overdue(self) -> list[str]:
         """Jobs that run on long after their limit: something in this process is stuck."""

@@ -27,6 +27,13 @@ new Promise((done) => {
 """
 
 
+_LEFT = "Inspected target navigated or closed"
+
+
+class PageLeft(Exception):
+    """The page that was asked something went to another one instead of an answer."""
+
+
 class Browser:
     """`with Browser(program, profile) as browser:`; one page, looked at and typed into."""
 
@@ -86,8 +93,12 @@ class Browser:
         return answer["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """Wait until an expression holds, and give its value."""
-        return self.run(_UNTIL % expression)
+        """Wait until an expression holds, and give its value; the page may change meanwhile."""
+        while True:
+            try:
+                return self.run(_UNTIL % expression)
+            except PageLeft:
+                continue
 
     def press(self, key: str, text: str = "") -> None:
         """Press a key as a person does."""
@@ -108,6 +119,8 @@ class Browser:
             told = self._next()
             self._listen(told)
             if told.get("id") == self._number:
+                if told.get("error", {}).get("message") == _LEFT:
+                    raise PageLeft
                 assert "error" not in told, told["error"]
                 result: dict[str, Any] = told["result"]
                 return result

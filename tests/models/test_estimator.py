@@ -99,7 +99,7 @@ def test_what_is_not_finite_inside_of_a_member_is_refused() -> None:
     weights["kept"][0, 1, 2] = np.nan
     with pytest.raises(ArtifactError, match="kept holds values that are no numbers"):
         model.load(weights)
-    with pytest.raises(ArtifactError, match=r"mean has shape \(1,\), expected \(2\)"):
+    with pytest.raises(ArtifactError, match=r"mean has shape \(1,\), expected \(2,\)"):
         model.load({**model.weights(), "mean": np.zeros(1)})
 
 
