@@ -91,6 +91,14 @@ bench-latency: install packages ## Time a point to its flag, and to a rule: make
 bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]
 	@$(BIN)/python -m benchmarks.quality $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-quality.json $(ARGS)
 
+.PHONY: bench-detectors
+bench-detectors: install ## Time every kind beside other libraries: make bench-detectors DATA=folder [KINDS="pca dpca"]
+	@$(BIN)/python -m benchmarks.detectors $(DATA) $(if $(KINDS),--kinds $(KINDS)) --json benchmark-detectors.json $(ARGS)
+
+.PHONY: bench-skab
+bench-skab: install ## Judge kinds by the rule of SKAB's leaderboard: make bench-skab DATA=folder [KINDS="pca dpca"]
+	@$(BIN)/python -m benchmarks.skab $(DATA) --dataset skab $(if $(KINDS),--kinds $(KINDS)) --json benchmark-skab.json $(ARGS)
+
 .PHONY: check
 check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in
 	@$(MAKE) test COVERAGE="--cov --cov-report=term"

@@ -94,6 +94,8 @@ class Fleet:
     def score(self, frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         """Score frames of series that were trained.
 
+        A threshold that follows begins each call at its limit: hand over what led up to the rows.
+
         Returns:
             Series to a frame on the grid (every grid point from the first to the last row) with
             `error smoothed threshold score flag alarm judged outside` and `contribution_<channel>`.

@@ -20,6 +20,7 @@ SPEC: dict[str, Any] = {
     [
         ({"context": ["temp"]}, "a channel is named twice"),
         ({"group_by": ["room", "room"]}, "a tag is named twice"),
+        ({"threshold": {"kind": "sigma", "per_mode": True}}, "set modes to labelled or found"),
         ({"group_by": ["room"], "where": {"room": "a"}}, "room stands in both"),
         ({"group_by": ["detector"]}, "results are written with it"),
         ({"schedule": {"catch_up": "0"}}, "expected 10m or more"),

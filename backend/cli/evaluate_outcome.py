@@ -1,5 +1,6 @@
 """What came of one model in an evaluation."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ class Outcome:
         failed: why not.
         warnings: of its training.
         gallery: its pictures, where any are asked for.
+        choice: the kind that `auto` chose and why, as in the training record; None for others.
     """
 
     kind: str
@@ -32,9 +34,22 @@ class Outcome:
     failed: str = ""
     warnings: tuple[str, ...] = ()
     gallery: Gallery = field(default_factory=Gallery)
+    choice: Mapping[str, Any] | None = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """What was chosen and why, in a sentence; nothing where the kind was named."""
+        if self.choice is None:
+            return ()
+        return (f"{self.kind} chose {self.choice['kind']}: {self.choice['reason']}",)
 
     def plain(self) -> dict[str, Any]:
         """JSON-ready figures, or the reason why there are none."""
         if self.report is None:
             return {"model": self.kind, "failed": self.failed}
-        return {**self.report.plain(), "model": self.kind, "warnings": list(self.warnings)}
+        return {
+            **self.report.plain(),
+            "model": self.kind,
+            "choice": self.choice,
+            "warnings": list(self.warnings),
+        }

@@ -99,6 +99,8 @@ def _failures(outcomes: Sequence[Outcome]) -> Iterator[Block]:
 def _alone(outcome: Outcome) -> Iterator[Block]:
     assert outcome.report is not None
     yield Heading(outcome.kind)
+    # A kind begins in small letters, so its sentence is left as it is.
+    yield from (Text(f"{chosen}.") for chosen in outcome.chosen)
     yield from (Text(_sentence(warning)) for warning in outcome.warnings)
     yield class_table(outcome.report)
     for picture in outcome.gallery.pictures:

@@ -69,8 +69,10 @@ def _outcome(asked: Asked, reading: Reading, kind: str, report_progress: Progres
     detector = Detector(spec)
     report = evaluate(detector, exam, spec.step, asked.buffer, report_progress)
     drawn = _drawn(detector, exam, report) if asked.plots or asked.report else Gallery()
-    warnings = (*report.remarks, *detector.training["warnings"])
-    return Outcome(kind, report, warnings=warnings, gallery=drawn)
+    training = detector.training
+    warnings = (*report.remarks, *training["warnings"])
+    choice = training.get("choice")
+    return Outcome(kind, report, warnings=warnings, gallery=drawn, choice=choice)
 
 
 def _drawn(detector: Detector, exam: Exam, report: Report) -> Gallery:
@@ -127,10 +129,12 @@ def _print_one(asked: Asked, outcome: Outcome, more: Mapping[str, Any]) -> None:
         print_json(facts)
         return
     classes = facts.pop("classes")
+    del facts["choice"]  # told in a sentence
     print_facts({name: _text(value) for name, value in facts.items()})
     click.echo()
     rows = [[kind, *classes[kind].values()] for kind in ("normal", "anomalous")]
     print_table(["class", *classes["normal"]], rows, "")
+    _print_chosen([outcome])
 
 
 def _print_all(asked: Asked, outcomes: Sequence[Outcome], more: Mapping[str, Any]) -> None:
@@ -142,11 +146,17 @@ def _print_all(asked: Asked, outcomes: Sequence[Outcome], more: Mapping[str, Any
     worked = [one.kind for one in outcomes if one.report is not None]
     rows = [[kind, *(models[kind][name] for name in names)] for kind in worked]
     print_table(["model", *names], rows, "")
+    _print_chosen(outcomes)
     click.echo("\nbest_f1 is with hindsight, for orientation only.")
     for remark, kinds in _by_remark(outcomes).items():
         said_of = "all" if len(kinds) == len(outcomes) else ", ".join(kinds)
         click.echo(f"{said_of}: {remark}")
     print_facts({name: _text(value) for name, value in more.items() if value})
+
+
+def _print_chosen(outcomes: Sequence[Outcome]) -> None:
+    for sentence in (sentence for one in outcomes for sentence in one.chosen):
+        click.echo(f"\n{sentence}")
 
 
 def _by_remark(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:

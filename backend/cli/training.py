@@ -69,7 +69,7 @@ def print_version(version: Version) -> None:
     _print_series(training.get("series", {}))
     if choice := training.get("choice"):
         _section("why this kind of model", [choice["reason"]])
-    _section("detection limits, in each sensor's own unit", _limits(training.get("series", {})))
+    _section("detection limits, in each sensor's own unit", _limits(training))
     _section("ranges left out as impure", [_range(one) for one in training.get("trimmed", ())])
     _section("remarks", _remarks(training))
     click.echo("\ndetector as trained")
@@ -107,11 +107,14 @@ def _print_series(series: Mapping[str, Mapping[str, Any]]) -> None:
     print_table(["series", *(c.replace("_", " ") for c in _COLUMNS), "basis"], rows, "")
 
 
-def _limits(series: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _limits(training: Mapping[str, Any]) -> list[str]:
     return [
-        f"{key} {sentence}".lstrip()
-        for key, one in series.items()
-        for sentence in one.get("detection_limits", ())
+        *training.get("detection_limits_notes", ()),
+        *(
+            f"{key} {sentence}".lstrip()
+            for key, one in training.get("series", {}).items()
+            for sentence in one.get("detection_limits", ())
+        ),
     ]
 
 

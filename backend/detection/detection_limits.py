@@ -99,6 +99,23 @@ def sentences(limits: Sequence[DetectionLimit]) -> tuple[str, ...]:
     )
 
 
+def not_looked_at(limits: Sequence[DetectionLimit], fitted: Fitted) -> tuple[str, ...]:
+    """That of a large fleet only a part was looked at, in words; nothing where all of it was.
+
+    Args:
+        limits: what was found; nothing is said where nothing was looked for.
+        fitted: the version that was looked at.
+    """
+    parts = (
+        (len({one.series for one in limits}), len(fitted.keys), "series"),
+        (len({one.channel for one in limits}), int(fitted.counted.any(axis=0).sum()), "channels"),
+    )
+    told = [f"{known} of {whole} {what}" for known, whole, what in parts if 0 < known < whole]
+    if not told:
+        return ()
+    return (f"known for {' and '.join(told)} only: of a large fleet a part is looked at",)
+
+
 def _clauses(channel: str, limits: Sequence[DetectionLimit]) -> Iterator[str]:
     begin = f"{channel}: "
     for verb, found in (("finds", True), ("cannot see", False)):

@@ -33,16 +33,20 @@ from backend.detection.windows import full_windows
 from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
 from backend.ports import Floats, LossCurve, ModelFactory, Progress
 from backend.records import SeriesKey
-from backend.specs import DetectorSpec
+from backend.specs import (
+    AutoSpec,
+    DetectorSpec,
+    EmbeddedSpec,
+    EnsembleSpec,
+    ModelSpec,
+    NetworkSpec,
+    RappSpec,
+)
 
 Mask = NDArray[np.bool_]
 
 _HOUR = 3_600_000_000_000
 _CROSS_FIT_SHARE = 0.75
-_DIVERGED = (
-    "its losses grew beyond all bounds in training: lower model.learning_rate, or see whether its "
-    "normal ranges hold values that are not"
-)
 _UNLABELLED_TRIM, _UNLABELLED_FAR = 0.05, 5.0
 
 
@@ -143,10 +147,28 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
         try:
             fitted, training = _run(course, labelled, bad[able], progress)
         except Diverged as failed:
-            rejected |= {rows.keys[able[s]]: _DIVERGED for s in failed.series}
+            rejected |= {rows.keys[able[s]]: _why_diverged(spec.model) for s in failed.series}
         else:
             return Outcome(fitted, training, rejected)
     return Outcome(None, None, rejected)
+
+
+def _why_diverged(model: ModelSpec) -> str:
+    slower = ", ".join(dict.fromkeys(_with_learning_rate(model)))
+    lower = f"lower the learning_rate of {slower}, or " if slower else ""
+    return (
+        f"what the model learned of it grew beyond all bounds: {lower}see whether its normal "
+        "ranges hold extreme values that are not normal"
+    )
+
+
+def _with_learning_rate(model: ModelSpec) -> list[str]:
+    """The kinds in a model that are taught step by step."""
+    if isinstance(model, EnsembleSpec | AutoSpec):
+        return [kind for part in model.parts for kind in _with_learning_rate(part)]
+    if isinstance(model, RappSpec | EmbeddedSpec):
+        return [model.network.kind]
+    return [model.kind] if isinstance(model, NetworkSpec) else []
 
 
 def _run(
@@ -156,6 +178,7 @@ def _run(
     course, before = _purified(course, labelled, progress)
     evidence, fold_curves = held_out(course, part_of(progress, 0.0, _CROSS_FIT_SHARE))
     impure = _impure(course, evidence, labelled)[0]
+    doubts = _doubts(course, evidence, impure) if labelled else []
     # The measures are taken again without the rows that were left out.
     measures = _measures(course, evidence, ~impure)
     error, by_channel = _judged(course, evidence, measures)
@@ -186,7 +209,7 @@ def _run(
         fold_curves=fold_curves,
         folds=len(course.folds[0]),
         trimmed=(*before, *_list_trimmed(course, impure, by_channel)),
-        warnings=(*_warnings(course), *_limit_warnings(course, limits, smoothed, modes)),
+        warnings=(*_warnings(course), *doubts, *_limit_warnings(course, limits, smoothed, modes)),
     )
     return fitted, training
 
@@ -318,6 +341,25 @@ def _warnings(course: Course) -> tuple[str, ...]:
                 f"for change: {names}"
             )
     return tuple(found)
+
+
+def _doubts(course: Course, evidence: Evidence, left_out: Mask) -> list[str]:
+    """Labelled normal rows that are out of all proportion and were learned from all the same."""
+    rows, everything = course.rows, np.ones(course.normal.shape, dtype=bool)
+    error, by_channel = _judged(course, evidence, _measures(course, evidence, everything))
+    doubtful = impure_rows(error, 1.0) & ~left_out
+    found = []
+    for s in np.flatnonzero(doubtful.any(axis=1)):
+        worst = int(np.argmax(np.where(doubtful[s], error[s], -np.inf)))
+        parts = np.where(course.counted[s], by_channel[s, worst], -np.inf)
+        when = np.datetime_as_string(np.datetime64(int(rows.times[worst]), "ns"), "m")
+        channel = course.spec.inputs[int(np.argmax(parts))]
+        found.append(
+            f"{rows.keys[s] or 'the series'}: {int(doubtful[s].sum())} rows of its normal time "
+            f"stand far out of the rest, the farthest in {channel} at {when.replace('T', ' ')} UTC"
+            ": label them anomaly or exclude, or set trim to have such rows left out"
+        )
+    return found
 
 
 def _limit_warnings(

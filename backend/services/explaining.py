@@ -182,6 +182,11 @@ def _chosen(fitted: Fitted, detector: str, series: SeriesKey | None) -> SeriesKe
         return series
     if series is None and len(fitted.keys) == 1:
         return fitted.keys[0]
+    if fitted.keys == ("",):
+        raise NotFound(
+            f"The model of {detector!r} has one series, without a name, and none {series!r}: leave "
+            "the series (--series) out."
+        )
     known = ", ".join(fitted.keys[:5]) + (", …" if len(fitted.keys) > 5 else "")
     if series is None:
         raise InputError(f"{detector!r} has several series: name one of {known}.")

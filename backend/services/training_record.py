@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backend.detection.detection_limits import DetectionLimit, sentences
+from backend.detection.detection_limits import DetectionLimit, not_looked_at, sentences
 from backend.detection.pipeline import Fitted
 from backend.detection.training import Training
 from backend.specs import nanoseconds
@@ -50,6 +50,7 @@ def training_record(
             for s, key in enumerate(fitted.keys)
         },
         "detection_limits": [limit.plain() for limit in limits],
+        "detection_limits_notes": list(not_looked_at(limits, fitted)),
         **({} if training.choice is None else {"choice": training.choice}),
         "trimmed": [vars(part) for part in training.trimmed],
         "warnings": [*warnings, *training.warnings],

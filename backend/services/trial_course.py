@@ -4,18 +4,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from backend.detection.choosing import fit
-from backend.detection.detection_limits import detection_limits, sentences
-from backend.detection.grid import Rows, floor_to
+from backend.detection.detection_limits import (
+    DetectionLimit,
+    detection_limits,
+    not_looked_at,
+    sentences,
+)
+from backend.detection.grid import Rows, ceil_to, floor_to
 from backend.detection.pipeline import Fitted
 from backend.detection.runs import Mask
 from backend.exceptions import NoData, NotEnoughNormalData
 from backend.ports import ModelFactory, Progress
 from backend.records import Label, LabelKind, SeriesKey
+from backend.services.labelling import shown
 from backend.services.material import Materials
-from backend.services.reading import aligned, excluded, matching, ranges, read_rows
+from backend.services.reading import (
+    aligned,
+    excluded,
+    labelled_modes,
+    matching,
+    ranges,
+    read_rows,
+)
 from backend.services.stores import Stores
 from backend.services.training_record import training_record
+from backend.services.trial_empty import EmptyTime, due_points
 from backend.services.trial_failures import Failure
 from backend.services.trial_replay import Alarmed, Replay
 from backend.services.trial_results import Plan, SeriesTrial, Trained, TrialReport
@@ -70,6 +86,7 @@ class Course:
         self._stores, self._spec, self._make_model = stores, spec, make_model
         self._labels, self._plan, self._span = labels, plan, span
         self._serving = _Serving()
+        self._empty = EmptyTime(stores.source, spec, span)
         self._trained: list[Trained] = []
         self._tallies: dict[SeriesKey, Tally] = {}
         self._alarmed: Alarmed = {}
@@ -107,6 +124,7 @@ class Course:
             self._make_model,
             labelled=material.labelled,
             anomalous=material.anomalous,
+            modes=labelled_modes(material.rows, known),
             progress=progress,
         )
         self._rejected = outcome.rejected
@@ -130,14 +148,28 @@ class Course:
             return
         row = len(fitted.keys) * len(fitted.spec.inputs)
         length = max(fitted.lookback, min(_PART, _NUMBERS // row)) * span.step
-        for begin in range(start, stop, length):
-            end = min(begin + length, stop)
-            self._score_part(fitted, replay, begin, end)
+        while start < stop:
+            end = self._empty.until(start, stop) if replay.rests else start
+            if end > start:
+                self._pass_over(fitted, start, end)
+            else:
+                end = min(start + length, stop)
+                self._score_part(fitted, replay, start, end)
             progress((end - span.start) / (span.stop - span.start), "scoring")
+            start = end
+
+    def _pass_over(self, fitted: Fitted, start: int, stop: int) -> None:
+        """Count what scoring would have found in time without data, without scoring it."""
+        self._empty.passed(start, stop)
+        for key in fitted.keys:
+            tally = self._tallies.setdefault(key, Tally(self._span))
+            tally.miss(due_points(self._labels, key, start, stop, self._span.step))
 
     def _score_part(self, fitted: Fitted, replay: Replay, start: int, stop: int) -> None:
         spec = fitted.spec
         found = read_rows(self._stores.source, spec, start - fitted.lookback * spec.step, stop)
+        if not np.isfinite(found.values).any():
+            self._empty.met(stop)
         rows = aligned(found, fitted.keys)
         scored, alarm = replay.score(rows, excluded(rows, self._labels))
         for s, key in enumerate(fitted.keys):
@@ -161,7 +193,8 @@ class Course:
         for key in keys:
             self._tallies.setdefault(key, Tally(self._span))
         told = {key: [x for x in t.alarms if not x.silent] for key, t in self._tallies.items()}
-        series, seen = {}, self._seen()
+        limits = self._limits()
+        series, seen = {}, _seen(limits)
         for key in sorted(self._tallies):
             failures = self._failures(key)
             # What one series announced is announced for all that the failure was of.
@@ -172,20 +205,15 @@ class Course:
             anomalies, horizon = self._anomalies(key), self._plan.horizon
             weighed = weigh(self._tallies[key], failures, heard, anomalies, horizon)
             series[key] = self._fared(key, weighed, seen)
-        return TrialReport(
-            self._spec.name, self._span, tuple(self._trained), series, tuple(self._notes())
-        )
+        notes = tuple(self._notes(limits))
+        return TrialReport(self._spec.name, self._span, tuple(self._trained), series, notes)
 
-    def _seen(self) -> dict[SeriesKey, tuple[str, ...]]:
-        """What the newest version can see, a sentence for each channel."""
+    def _limits(self) -> tuple[DetectionLimit, ...]:
+        """The smallest faults that the newest version finds."""
         serving = self._serving
         if serving.fitted is None or serving.learned is None:
-            return {}
-        limits = detection_limits(serving.fitted, *serving.learned, self._make_model)
-        return {
-            key: sentences([one for one in limits if one.series == key])
-            for key in serving.fitted.keys
-        }
+            return ()
+        return detection_limits(serving.fitted, *serving.learned, self._make_model)
 
     def _fared(
         self, key: SeriesKey, weighed: Weighed, seen: Mapping[SeriesKey, tuple[str, ...]]
@@ -202,7 +230,9 @@ class Course:
             return self._trained[-1].failed if self._trained else _NEVER
         return self._rejected.get(key, _UNKNOWN)
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, limits: Sequence[DetectionLimit]) -> Iterator[str]:
+        if self._span.start > ceil_to(self._plan.start, self._span.step):
+            yield f"Nothing is stored before {shown(self._span.start)}: the trial began there."
         if not self._serving.labelled and self._serving.fitted is not None:
             yield (
                 "No version learned from a label: all were provisional, and their alarms would "
@@ -210,6 +240,16 @@ class Course:
             )
         if late := sum(label.stop > self._span.stop for label in self._labels):
             yield f"Labels that end after the trial, and so were not known in it: {late}."
+        yield from self._empty.told()
+        if self._serving.fitted is not None:
+            told = not_looked_at(limits, self._serving.fitted)
+            yield from (f"Detection limits are {sentence}." for sentence in told)
+
+
+def _seen(limits: Sequence[DetectionLimit]) -> dict[SeriesKey, tuple[str, ...]]:
+    """What can be seen, a sentence for each channel."""
+    keys = dict.fromkeys(one.series for one in limits)
+    return {key: sentences([one for one in limits if one.series == key]) for key in keys}
 
 
 def _training(progress: Progress, share: float) -> Progress:

@@ -29,6 +29,14 @@ class Replay:
         self._alarmed = alarmed
         self._before = Before.nothing(len(fitted.keys))
 
+    @property
+    def rests(self) -> bool:
+        """Whether rows without data would leave everything as it is, once some have been scored.
+
+        Then nothing of what its threshold looks back at is known, and no alarm is on.
+        """
+        return not np.isfinite(self._before.smoothed).any()
+
     def score(self, rows: Rows, excluded: Mask) -> tuple[Scored, Mask]:
         """Score what follows the look-back; parts follow each other in time.
 

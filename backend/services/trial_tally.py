@@ -87,6 +87,10 @@ class Tally:
         place = (part.times - self.span.start) // self.span.bucket
         np.fmax.at(self.curve, place[part.judged], part.score[part.judged])
 
+    def miss(self, due: int) -> None:
+        """Count points that should have been judged, and of which there are no data."""
+        self.due += due
+
     def look_before(self, failures: Sequence[Failure], horizon: int, part: "Part") -> None:
         """Count the judged points that lie in the time before each failure."""
         self.judged_before = self.judged_before or [0] * len(failures)

@@ -8,10 +8,9 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from backend.specs.base import Duration, ForeignName, Spec, format_duration, nanoseconds
-from backend.specs.models import ModelSpec
-from backend.specs.networks import LstmAutoencoderSpec
+from backend.specs.models import EnsembleSpec, ModelSpec
 from backend.specs.preprocessing import PreprocessingSpec
-from backend.specs.thresholds import BudgetThreshold, ThresholdSpec
+from backend.specs.thresholds import BudgetThreshold, LimitThreshold, ThresholdSpec
 
 
 class ErrorSpec(Spec):
@@ -53,7 +52,7 @@ class ChecksSpec(Spec):
 
     constant: bool = Field(True, description="flag a channel that never varied and now does")
     flatline: float = Field(3.0, ge=0, description="times the longest unchanged run seen")
-    range: float = Field(1.0, ge=0, description="normal spans beyond the normal range")
+    range: float = Field(0, ge=0, description="normal spans beyond the normal range")
     rate: float = Field(3.0, ge=0, description="times the largest normal step")
 
 
@@ -100,7 +99,7 @@ class DetectorSpec(Spec):
     max_gap: int = Field(3, ge=0, description="grid steps bridged by the last value")
     judge_when: str | None = None
     settle: Duration = timedelta(0)
-    model: ModelSpec = Field(default_factory=LstmAutoencoderSpec)
+    model: ModelSpec = Field(default_factory=EnsembleSpec)
     preprocessing: PreprocessingSpec = PreprocessingSpec()
     scaling: Literal["minmax", "standard", "robust", "none"] = "robust"
     error: ErrorSpec = ErrorSpec()
@@ -112,9 +111,7 @@ class DetectorSpec(Spec):
     alarm: AlarmSpec = AlarmSpec()
     checks: ChecksSpec = ChecksSpec()
     folds: int = Field(5, ge=2, le=20, description="contiguous blocks for cross-fitting")
-    trim: float = Field(
-        0.01, ge=0, lt=0.5, description="most of the normal rows left out as impure"
-    )
+    trim: float = Field(0, ge=0, lt=0.5, description="most of the normal rows left out as impure")
     trim_rounds: int = Field(
         1, ge=1, le=10, description="how often the worst rows are left out before what will serve"
     )
@@ -175,6 +172,16 @@ class DetectorSpec(Spec):
                 "schedule.catch_up is shorter than the grid or than the time between two scoring "
                 f"runs, so that points would never be scored: expected {format_duration(least)} or "
                 "more"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_modes_for_limits(self) -> "DetectorSpec":
+        limit = self.threshold
+        if self.modes == "none" and isinstance(limit, LimitThreshold) and limit.per_mode:
+            raise ValueError(
+                "threshold.per_mode asks for a limit for each operating mode, and modes is 'none': "
+                "set modes to labelled or found, or leave per_mode out"
             )
         return self
 

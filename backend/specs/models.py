@@ -123,13 +123,13 @@ class AutoSpec(SeveralSpec):
 
     kind: Literal["auto"] = "auto"
     candidates: tuple[Candidate, ...] = Field(
-        (ConditionalGaussianSpec(), EnsembleSpec(), DenseAutoencoderSpec(), LstmAutoencoderSpec()),
+        (EnsembleSpec(), DenseAutoencoderSpec(), LstmAutoencoderSpec()),
         min_length=1,
         max_length=16,
         description="models, each with its `kind` and settings; the cheapest first",
     )
     margin: float = Field(
-        0.02, ge=0, lt=1, description="how much more faults a later one has to find"
+        0.05, ge=0, lt=1, description="how much more faults a later one has to find"
     )
     enough: float = Field(
         0.95, gt=0, le=1, description="share of faults at which no further one is tried"

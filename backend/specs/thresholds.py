@@ -73,7 +73,8 @@ class BudgetThreshold(LimitThreshold):
     """The lowest limit that keeps alarms on normal time within a budget for the whole detector."""
 
     kind: Literal["budget"] = "budget"
-    alarms: str = "1/week"
+    alarms: str = "1/day"
+    follow: FollowSpec | None = FollowSpec()
 
     @field_validator("alarms")
     @classmethod

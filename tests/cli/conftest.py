@@ -47,6 +47,7 @@ def version(number: int = 1, **changes: Any) -> Version:
                 "epochs": 20,
             }
         },
+        "detection_limits_notes": ["known for 1 of 9 series only"],
         "trimmed": [{"series": "room=a", "start": 0, "stop": HOUR, "channel": "temp"}],
         "warnings": ["little normal data"],
         "set_aside": {"room=b": "no values of channel 'temp'"},

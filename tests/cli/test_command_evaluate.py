@@ -128,6 +128,33 @@ def test_figures_of_several_models_are_a_table_with_hindsight_last(file):
     assert "hindsight" in result.stdout
 
 
+AUTO = (
+    *("--model", "auto", "--label-column", "label", "--normal-rows", "300"),
+    *("--set", "model.candidates=[{kind: dense_autoencoder, window: 5}, {kind: pca, window: 5}]"),
+)
+
+
+def test_what_auto_chose_and_why_is_told_wherever_its_figures_are(file, tmp_path):
+    path = tmp_path / "report.md"
+    facts = json.loads(run(file, *AUTO, "--report", path, "--json").stdout)
+    choice = facts["choice"]
+    assert choice["kind"] in ("dense_autoencoder", "pca")
+    sentence = f"auto chose {choice['kind']}: {choice['reason']}"
+    shown = run(file, *AUTO)
+    assert shown.exit_code == 0, shown.output
+    assert sentence in shown.stdout.splitlines()
+    assert f"{sentence}." in path.read_text().replace("\\_", "_")
+
+
+def test_of_several_models_only_auto_has_chosen(file):
+    models = json.loads(run(file, *AUTO, "--model", "dense_autoencoder", "--json").stdout)["models"]
+    assert models["dense_autoencoder"]["choice"] is None
+    sentence = f"auto chose {models['auto']['choice']['kind']}: "
+    lines = run(file, *AUTO, "--model", "dense_autoencoder").stdout.splitlines()
+    assert sum(" chose " in line for line in lines) == 1
+    assert any(line.startswith(sentence) for line in lines)
+
+
 @pytest.mark.parametrize(
     "error",
     [NotEnoughNormalData("too few rows for it"), ZeroDivisionError("too few rows for it")],

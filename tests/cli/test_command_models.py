@@ -33,7 +33,7 @@ def test_show_tells_everything(normalcy: Command) -> None:
         "1.235",
         "1 alarm a week",
         "room=a 1970-01-01T00:00:00Z to 1970-01-01T01:00:00Z, most of all temp",
-        "detection limits, in each sensor's own unit",
+        "detection limits, in each sensor's own unit\n  known for 1 of 9 series only\n",
         "room=a temp: finds a step of 2.1 within 40m",
         "warning: little normal data",
         "set aside: room=b: no values of channel 'temp'",

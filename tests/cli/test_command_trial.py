@@ -88,7 +88,9 @@ def test_faults_of_the_simulated_room_are_announced(plant, room, orders):
     assert one["forewarning_seconds"] > 0
     assert one["coverage"] > 0.9
     assert facts["start"] == iso(room.start)
-    assert facts["notes"] == ["Columns of orders.csv not used: cost."]
+    began, unused = facts["notes"]
+    assert began.endswith("the trial began there.")
+    assert unused == "Columns of orders.csv not used: cost."
 
 
 def test_people_read_a_verdict_and_its_reason(plant, orders):

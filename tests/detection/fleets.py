@@ -12,7 +12,7 @@ STEP = 600 * 10**9
 
 
 def spec(**changes: object) -> DetectorSpec:
-    """A detector of two channels with a window of 5."""
+    """A detector of two channels with a window of 5, and a limit that stands still."""
     return DetectorSpec.model_validate(
         {
             "name": "room",
@@ -20,6 +20,7 @@ def spec(**changes: object) -> DetectorSpec:
             "channels": ["x", "y"],
             "every": "10m",
             "model": {"kind": "dense_autoencoder", "window": 5},
+            "threshold": {"kind": "budget", "follow": None},
             **changes,
         }
     )

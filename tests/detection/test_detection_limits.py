@@ -9,6 +9,7 @@ from backend.detection.detection_limits import (
     MOST_SERIES,
     DetectionLimit,
     detection_limits,
+    not_looked_at,
     sentences,
 )
 from backend.detection.faults import Fault, inject
@@ -85,10 +86,20 @@ def test_normal_time_in_snatches_gives_no_tries():
 
 
 def test_of_a_large_fleet_some_series_are_looked_at():
-    _, found = looked_for(waves(400, series=MOST_SERIES + 4), trained=400)
+    fitted, found = looked_for(waves(400, series=MOST_SERIES + 4), trained=400)
     keys = {limit.series for limit in found}
     assert len(keys) == MOST_SERIES
     assert {"room=a", "room=l"} <= keys
+    (told,) = not_looked_at(found, fitted)
+    assert told.startswith(f"known for {MOST_SERIES} of {MOST_SERIES + 4} series only")
+    few = [limit for limit in found if limit.channel == "x"]
+    (told,) = not_looked_at(few, fitted)
+    assert f"{MOST_SERIES + 4} series and 1 of 2 channels only" in told
+
+
+def test_nothing_is_left_out_of_a_small_fleet_nor_where_nothing_was_looked_for():
+    fitted, found = looked_for(waves(900), channels=["x"], context=["y"])
+    assert not_looked_at(found, fitted) == not_looked_at((), fitted) == ()
 
 
 def test_some_members_score_as_they_do_among_all():

@@ -30,7 +30,7 @@ EVERY_KIND: list[ThresholdSpec] = [
     SigmaThreshold(),
     ConformalThreshold(),
     F1MaxThreshold(),
-    BudgetThreshold(),
+    BudgetThreshold(follow=None),
     DynamicThreshold(**RENEWED),
     PotThreshold(**RENEWED),
     PotThreshold(drift=12, **RENEWED),

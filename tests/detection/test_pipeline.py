@@ -147,9 +147,7 @@ def test_context_feeds_the_model_but_is_never_to_blame():
     values = waves(900)
     values[0, 700:730, 1] += 5.0
     scored = score(
-        fitted(
-            values, slice(0, 600), channels=["x"], context=["y"], checks={"range": 0, "rate": 0}
-        ),
+        fitted(values, slice(0, 600), channels=["x"], context=["y"], checks={"rate": 0}),
         rows_of(values),
     )
     assert (scored.contributions[0, :, 1] == 0).all()
@@ -170,7 +168,7 @@ def test_a_plain_check_gives_its_reason_and_its_channel(fault, reason):
         values.copy(),
         slice(0, 600),
         channels=["x", "y", "z"],
-        checks={"rate": 0},
+        checks={"rate": 0, "range": 1},
     )
     assert outcome.fitted is not None
     assert "z" in outcome.training.warnings[0]

@@ -81,7 +81,7 @@ def test_a_budget_belongs_to_the_whole_detector():
 
 def test_a_rate_never_seen_is_extrapolated_within_bounds_and_said():
     errors = np.convolve(np.random.default_rng(0).lognormal(size=100), np.ones(4) / 4, mode="same")
-    limits = learn_limits(BudgetThreshold(alarms="1/year"), calibration(errors))
+    limits = learn_limits(BudgetThreshold(alarms="1/month"), calibration(errors))
     largest = lasting_level(errors, 3).max()
     assert largest <= limits.values[0] <= 1.5 * largest
     assert "extrapolated" in limits.basis[0]
@@ -110,13 +110,14 @@ def test_a_low_line_with_one_alarm_without_end_is_not_within_the_budget():
 
 
 def test_a_budget_is_silent_until_enough_hours_back_it():
-    errors = np.random.default_rng(0).lognormal(size=100)
+    errors = np.random.default_rng(0).lognormal(size=1000)
     budget = BudgetThreshold(alarms="1/week")
-    few = learn_limits(budget, calibration(errors, step_hours=0.1))
+    few = learn_limits(budget, calibration(errors, step_hours=0.01))
     assert few.silent.tolist() == [True]
     assert (few.hours[0], few.wanted_hours[0]) == pytest.approx((10, 16.8))
-    assert "alarms are silent until there are 17 h" in few.basis[0]
-    enough = learn_limits(budget, calibration(errors, step_hours=0.2))
+    assert "alarms are silent until there are 16.8 h" in few.basis[0]
+    assert np.mean(errors > few.values[0]) == pytest.approx(0.01, abs=0.002)
+    enough = learn_limits(budget, calibration(errors, step_hours=0.02))
     assert enough.silent.tolist() == [False]
 
 

@@ -46,7 +46,7 @@ def test_the_same_rows_give_the_same_version():
 def test_a_fault_inside_marked_normal_time_is_trimmed_and_listed():
     values = waves(1500)
     values[0, [400, 420, 440], 1] += 20
-    outcome = train(values)
+    outcome = train(values, trim=0.01)
     trimmed = outcome.training.trimmed
     assert {t.channel for t in trimmed} == {"y"}
     times = [t for part in trimmed for t in range(part.start // STEP, part.stop // STEP)]
@@ -56,10 +56,34 @@ def test_a_fault_inside_marked_normal_time_is_trimmed_and_listed():
     assert outcome.fitted.threshold[0] < 1.5 * clean.fitted.threshold[0]
 
 
-def test_trimming_can_be_switched_off():
+def test_what_people_labelled_is_not_trimmed_unless_asked_for():
     values = waves(1500)
     values[0, 400:406, 1] += 20
-    assert train(values, trim=0).training.trimmed == ()
+    training = train(values).training
+    assert training.trimmed == ()
+    (told,) = [text for text in training.warnings if "stand far out of the rest" in text]
+    said = told.split(" UTC")[0].rpartition("the farthest in y at ")[2]
+    assert 400 <= np.datetime64(said, "ns").astype(int) // STEP < 410
+    assert not any("stand far out" in text for text in train(waves(1500)).training.warnings)
+
+
+def test_rows_that_stand_out_are_told_once_a_series_and_only_where_they_were_learned_from():
+    values = waves(1500, series=3)
+    values[0, 400, 1] += 20
+    values[2, [700, 900], 0] += 20
+    normal = np.ones((3, 1500), dtype=bool)
+
+    def told(labelled=True, **changes):
+        outcome = fit(spec(**changes), rows_of(values), normal, LinearModel, labelled=labelled)
+        return [text for text in outcome.training.warnings if "stand far out" in text]
+
+    first, second = told()
+    assert first.startswith("room=a: ")
+    assert "the farthest in y at" in first
+    assert second.startswith("room=c: ")
+    assert "the farthest in x at" in second
+    assert first.endswith(": label them anomaly or exclude, or set trim to have such rows left out")
+    assert told(trim=0.05) == told(labelled=False) == []
 
 
 def test_one_series_without_enough_normal_data_is_set_aside_with_the_reason():
@@ -152,6 +176,35 @@ def test_a_series_whose_training_comes_to_nothing_does_not_stop_the_others():
     outcome = fit(spec(scaling="none"), rows_of(values), normal, Diverging)
     assert outcome.fitted.keys == ("room=a", "room=c")
     assert "beyond all bounds" in outcome.rejected["room=b"]
+
+
+DENSE = {"kind": "dense_autoencoder", "window": 5}
+PCA = {"kind": "pca", "window": 5}
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        (DENSE, "bounds: lower the learning_rate of dense_autoencoder, or see whether"),
+        (PCA, "bounds: see whether"),
+        ({"kind": "ensemble", "members": [PCA]}, "bounds: see whether"),
+        (
+            {"kind": "ensemble", "members": [PCA, DENSE, {"kind": "rapp", "network": DENSE}]},
+            "bounds: lower the learning_rate of dense_autoencoder, or see whether",
+        ),
+        (
+            {"kind": "embedded", "network": {**DENSE, "kind": "gru_autoencoder"}},
+            "bounds: lower the learning_rate of gru_autoencoder, or see whether",
+        ),
+    ],
+    ids=["network", "estimator", "estimators", "both", "on a network"],
+)
+def test_what_to_do_after_divergence_fits_the_kind(model, advice):
+    values = waves(600)
+    values[0, 300, 0] = 1e9
+    normal = np.ones((1, 600), dtype=bool)
+    outcome = fit(spec(scaling="none", model=model), rows_of(values), normal, Diverging)
+    assert advice in outcome.rejected["room=a"]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

@@ -47,6 +47,14 @@ def test_a_broken_channel_is_many_times_its_usual_and_a_normal_one_is_not(plant)
     assert calm.times_usual < 3
 
 
+def test_a_single_series_has_no_name_to_ask_for():
+    plant = Plant(group_by=[], where={"room": "a"}).ready()
+    plant.now(900)
+    assert explaining(plant).explain("rooms", None, at(815)).flag
+    with pytest.raises(NotFound, match=r"one series, without a name.* \(--series\) out\.$"):
+        explaining(plant).explain("rooms", "room=a", at(815))
+
+
 def test_the_window_and_the_normal_one_most_like_it_have_their_times(plant):
     found = explaining(plant).explain("rooms", "room=b", at(750) + 1)
     assert (found.window.start, found.window.stop) == (at(746), at(751))

@@ -405,7 +405,7 @@ class TestDue:
         plant.spec = plant.spec.model_copy(update={"trim": 0.02})
         plant.wire()
         assert "definition changed" in plant.retraining.due("rooms", plant.clock.now() + QUIET)
-        plant.spec = plant.spec.model_copy(update={"trim": 0.01, "promote": "review"})
+        plant.spec = plant.spec.model_copy(update={"trim": 0.0, "promote": "review"})
         plant.wire()
         assert plant.retraining.due("rooms", plant.clock.now() + QUIET) is None
 
@@ -465,6 +465,14 @@ def test_the_record_says_the_smallest_faults_that_are_found():
         "stuck",
     }
     assert all(one["seconds"] > 0 for one in training["detection_limits"])
+    assert training["detection_limits_notes"] == []
+
+
+def test_the_record_says_that_of_a_large_fleet_a_part_was_looked_at(monkeypatch):
+    monkeypatch.setattr("backend.detection.detection_limits.MOST_SERIES", 1)
+    training = Plant().ready().records.versions("rooms")[0].training
+    (told,) = training["detection_limits_notes"]
+    assert "known for 1 of 2 series only" in told
 
 
 def test_nobody_has_to_wait_for_detection_limits():

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 
 from backend.exceptions import InputError, NoData, NotFound
-from backend.ports import Query
-from backend.records import LabelKind
+from backend.ports import Points, Query
+from backend.records import LabelDraft, LabelKind
 from backend.schema import SCORES
+from backend.services.labelling import shown
 from backend.services.stores import Stores
 from backend.services.trial import Trials
 from backend.services.trial_failures import Failure
 from backend.services.trial_results import Plan
 from tests.fakes.models import LinearModel
-from tests.services.plant import STEP, Plant, at
+from tests.fakes.series import MemorySeriesStore
+from tests.services.plant import STEP, Plant, at, sensor
 
 DAY = timedelta(days=1)
 A_DAY = 86_400 * 10**9
@@ -170,25 +172,32 @@ def test_excluded_time_is_neither_due_nor_alarmed(plant):
 
 
 @pytest.mark.parametrize(
-    "threshold",
+    ("threshold", "modes"),
     [
-        {"kind": "quantile", "q": 1, "margin": 1.3},
-        {"kind": "quantile", "q": 1, "margin": 1.3, "follow": {"span": 50}},
-        {"kind": "dynamic", "history": 200, "block": 20},
+        ({"kind": "quantile", "q": 1, "margin": 1.3}, "none"),
+        ({"kind": "quantile", "q": 1, "margin": 1.3, "follow": {"span": 50}}, "none"),
+        ({"kind": "dynamic", "history": 200, "block": 20}, "none"),
+        ({"kind": "f1_max"}, "none"),
+        ({"kind": "quantile", "q": 0.9, "per_mode": True}, "labelled"),
+        ({"kind": "quantile", "q": 0.9, "per_mode": True}, "found"),
     ],
+    ids=["quantile", "follow", "dynamic", "f1_max", "labelled modes", "found modes"],
 )
-def test_scores_are_those_that_the_service_writes(threshold):
-    plant = Plant(threshold=threshold)
+def test_scores_are_those_that_the_service_writes(threshold, modes):
+    plant = Plant(threshold=threshold, modes=modes)
     plant.measure(0, 1000)
     plant.now(1000)
-    plant.label(0, 600)
+    for start, note in ((0, "mode: idle"), (300, "mode: busy")):
+        draft = LabelDraft("rooms", LabelKind.NORMAL, at(start), at(start + 300), {}, note)
+        plant.labelling.add(draft, source="command", by="operator")
+    plant.label(610, 640, LabelKind.ANOMALY)
     plant.train()
     plant.scoring.backfill("rooms", at(720), at(1000))
     stored = plant.results.read(
         Query(SCORES, ("score",), at(720), at(1000), {"detector": "rooms"}, ("room",))
     )
     report = trial(plant)
-    learned = next(one.at for one in report.trained if not one.failed and not one.provisional)
+    learned = [one.at for one in report.trained if not one.failed and not one.provisional][-1]
     assert report.span.bucket == STEP
     for points in stored:
         curve = np.array(report.series[f"room={points.tags['room']}"].curve)
@@ -295,3 +304,94 @@ def test_it_says_what_the_newest_version_can_see(plant):
     sentences = trial(plant).series["room=a"].detection_limits
     assert [sentence.partition(":")[0] for sentence in sentences] == ["x", "y"]
     assert all("within" in sentence for sentence in sentences)
+
+
+def test_it_says_that_of_a_large_fleet_a_part_was_looked_at(plant, monkeypatch):
+    plant.label(0, 600)
+    assert not any("Detection limits" in note for note in trial(plant).notes)
+    monkeypatch.setattr("backend.detection.detection_limits.MOST_SERIES", 1)
+    assert "Detection limits are known for 1 of 2 series only" in trial(plant).notes[-1]
+
+
+# -- time without data -----------------------------------------------------------------------------
+
+BACK = 16_000
+"""When room b, silent from 1000 on, is heard again."""
+
+
+class NotingStore(MemorySeriesStore):
+    """Notes what it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def read(self, query):
+        self.asked.append(query)
+        return super().read(query)
+
+
+def silent_for_months(**changes):
+    """Room a and b for a week, then nothing for months, then room b for two days."""
+    plant = Plant(**changes)
+    plant.source = NotingStore()
+    plant.wire()
+    plant.measure(0, 1000)
+    values, times = sensor(1)[:300], at(BACK) + STEP * np.arange(300, dtype=np.int64)
+    fields = {"x": values[:, 0], "y": values[:, 1]}
+    plant.source.write("air", [Points({"room": "b", "site": "1"}, times, fields)])
+    plant.now(BACK + 300)
+    plant.label(0, 600)
+    return plant
+
+
+def counted(report):
+    """Everything that a report says of its series, NaN as NaN."""
+    return {
+        key: (one.verdict, one.weighed, [None if np.isnan(x) else x for x in one.curve])
+        for key, one in report.series.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "threshold",
+    [
+        {"kind": "quantile", "q": 1, "margin": 1.1, "follow": {"span": 50}},
+        {"kind": "dynamic", "history": 200, "block": 20},
+        {"kind": "dynamic", "history": 6000, "block": 300},
+    ],
+)
+def test_passing_over_time_without_data_changes_no_figure(threshold, monkeypatch):
+    plant = silent_for_months(threshold=threshold)
+    plant.label(5000, 7001, LabelKind.EXCLUDE)
+    report = trial(plant)
+    assert "passed over" in report.notes[-1]
+    monkeypatch.setattr("backend.services.trial_empty.EmptyTime.met", lambda self, at: None)
+    walked = trial(plant)
+    assert walked.notes == report.notes[:-1]
+    assert counted(report) == counted(walked)
+
+
+def test_time_without_data_is_hardly_read():
+    plant = silent_for_months()
+    plant.source.asked.clear()
+    trial(plant)
+    rows = [query for query in plant.source.asked if query.every]
+    assert not any(at(1300) < query.start < at(15_000) for query in rows)
+
+
+def test_data_that_end_before_the_trial_does_are_looked_for_once():
+    plant = silent_for_months()
+    plant.now(3 * BACK)
+    plant.source.asked.clear()
+    report = trial(plant)
+    last = [query for query in plant.source.asked if query.oldest and query.start > at(BACK)]
+    assert len(last) == 1
+    assert "in 2 stretches" in report.notes[-1]
+
+
+def test_where_data_begin_later_than_asked_the_trial_says_where_it_began(plant):
+    plant.label(0, 600)
+    assert not any("began there" in note for note in trial(plant).notes)
+    (note,) = [note for note in trial(plant, start=at(-100)).notes if "began there" in note]
+    assert shown(at(0)) in note

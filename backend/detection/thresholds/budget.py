@@ -10,7 +10,8 @@ Where the held-out time is too short to have seen the budgeted rate, the limit i
 extrapolated: alarm peaks above a high level are taken as exponentially distributed, the limiting
 law of peaks over a threshold with a light tail (Leadbetter, Lindgren, Rootzén 1983, ch. 12;
 Pickands 1975). The extrapolation is bounded, and said. A tenth of the time in which the budget
-allows one alarm has to back it; until then alarms stay silent.
+allows one alarm has to back it; until then alarms stay silent, and the limit is the one that 1 % of
+held-out points pass: flags call nobody, and show what a person may look at.
 """
 
 import numpy as np
@@ -43,14 +44,20 @@ def learn(spec: BudgetThreshold, sample: Sample) -> Limit:
             f"{allowed} alarms allowed in {hours:.0f} h of held-out normal time",
             wanted,
         )
-    short = hours < wanted
-    silence = f"; alarms are silent until there are {wanted:.0f} h" if short else ""
+    if hours < wanted:
+        return Limit(
+            _rarely_passed(sample.known),
+            f"provisional: {hours:.1f} h of held-out normal time are too short to tell "
+            f"{spec.alarms}; alarms are silent until there are {wanted:.1f} h, and 1 % of points "
+            "is flagged",
+            wanted,
+            True,
+        )
     return Limit(
         _extrapolated(level, sample.known, rate * hours, sample.alarm),
         f"extrapolated to {spec.alarms}: {hours:.0f} h of held-out normal time are too short to "
-        f"have seen that rate{silence}",
+        "have seen that rate",
         wanted,
-        short,
     )
 
 
