@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
-from threadpoolctl import threadpool_limits
 
 from backend import Detector
 from backend.exceptions import NormalcyError
 from backend.models.registry import KINDS
 from backend.services.evaluation import of_rows
 from backend.specs import ModelSpec
+from benchmarks.threads import one_thread
 
 SETTINGS: dict[str, Any] = {"checks": {"flatline": 0}}
 """Of the detector, for every kind and every series: the product's defaults, without the check of
@@ -202,7 +202,7 @@ def measure(
     # the longest first, so that no worker is left with it at the end
     work.sort(key=lambda task: -(given.data / task.entries[0]["train"]).stat().st_size)
     began = time.monotonic()
-    with ProcessPoolExecutor(given.workers, get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(given.workers, get_context("spawn"), one_thread) as pool:
         spent = [one for found in pool.map(run, work) for one in found]
     wall = time.monotonic() - began
     longest = max(spent, key=lambda one: one.rows)
@@ -218,12 +218,6 @@ def measure(
         },
         "not_scored": {one.name: one.reason for one in spent if one.reason},
     }
-
-
-def _one_thread() -> None:
-    """Workers share the cores; each computes on one."""
-    threadpool_limits(1)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
 
 
 def show(results: Mapping[str, Any]) -> Iterable[str]:

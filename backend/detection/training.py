@@ -354,10 +354,11 @@ def _doubts(course: Course, evidence: Evidence, left_out: Mask) -> list[str]:
         parts = np.where(course.counted[s], by_channel[s, worst], -np.inf)
         when = np.datetime_as_string(np.datetime64(int(rows.times[worst]), "ns"), "m")
         channel = course.spec.inputs[int(np.argmax(parts))]
+        count, known = int(doubtful[s].sum()), int(np.isfinite(error[s]).sum())
         found.append(
-            f"{rows.keys[s] or 'the series'}: {int(doubtful[s].sum())} rows of its normal time "
-            f"stand far out of the rest, the farthest in {channel} at {when.replace('T', ' ')} UTC"
-            ": label them anomaly or exclude, or set trim to have such rows left out"
+            f"{rows.keys[s] or 'the series'}: {count} of {known} normal rows are far from the rest"
+            f", the farthest in {channel} at {when.replace('T', ' ')} UTC: label them anomaly or "
+            "exclude, or set trim to have such rows left out"
         )
     return found
 

@@ -61,10 +61,10 @@ def test_what_people_labelled_is_not_trimmed_unless_asked_for():
     values[0, 400:406, 1] += 20
     training = train(values).training
     assert training.trimmed == ()
-    (told,) = [text for text in training.warnings if "stand far out of the rest" in text]
+    (told,) = [text for text in training.warnings if "far from the rest" in text]
     said = told.split(" UTC")[0].rpartition("the farthest in y at ")[2]
     assert 400 <= np.datetime64(said, "ns").astype(int) // STEP < 410
-    assert not any("stand far out" in text for text in train(waves(1500)).training.warnings)
+    assert not any("far from the rest" in text for text in train(waves(1500)).training.warnings)
 
 
 def test_rows_that_stand_out_are_told_once_a_series_and_only_where_they_were_learned_from():
@@ -75,7 +75,7 @@ def test_rows_that_stand_out_are_told_once_a_series_and_only_where_they_were_lea
 
     def told(labelled=True, **changes):
         outcome = fit(spec(**changes), rows_of(values), normal, LinearModel, labelled=labelled)
-        return [text for text in outcome.training.warnings if "stand far out" in text]
+        return [text for text in outcome.training.warnings if "far from the rest" in text]
 
     first, second = told()
     assert first.startswith("room=a: ")
