@@ -32,7 +32,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "--model",
     "models",
     multiple=True,
-    default=("lstm_autoencoder",),
+    default=("ensemble",),
     show_default=True,
     help="Kind of model; several, or all of them by 'all', are compared.",
 )
