@@ -23,8 +23,6 @@ calls fit includes scoring the rows learned from. Its AutoEncoder needs PyTorch 
 import argparse
 import gc
 import json
-import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,7 +38,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from backend import Detector
 from backend.detection.folds import split_stopping
@@ -48,8 +45,7 @@ from backend.detection.scaling import fit_scaler
 from backend.detection.windows import full_windows, windows_ending_at
 from backend.models.registry import KINDS, build
 from backend.ports import Floats, Lesson, Model
-from backend.specs import ModelSpec
-from benchmarks.quality import SETTINGS, STEPS, read, settings_of
+from benchmarks.quality import SETTINGS, STEPS, grid_of, machine, read, settings_of, spec_of
 from benchmarks.threads import one_thread
 
 Step = Callable[[], object]
@@ -150,8 +146,7 @@ def rows_of(root: Path, entry: Mapping[str, Any], most: int | None = None) -> Ro
     normal = train.pop("label").to_numpy() == 0
     span = np.ptp(train[normal].to_numpy(), axis=0)
     varying = list(train.columns[span > 0])
-    every = f"{round(1000 * float(entry['period_s']))}ms"
-    return Rows(train[varying], normal, test[varying], every)
+    return Rows(train[varying], normal, test[varying], grid_of(entry))
 
 
 def steps_of(entrant: Entrant, rows: Rows, steps: int) -> Steps:
@@ -211,12 +206,6 @@ def _whole(settings: Mapping[str, Any], rows: Rows) -> Steps:
         WHOLE_FIT: lambda: detector.fit(rows.train, rows.normal),
         WHOLE_SCORED: lambda: detector.score(rows.test),
     }
-
-
-def spec_of(settings: Mapping[str, Any]) -> ModelSpec:
-    """A model's settings, validated."""
-    spec: ModelSpec = TypeAdapter(ModelSpec).validate_python(settings)
-    return spec
 
 
 def work(line: Connection, entrant: Entrant, rows: Rows, steps: int) -> None:
@@ -332,7 +321,7 @@ def race(given: argparse.Namespace) -> dict[str, Any]:
         sys.stderr.write(f"{entrant.library} {entrant.name}\n")
     return {
         "benchmark": "detectors",
-        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "machine": machine(),
         "versions": {name: version(name) for name in ("numpy", "keras", *given.libraries)},
         "series": f"{entry['dataset']} {entry['series']}",
         "rows_learned": int(rows.normal.sum()),

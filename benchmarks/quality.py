@@ -88,13 +88,32 @@ def read(path: Path) -> pd.DataFrame:
     return frame
 
 
+def grid_of(entry: Mapping[str, Any]) -> str:
+    """The period of a series as a detector's grid."""
+    return f"{round(1000 * float(entry['period_s']))}ms"
+
+
+def goes_on(train: pd.DataFrame, test: pd.DataFrame, step: float) -> bool:
+    """Whether `test` follows `train` within three steps of so many seconds."""
+    return 0 < (test.index[0] - train.index[-1]).total_seconds() <= 3 * step
+
+
+def spec_of(settings: Mapping[str, Any]) -> Any:
+    """A model's settings, validated."""
+    return TypeAdapter(ModelSpec).validate_python(settings)
+
+
+def machine() -> str:
+    """What the figures were taken on."""
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
 def run(task: Task) -> list[Spent]:
     """Learn once, score every series, write the predictions."""
     first = task.entries[0]
     train = read(task.root / first["train"])
     channels = [name for name in train.columns if name != "label"]
-    period = f"{round(1000 * float(first['period_s']))}ms"
-    detector = Detector({"channels": channels, "every": period, **task.settings})
+    detector = Detector({"channels": channels, "every": grid_of(first), **task.settings})
     began = time.monotonic()
     reason = ""
     try:
@@ -128,14 +147,13 @@ def _score(
 
 def _asked(train: pd.DataFrame, test: pd.DataFrame, period: float) -> pd.DataFrame:
     """The rows of `test`, with what leads up to them where the clock goes on."""
-    distance = (test.index[0] - train.index[-1]).total_seconds()
-    parts = [train.iloc[-LEAD:], test] if 0 < distance <= 3 * period else [test]
+    parts = [train.iloc[-LEAD:], test] if goes_on(train, test, period) else [test]
     return pd.concat(parts).drop(columns="label")
 
 
 def settings_of(kind: str, steps: int, more: Mapping[str, Any]) -> dict[str, Any]:
     """The detector's settings for a kind, with its networks held to the budget."""
-    spec = TypeAdapter(ModelSpec).validate_python({"kind": kind})
+    spec = spec_of({"kind": kind})
     return {"model": _held_to(spec.model_dump(mode="json"), steps), **more}
 
 
@@ -260,8 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{kind}: {results[kind][WHOLE]['wall']} s\n")
     sys.stdout.write("\n".join(show(results)) + "\n")
     if given.json:
-        machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
-        document = {"machine": machine, "steps": given.steps, "kinds": results}
+        document = {"machine": machine(), "steps": given.steps, "kinds": results}
         given.json.write_text(json.dumps(document, indent=1) + "\n")
     return 0
 

@@ -32,8 +32,8 @@ from numpy.typing import NDArray
 from backend import Detector
 from backend.exceptions import NormalcyError
 from backend.models.registry import KINDS
-from backend.services.exams import nanoseconds_of
-from benchmarks.quality import SETTINGS, STEPS, read, settings_of
+from backend.services.evaluation import of_rows
+from benchmarks.quality import SETTINGS, STEPS, goes_on, grid_of, read, settings_of
 from benchmarks.threads import one_thread
 
 FACTOR = 1.2
@@ -139,7 +139,7 @@ def run(task: Task) -> Outcome:
     train, test = (read(task.root / task.entry[part]) for part in ("train", "test"))
     labels = test.pop("label").to_numpy(np.int64)
     channels = [name for name in train.columns if name != "label"]
-    every = f"{round(1000 * float(task.entry['period_s']))}ms"
+    every = grid_of(task.entry)
     detector = Detector({"channels": channels, "every": every, **task.settings})
     name, reason = str(task.entry["series"]), ""
     flags: Mapping[str, Flags] = dict.fromkeys(LIMITS, np.zeros(len(test), dtype=bool))
@@ -167,21 +167,15 @@ def scored(
     detector: Detector, train: pd.DataFrame, test: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What the detector says of each row; `train` leads up to `test` where the clock goes on."""
-    step = detector.spec.step
-    distance = int(nanoseconds_of(test.index)[0]) - int(nanoseconds_of(train.index)[-1])
-    if not 0 < distance <= 3 * step:
-        before, after = (_of_rows(detector.score(part), part.index, step) for part in (train, test))
-        return before, after
-    both = pd.concat([train, test])
-    found = _of_rows(detector.score(both), both.index, step)
+    if not goes_on(train, test, detector.spec.every.total_seconds()):
+        return _of_rows(detector, train), _of_rows(detector, test)
+    found = _of_rows(detector, pd.concat([train, test]))
     return found[: len(train)], found[len(train) :]
 
 
-def _of_rows(found: pd.DataFrame, times: pd.Index, step: int) -> pd.DataFrame:
-    """Smoothed error and flag of each row: those of its grid point, 0 where it is not judged."""
-    stamps = nanoseconds_of(times)
-    wanted = found[["smoothed", "flag"]].set_axis(nanoseconds_of(found.index))
-    return wanted.reindex(stamps - stamps % step).fillna(0.0)
+def _of_rows(detector: Detector, rows: pd.DataFrame) -> pd.DataFrame:
+    """Smoothed error and flag of each row; 0 where it is not judged."""
+    return of_rows(detector.score(rows), rows.index, detector.spec.step, ("smoothed", "flag"))
 
 
 def entries_of(root: Path, dataset: str) -> list[Mapping[str, Any]]:

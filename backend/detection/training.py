@@ -34,13 +34,11 @@ from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
 from backend.ports import Floats, LossCurve, ModelFactory, Progress
 from backend.records import SeriesKey
 from backend.specs import (
-    AutoSpec,
     DetectorSpec,
-    EmbeddedSpec,
-    EnsembleSpec,
     ModelSpec,
     NetworkSpec,
-    RappSpec,
+    OnNetworkSpec,
+    SeveralSpec,
 )
 
 Mask = NDArray[np.bool_]
@@ -164,9 +162,9 @@ def _why_diverged(model: ModelSpec) -> str:
 
 def _with_learning_rate(model: ModelSpec) -> list[str]:
     """The kinds in a model that are taught step by step."""
-    if isinstance(model, EnsembleSpec | AutoSpec):
+    if isinstance(model, SeveralSpec):
         return [kind for part in model.parts for kind in _with_learning_rate(part)]
-    if isinstance(model, RappSpec | EmbeddedSpec):
+    if isinstance(model, OnNetworkSpec):
         return [model.network.kind]
     return [model.kind] if isinstance(model, NetworkSpec) else []
 
@@ -177,12 +175,15 @@ def _run(
     spec = course.spec
     course, before = _purified(course, labelled, progress)
     evidence, fold_curves = held_out(course, part_of(progress, 0.0, _CROSS_FIT_SHARE))
-    impure = _impure(course, evidence, labelled)[0]
-    doubts = _doubts(course, evidence, impure) if labelled else []
-    # The measures are taken again without the rows that were left out.
-    measures = _measures(course, evidence, ~impure)
+    measures = _measures(course, evidence, _everything(course))
     error, by_channel = _judged(course, evidence, measures)
-    error = np.where(impure, np.nan, error)
+    impure = _impure(spec, error, labelled)
+    doubts = _doubts(course, error, by_channel, impure) if labelled else []
+    if impure.any():
+        # The measures are taken again without the rows that were left out.
+        measures = _measures(course, evidence, ~impure)
+        error, by_channel = _judged(course, evidence, measures)
+        error = np.where(impure, np.nan, error)
     smoothed = smooth(error, ewma_kernel(spec.smoothing.span))
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
@@ -224,7 +225,9 @@ def _purified(
     trimmed: list[Trimmed] = []
     for _ in range(course.spec.trim_rounds - 1):
         evidence, _curves = held_out(course, part_of(progress, 0.0, 0.0))
-        impure, by_channel = _impure(course, evidence, labelled)
+        measures = _measures(course, evidence, _everything(course))
+        error, by_channel = _judged(course, evidence, measures)
+        impure = _impure(course.spec, error, labelled)
         rest: Mask = course.normal & ~impure
         left = full_windows(rest, course.spec.model.window).sum(axis=1)
         if not impure.any() or left.min() < windows_needed(course.spec):
@@ -235,12 +238,11 @@ def _purified(
     return course, tuple(trimmed)
 
 
-def _impure(course: Course, evidence: Evidence, labelled: bool) -> tuple[Mask, Floats]:
-    """(S, T) rows out of all proportion, and (S, T, F) the parts of their error."""
-    trim, everything = course.spec.trim, np.ones(course.normal.shape, dtype=bool)
-    share, far = (trim, FAR) if labelled else (max(trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)
-    error, by_channel = _judged(course, evidence, _measures(course, evidence, everything))
-    return impure_rows(error, share, far), by_channel
+def _impure(spec: DetectorSpec, error: Floats, labelled: bool) -> Mask:
+    """(S, T) rows to leave out, by the held-out error (S, T) of all."""
+    if labelled:
+        return impure_rows(error, spec.trim, FAR)
+    return impure_rows(error, max(spec.trim, _UNLABELLED_TRIM), _UNLABELLED_FAR)
 
 
 @dataclass(frozen=True)
@@ -264,6 +266,11 @@ def _measures(course: Course, evidence: Evidence, pure: Mask) -> _Measures:
     distance = voices == 1 and np.isnan(evidence.raw).all()
     yardstick = as_it_is(len(spread), 1) if distance else learn_yardstick(said)
     return _Measures(spread, yardstick)
+
+
+def _everything(course: Course) -> Mask:
+    """(S, T) all rows."""
+    return np.ones(course.normal.shape, dtype=bool)
 
 
 def _judged(course: Course, evidence: Evidence, measures: _Measures) -> tuple[Floats, Floats]:
@@ -343,10 +350,9 @@ def _warnings(course: Course) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _doubts(course: Course, evidence: Evidence, left_out: Mask) -> list[str]:
+def _doubts(course: Course, error: Floats, by_channel: Floats, left_out: Mask) -> list[str]:
     """Labelled normal rows that are out of all proportion and were learned from all the same."""
-    rows, everything = course.rows, np.ones(course.normal.shape, dtype=bool)
-    error, by_channel = _judged(course, evidence, _measures(course, evidence, everything))
+    rows = course.rows
     doubtful = impure_rows(error, 1.0) & ~left_out
     found = []
     for s in np.flatnonzero(doubtful.any(axis=1)):

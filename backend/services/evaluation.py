@@ -1,7 +1,7 @@
 """Train on the rows given as normal, score the rest, and say how well that went."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -165,10 +165,15 @@ def _alarms_per_week(scored: pd.DataFrame, first: int, step: int) -> float:
     return alarms / weeks if weeks else float("nan")
 
 
-def of_rows(scored: pd.DataFrame, times: pd.Index, step: int) -> pd.DataFrame:
-    """Score, flag and judged of each row: those of its grid point, 0 where there is none."""
+def of_rows(
+    scored: pd.DataFrame,
+    times: pd.Index,
+    step: int,
+    wanted: Sequence[str] = ("score", "flag", "judged"),
+) -> pd.DataFrame:
+    """Columns of each row: those of its grid point, 0 where there is none."""
     stamps = nanoseconds_of(times)
     points = nanoseconds_of(scored.index)
-    wanted = ["score", "flag", "judged"]
-    found = pd.DataFrame(scored[wanted].to_numpy(dtype=np.float64), index=points, columns=wanted)
+    names = list(wanted)
+    found = pd.DataFrame(scored[names].to_numpy(dtype=np.float64), index=points, columns=names)
     return found.reindex(stamps - stamps % step).fillna(0.0)

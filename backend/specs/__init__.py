@@ -16,6 +16,7 @@ from backend.specs.derived import (
     DeepSvddSpec,
     EmbeddedSpec,
     GanSpec,
+    OnNetworkSpec,
     RappSpec,
     TransformationSpec,
 )
@@ -38,7 +39,7 @@ from backend.specs.estimators import (
     RobustZSpec,
     SeasonalQuantileSpec,
 )
-from backend.specs.models import AutoSpec, EnsembleSpec, ModelSpec, SingleSpec
+from backend.specs.models import AutoSpec, EnsembleSpec, ModelSpec, SeveralSpec, SingleSpec
 from backend.specs.neighbours import (
     IsolationForestSpec,
     KernelDensitySpec,
@@ -114,6 +115,7 @@ __all__ = [
     "MatrixProfileSpec",
     "ModelSpec",
     "NetworkSpec",
+    "OnNetworkSpec",
     "OneClassSvmSpec",
     "PcaSpec",
     "PotThreshold",
@@ -125,6 +127,7 @@ __all__ = [
     "RobustZSpec",
     "ScheduleSpec",
     "SeasonalQuantileSpec",
+    "SeveralSpec",
     "SigmaThreshold",
     "SingleSpec",
     "SmoothingSpec",
