@@ -9,7 +9,7 @@ COPY grafana_dashboards grafana_dashboards
 # The lock file as constraint: its versions and hashes, without the developers' tools in it.
 RUN uv venv /opt/normalcy --python /usr/local/bin/python \
     && uv pip install --no-cache --python /opt/normalcy/bin/python \
-        --constraint requirements.lock ".[postgres]"
+        --constraint requirements.lock ".[postgres,cluster]"
 
 FROM python:3.12-slim
 RUN useradd --system --uid 10001 --home-dir /var/lib/normalcy --create-home normalcy

@@ -87,6 +87,10 @@ bench-datasource: install packages ## Time a chart against the same range sent r
 bench-latency: install packages ## Time a point to its flag, and to a rule: make bench-latency [ARGS="--intervals 1s"]
 	@$(BIN)/python -m benchmarks.latency --json benchmark-latency.json $(ARGS)
 
+.PHONY: bench-fleet
+bench-fleet: install packages ## Time training, scoring and forecasts of fleets: make bench-fleet [ARGS="--only training"]
+	@$(BIN)/python -m benchmarks.fleet --json benchmark-fleet.json $(ARGS)
+
 .PHONY: bench-quality
 bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]
 	@$(BIN)/python -m benchmarks.quality $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-quality.json $(ARGS)
@@ -137,7 +141,7 @@ dependencies: install
 .PHONY: lock
 lock: install ## Pin the dependencies anew: make lock [UPGRADE=--upgrade]
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --extra postgres --group dev $(UPGRADE) \
+		--no-emit-index-url --no-annotate --extra cluster --extra postgres --group dev $(UPGRADE) \
 		pyproject.toml -o requirements.lock
 
 .PHONY: clean

@@ -2,6 +2,7 @@
 
     NormalcyError
     ├── ConfigurationError      the configuration or the command line is wrong        exit 2
+    │   └── WorkerRefused       a worker runs other software or names other stores
     ├── InputError              the data or the statement given is wrong              exit 1
     │   ├── ImportFileError     rows of a file cannot be read
     │   ├── LabelError          a label is empty, contradictory or in the future
@@ -23,7 +24,10 @@
     ├── TrainingFailed          members of a fleet did not learn, the others did
     └── TaskError               work in a worker failed
         ├── TaskTimeout         it was ended at its time limit                        retry
-        └── WorkerDied          its process ended                                     retry
+        ├── WorkerDied          its process ended                                     retry
+        ├── LeaseLost           another jobs process took it over                     retry
+        ├── OutOfMemory         it was ended at its limit of memory
+        └── ClusterUnavailable  the scheduler or all workers are away                 retry
 
 Every message is one sentence (or more) for an operator: what happened, what was expected,
 what to do. `retry` is read by the retry loops and by nothing else.
@@ -58,6 +62,10 @@ class ConfigurationError(NormalcyError):
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join([message, *(f"  {problem}" for problem in self.problems)]))
+
+
+class WorkerRefused(ConfigurationError):
+    """A worker of a cluster runs other software than this process, or names other stores."""
 
 
 class InputError(NormalcyError):
@@ -160,5 +168,21 @@ class TaskTimeout(TaskError):
 
 class WorkerDied(TaskError):
     """A worker's process ended before its work was done."""
+
+    retry = True
+
+
+class LeaseLost(TaskError):
+    """Another jobs process took the work over while this one was held up."""
+
+    retry = True
+
+
+class OutOfMemory(TaskError):
+    """Work was ended because its process used more memory than it may; it would again."""
+
+
+class ClusterUnavailable(TaskError):
+    """The scheduler of a cluster does not answer, or has no workers for too long."""
 
     retry = True

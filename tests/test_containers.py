@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -185,3 +186,13 @@ def test_simulated_sensors_report_and_are_labeled_once(sensors: ModuleType, tmp_
     assert end == room.start + WEEK + WEEK // 2
     assert set(fields) == set(room.spec.channels)
     assert (label.start, label.stop) == (room.start, room.trained)
+
+
+def test_the_image_has_every_extra_so_that_it_serves_for_a_cluster_too() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    installed = re.search(r'"\.\[([a-z,]+)\]"', (ROOT / "Dockerfile").read_text())
+
+    assert installed is not None
+    assert set(installed[1].split(",")) == set(extras)

@@ -1,7 +1,7 @@
 """Work in this very process: for commands, notebooks and tests."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from backend.exceptions import NormalcyError
@@ -31,6 +31,25 @@ class InProcess:
             logger.exception("task %s failed", task)
             raise wire.unexpected(task, error) from error
         return wire.unpack_answer(result)
+
+    def run_all(
+        self,
+        task: str,
+        calls: Sequence[Mapping[str, Any]],
+        timeout_s: float,
+        told: Callable[[int], None],
+    ) -> list[dict[str, Any] | NormalcyError]:
+        """Run a task for each of `calls`, one after the other; see the port."""
+        for arguments in calls:
+            wire.pack_call(task, arguments)  # refuses all of them before any is begun
+        outcomes: list[dict[str, Any] | NormalcyError] = []
+        for arguments in calls:
+            try:
+                outcomes.append(self.run(task, arguments, timeout_s))
+            except NormalcyError as error:
+                outcomes.append(error)
+            told(len(outcomes))
+        return outcomes
 
     def close(self) -> None:
         """Nothing to end."""

@@ -5,20 +5,39 @@ import multiprocessing
 import queue
 import signal
 import threading
-from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from backend.exceptions import TaskTimeout, WorkerDied
-from backend.executors import wire
+from backend.exceptions import NormalcyError, OutOfMemory, TaskTimeout, WorkerDied
+from backend.executors import memory, wire
 from backend.executors.worker import serve
 
 Place = Callable[[str, Mapping[str, Any]], str]
 """(task, arguments) to the name of the slot that it runs in."""
 
+Outcome = dict[str, Any] | NormalcyError
+
 _TO_END_S = 2.0
 """How long a process may take to end before it is killed."""
+
+
+class Wish:
+    """Whether a result is still wanted; it may be withdrawn at any time, from any thread."""
+
+    def __init__(self) -> None:
+        self.withdrawn, self._held = multiprocessing.Pipe(duplex=False)
+
+    def withdraw(self) -> None:
+        """Let the call that this wish went with be ended: `withdrawn` can then be read."""
+        self._held.close()
+
+    def close(self) -> None:
+        """Release the pipe, when the calls have ended."""
+        self._held.close()
+        self.withdrawn.close()
 
 
 class LocalProcesses:
@@ -29,36 +48,94 @@ class LocalProcesses:
     Workers end with this process, however it ends.
     """
 
-    def __init__(self, entry: str, slots: Mapping[str, int], place: Place) -> None:
+    def __init__(
+        self,
+        entry: str,
+        slots: Mapping[str, int],
+        place: Place,
+        *,
+        memory: int | None = None,
+        threads: int | None = None,
+    ) -> None:
         """Prepare the slots; no process is started yet.
 
         Args:
             entry: function that runs tasks in a worker, as `module:function`.
             slots: name of each slot with its number of workers.
             place: tells the slot of a task.
+            memory: bytes that a worker may use, with all processes that it starts.
+            threads: how many a worker computes in; as many as there are processors if not told.
         """
         self._place = place
+        self._counts = dict(slots)
         self._stopping = threading.Event()
-        self._free: dict[str, queue.SimpleQueue[_Worker]] = {}
+        # Last in, first out: a warm worker is taken before one that has yet to be started.
+        self._free: dict[str, queue.LifoQueue[_Worker]] = {}
         self._workers: list[_Worker] = []
         for slot, count in slots.items():
-            workers = [_Worker(entry, self._stopping) for _ in range(count)]
+            workers = [_Worker(entry, self._stopping, memory, threads) for _ in range(count)]
             self._workers.extend(workers)
-            self._free[slot] = queue.SimpleQueue()
+            self._free[slot] = queue.LifoQueue()
             for worker in workers:
                 self._free[slot].put(worker)
         # Without this, an interpreter that leaves without `close` would wait for idle workers.
         atexit.register(self.close)
 
-    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
-        """Run a task to its end; `timeout_s` counts from when a worker is free. See the port."""
+    def run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        wish: Wish | None = None,
+    ) -> dict[str, Any]:
+        """Run a task to its end; see the port.
+
+        Args:
+            task: its name.
+            arguments: JSON-ready.
+            timeout_s: counts from when a worker is free.
+            wish: ends it, as `WorkerDied`, when it is withdrawn.
+        """
         call = wire.pack_call(task, arguments)
         free = self._free[self._place(task, arguments)]
         worker = free.get()
         try:
-            return wire.unpack_answer(worker.call(task, call, timeout_s))
+            return wire.unpack_answer(worker.call(task, call, timeout_s, wish))
         finally:
             free.put(worker)
+
+    def run_all(
+        self,
+        task: str,
+        calls: Sequence[Mapping[str, Any]],
+        timeout_s: float,
+        told: Callable[[int], None],
+    ) -> list[Outcome]:
+        """Run a task for each of `calls`, as many at once as there are workers; see the port.
+
+        A call whose worker died is begun once more, on a fresh one. Whatever ends this early, as
+        Ctrl+C or an error of `told`, ends what still runs.
+        """
+        for arguments in calls:
+            wire.pack_call(task, arguments)  # refuses all of them before any is begun
+        width = sum(self._counts[slot] for slot in {self._place(task, one) for one in calls})
+        wish = Wish()
+        try:
+            with ThreadPoolExecutor(max(width, 1)) as threads:
+                futures = [
+                    threads.submit(self._outcome, task, arguments, timeout_s, wish)
+                    for arguments in calls
+                ]
+                try:
+                    for done, _ in enumerate(as_completed(futures), 1):
+                        told(done)
+                except BaseException:
+                    threads.shutdown(wait=False, cancel_futures=True)
+                    wish.withdraw()
+                    raise
+            return [future.result() for future in futures]
+        finally:
+            wish.close()
 
     def close(self) -> None:
         """End all workers within seconds; running and waiting calls raise `WorkerDied`."""
@@ -69,29 +146,59 @@ class LocalProcesses:
             worker.join()
         atexit.unregister(self.close)
 
+    def _outcome(
+        self, task: str, arguments: Mapping[str, Any], timeout_s: float, wish: Wish
+    ) -> Outcome:
+        """What a call came to; where its worker died, the second time."""
+        outcome = self._attempt(task, arguments, timeout_s, wish)
+        if not isinstance(outcome, WorkerDied) or self._stopping.is_set():
+            return outcome
+        outcome = self._attempt(task, arguments, timeout_s, wish)
+        return died_again(task, outcome) if isinstance(outcome, WorkerDied) else outcome
+
+    def _attempt(
+        self, task: str, arguments: Mapping[str, Any], timeout_s: float, wish: Wish
+    ) -> Outcome:
+        try:
+            return self.run(task, arguments, timeout_s, wish)
+        except NormalcyError as error:
+            return error
+
+
+def died_again(task: str, error: WorkerDied) -> WorkerDied:
+    """What becomes of a call that lost a second worker."""
+    return WorkerDied(f"The task {task} was begun twice, and its worker died each time. {error}")
+
 
 class _Worker:
     """One process and the pipe to it; replaced by a fresh one when it ended."""
 
-    def __init__(self, entry: str, stopping: threading.Event) -> None:
+    def __init__(
+        self, entry: str, stopping: threading.Event, limit: int | None, threads: int | None
+    ) -> None:
         self._entry = entry
         self._stopping = stopping
+        self._limit = limit
+        self._threads = threads
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
 
-    def call(self, task: str, message: bytes, timeout_s: float) -> bytes:
+    def call(self, task: str, message: bytes, timeout_s: float, wish: Wish | None) -> bytes:
         """Send a call and wait for its answer."""
+        withdrawn = [wish.withdrawn] if wish is not None else []
+        if wait(withdrawn, 0):
+            raise WorkerDied(f"The task {task} was not run: nobody waits for its result any more.")
         connection = self._connect(task)
         try:
             connection.send_bytes(message)
-            if connection.poll(timeout_s):
+            ready = wait([connection, *withdrawn], timeout_s)
+            if connection in ready:
                 return connection.recv_bytes()
         except (EOFError, OSError) as error:
-            code = self._end()
-            if self._stopping.is_set():
-                raise WorkerDied(f"The task {task} was ended: the service is stopping.") from error
-            raise WorkerDied(_obituary(task, code)) from error
+            raise self._lost(task) from error
         self._end()
+        if ready:
+            raise WorkerDied(f"The task {task} was ended: nobody waits for its result any more.")
         raise TaskTimeout(
             f"The task {task} was ended at its time limit of {timeout_s:g} s; "
             "give it more time or less data."
@@ -123,8 +230,8 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        # Not daemonic: a task may need processes of its own.
-        self._process = context.Process(target=serve, args=(theirs, self._entry), daemon=False)
+        arguments = (theirs, self._entry, self._limit, self._threads)
+        self._process = context.Process(target=serve, args=arguments, daemon=True)
         try:
             self._process.start()
         except OSError as error:
@@ -133,7 +240,22 @@ class _Worker:
             raise WorkerDied(f"A worker process could not be started: {error}.") from error
         finally:
             theirs.close()
+        if self._limit is not None and self._process.pid is not None:
+            memory.workers.add(self._process.pid)
         self._connection = ours
+
+    def _lost(self, task: str) -> NormalcyError:
+        """Say why the process ended in the middle of a task."""
+        code = self._end()
+        if self._stopping.is_set():
+            return WorkerDied(f"The task {task} was ended: the service is stopping.")
+        if code == memory.TOO_MUCH and self._limit is not None:
+            return OutOfMemory(
+                f"The task {task} was ended because its process used more than "
+                f"{self._limit / 1e6:.0f} MB of memory; raise the limit (training.memory), or give "
+                "it less at once: fewer series, a shorter range or a smaller model."
+            )
+        return WorkerDied(_obituary(task, code))
 
     def _end(self) -> int | None:
         """End the process if it still runs; its exit code."""
@@ -142,6 +264,7 @@ class _Worker:
         self.terminate()
         self.join()
         code = self._process.exitcode
+        memory.workers.discard(self._process.pid or 0)
         if self._connection is not None:
             self._connection.close()
         self._process = self._connection = None

@@ -1,4 +1,4 @@
-"""What crosses the pipe between a process and its workers: JSON, never objects."""
+"""What goes between a process and its workers, near and far: JSON, never objects."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from backend import exceptions
-from backend.exceptions import NormalcyError, PartialWrite, TaskError
+from backend.exceptions import NormalcyError, PartialWrite, TaskError, TrainingFailed
 
 _LONGEST_REASON = 300
 
@@ -36,13 +36,14 @@ def pack_result(result: Mapping[str, Any]) -> bytes:
 
 
 def pack_error(error: NormalcyError) -> bytes:
-    """Write an error down: the names of its class and bases, its text, whether a retry may help."""
+    """Write an error down: the names of its class and bases, its text, what else it carries."""
     return orjson.dumps(
         {
             "error": [base.__name__ for base in type(error).__mro__],
             "message": str(error),
             "retry": error.retry,
             "dropped": getattr(error, "dropped", 0),
+            "members": list(getattr(error, "members", ())),
         }
     )
 
@@ -53,7 +54,11 @@ def unpack_answer(message: bytes) -> dict[str, Any]:
     Raises:
         NormalcyError: the answer is an error; of its own class, or of the nearest base known here.
     """
-    answer = orjson.loads(message)
+    return outcome(orjson.loads(message))
+
+
+def outcome(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a result out of an answer that is JSON no more; raises as `unpack_answer` does."""
     if "error" in answer:
         raise _rebuild(answer)
     result: dict[str, Any] = answer["result"]
@@ -73,7 +78,14 @@ def unexpected(task: str, error: Exception) -> TaskError:
 def _rebuild(answer: Mapping[str, Any]) -> NormalcyError:
     known = (getattr(exceptions, name, None) for name in answer["error"])
     kind = next(k for k in known if isinstance(k, type) and issubclass(k, NormalcyError))
-    message = answer["message"]
-    error = PartialWrite(message, answer["dropped"]) if kind is PartialWrite else kind(message)
+    error = _made(kind, answer)
     error.retry = answer["retry"]
     return error
+
+
+def _made(kind: type[NormalcyError], answer: Mapping[str, Any]) -> NormalcyError:
+    if kind is PartialWrite:
+        return PartialWrite(answer["message"], answer["dropped"])
+    if kind is TrainingFailed:
+        return TrainingFailed(answer["message"], answer["members"])
+    return kind(answer["message"])

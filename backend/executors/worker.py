@@ -11,24 +11,33 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from backend.exceptions import NormalcyError
-from backend.executors import wire
+from backend.executors import memory, wire
 from backend.executors.logs import log_to_stderr
 
 logger = logging.getLogger(__name__)
 
 
-def serve(connection: Connection, entry: str) -> None:
+def serve(connection: Connection, entry: str, limit: int | None, threads: int | None) -> None:
     """Answer calls until the pipe is closed.
 
     Args:
         connection: where calls come from and answers go.
         entry: the function that runs tasks, as `module:function`.
+        limit: bytes of memory beyond which this process ends itself.
+        threads: how many it may compute in; as many as there are processors if not told.
     """
+    if threads is not None:
+        # What libraries look at while they are loaded, and models when they are trained.
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    # The parent may end it unasked at its own end; a task may still need processes of its own.
+    multiprocessing.current_process().daemon = False
     # Ctrl+C in a terminal reaches every process of the group; only the parent decides to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     log_to_stderr()
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
+    if limit is not None:
+        memory.watch(limit)
     try:
         while True:
             connection.send_bytes(_answer(entry, connection.recv_bytes()))
@@ -36,12 +45,10 @@ def serve(connection: Connection, entry: str) -> None:
         return
 
 
-def resolve(entry: str) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+def resolve(entry: str) -> Callable[..., dict[str, Any]]:
     """Import the function that `module:function` names."""
     module, _, name = entry.partition(":")
-    function: Callable[[str, dict[str, Any]], dict[str, Any]] = getattr(
-        importlib.import_module(module), name
-    )
+    function: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), name)
     return function
 
 

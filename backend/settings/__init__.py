@@ -4,6 +4,7 @@
 """
 
 from backend.settings.loading import load, require_token
+from backend.settings.sharing import shared_places
 from backend.settings.times import parse_time
 from backend.settings.urls import (
     check_records_url,
@@ -15,6 +16,7 @@ from backend.settings.values import (
     AnnotationSettings,
     GrafanaSettings,
     Settings,
+    TrainingSettings,
     WebSettings,
 )
 
@@ -22,6 +24,7 @@ __all__ = [
     "AnnotationSettings",
     "GrafanaSettings",
     "Settings",
+    "TrainingSettings",
     "WebSettings",
     "check_records_url",
     "check_series_url",
@@ -29,5 +32,6 @@ __all__ = [
     "parse_time",
     "require_token",
     "same_place",
+    "shared_places",
     "with_password",
 ]

@@ -15,6 +15,7 @@ from backend.settings.environment import PREFIX, Variables
 from backend.settings.grafana import GrafanaPart, WebUrl, check_web_url
 from backend.settings.notifying import NotifyPart, check_chat_url
 from backend.settings.statements import read_detectors
+from backend.settings.training import TrainingPart, TrainingReading
 from backend.settings.urls import (
     check_records_url,
     check_series_url,
@@ -27,6 +28,7 @@ from backend.settings.values import (
     GrafanaSettings,
     NotifySettings,
     Settings,
+    TrainingSettings,
     WebSettings,
 )
 from backend.settings.wording import problems
@@ -51,6 +53,7 @@ class _Top(Spec):
     web: _WebPart | None = None
     grafana: GrafanaPart | None = None
     notify: NotifyPart | None = None
+    training: TrainingPart | None = None
     detectors: Any = None
 
 
@@ -112,7 +115,7 @@ class _Reading:
         store = self._series_url("store") or embedded_url(home / "store")
         results = self._series_url("results") or default_results(store)
         records, web, credentials = self._records(home), self._web(), self._credentials()
-        grafana, notify = self._grafana(), self._notify()
+        grafana, notify, training = self._grafana(), self._notify(), self._training()
         copy_credentials = (
             self._variables.credentials("COPY_FROM"),
             self._variables.credentials("COPY_TO"),
@@ -137,6 +140,7 @@ class _Reading:
             web=web,
             grafana=grafana,
             notify=notify,
+            training=training,
             detectors=stated.detectors,
             labels=tuple(stated.labels),
             config=self._config,
@@ -224,6 +228,13 @@ class _Reading:
         except ValueError as error:
             self._problems.append(Problem(f"{PREFIX}NOTIFY_URL", str(error)))
             return NotifySettings()
+
+    def _training(self) -> TrainingSettings:
+        part = self._top.training or TrainingPart()
+        reading = TrainingReading(part, self._variables, self._document)
+        settings = reading.settings()
+        self._problems += reading.problems
+        return settings
 
     def _web_url(self, name: str) -> str | None:
         text = self._variables.text(name)

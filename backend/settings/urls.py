@@ -90,6 +90,17 @@ def with_password(url: str, known: Sequence[str]) -> str:
     return url
 
 
+def is_of_this_machine(url: str) -> bool:
+    """Whether another machine does not reach the same place by this URL: a file, or loopback."""
+    return _split(url).hostname in (None, "localhost", *_LOOPBACK)
+
+
+def without_secrets(url: str) -> str:
+    """A URL without user, password and query, for people and logs."""
+    parts = _split(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def _place(parts: SplitResult) -> tuple[object, ...]:
     """What tells a database from others."""
     scheme = parts.scheme if parts.scheme in SERIES_SCHEMES else parts.scheme.split("+")[0]

@@ -103,6 +103,25 @@ class NotifySettings:
 
 
 @dataclass(frozen=True)
+class TrainingSettings:
+    """Where the pieces of a fleet are trained, and what a worker's process may use.
+
+    Attributes:
+        executor: `in_process`, `processes` of this machine, or `dask` for a cluster.
+        processes: how many processes; None for as many as there are cores.
+        memory: bytes that a worker's process may use; None for as many as there are.
+        dask: address of the cluster's scheduler.
+        timeout: a piece is ended after so long.
+    """
+
+    executor: Literal["in_process", "processes", "dask"] = "in_process"
+    processes: int | None = None
+    memory: int | None = None
+    dask: str | None = None
+    timeout: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that a process is configured with, valid as a whole.
 
@@ -129,6 +148,7 @@ class Settings:
     web: WebSettings = field(default_factory=WebSettings)
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     labels: tuple[LabelDraft, ...] = ()
     config: Path | None = None

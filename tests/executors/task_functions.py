@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,21 @@ from backend.exceptions import (
     NotEnoughNormalData,
     PartialWrite,
     StoreUnavailable,
+    TrainingFailed,
 )
+from backend.executors import LocalProcesses
 
 
 class OfAnotherRoom(StoreUnavailable):
     """An error class that only this module knows."""
+
+
+HERE = {"store": "influxdb://localhost:8086/sensors"}
+
+
+def identity() -> dict[str, str]:
+    """What a worker has in common with the tests."""
+    return HERE
 
 
 def run_task(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +57,7 @@ def _raise(arguments: dict[str, Any]) -> dict[str, Any]:
         "partial": PartialWrite("Some points were dropped.", dropped=3),
         "foreign": OfAnotherRoom("The annex is closed."),
         "configuration": ConfigurationError("The configuration is wrong."),
+        "training": TrainingFailed("Two did not learn.", members=(1, 4)),
     }
     raise errors[arguments["error"]]
 
@@ -58,14 +71,87 @@ def _exit(arguments: dict[str, Any]) -> dict[str, Any]:
     os._exit(7)
 
 
+def _be_mortal(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Die, with a file only when begun for the first time: it is left behind."""
+    if "file" in arguments and Path(arguments["file"]).exists():
+        return {"done": True}
+    if "file" in arguments:
+        Path(arguments["file"]).touch()
+    return _kill(arguments)
+
+
+def _note(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Note each begin in a file; a call that is given a pipe hangs when first begun.
+
+    Through the pipe go the ids of the process that started this one, and of this one.
+    """
+    number, log = arguments["number"], Path(arguments["log"])
+    first = str(number) not in (log.read_text().split() if log.exists() else ())
+    with log.open("a") as file:
+        file.write(f"{number}\n")
+    if first and "pipe" in arguments:
+        Path(arguments["pipe"]).write_text(f"{os.getppid()} {os.getpid()}")
+        threading.Event().wait()
+    return {"number": number, "square": number**2}
+
+
+def _kill_parent(arguments: dict[str, Any]) -> dict[str, Any]:
+    """End the process that started this one, if so asked."""
+    if not arguments["deadly"]:
+        return arguments
+    os.kill(os.getppid(), signal.SIGKILL)
+    threading.Event().wait()
+    return {}
+
+
+def _grow(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Hold so many bytes, and never come back."""
+    held = b"x" * arguments["bytes"]
+    threading.Event().wait()
+    return {"held": len(held)}
+
+
+def _keep(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Hold so many bytes for good."""
+    KEPT.append(b"x" * arguments["bytes"])
+    return {}
+
+
+def _grow_child(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Have a process of its own hold so many bytes; its id goes through the pipe."""
+    program = f"held = b'x' * {arguments['bytes']}; input()"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE)
+    Path(arguments["pipe"]).write_text(str(child.pid))
+    child.wait()
+    return {}
+
+
+def _inner_pid(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Ask a worker that this worker starts."""
+    inner = LocalProcesses(f"{__name__}:run_task", {"one": 1}, lambda task, arguments: "one")
+    INNER.append(inner)
+    return {"outer": os.getpid(), "inner": inner.run("pid", {}, 60)["pid"]}
+
+
+INNER: list[LocalProcesses] = []
+KEPT: list[bytes] = []
+
 TASKS = {
     "echo": lambda arguments: arguments,
     "pid": lambda arguments: {"pid": os.getpid()},
+    "threads": lambda arguments: {"threads": os.environ.get("OMP_NUM_THREADS")},
     "not json": lambda arguments: {"value": object()},
     "hang": _hang,
     "meet": _meet,
     "fail": _fail,
     "raise": _raise,
     "kill": _kill,
+    "be mortal": _be_mortal,
+    "kill parent": _kill_parent,
+    "note": _note,
+    "grow": _grow,
+    "keep": _keep,
+    "inner pid": _inner_pid,
+    "grow child": _grow_child,
     "exit": _exit,
 }

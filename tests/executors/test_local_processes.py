@@ -1,24 +1,27 @@
 """Real worker processes: limits, deaths, slots, and the end of it all."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backend.exceptions import TaskTimeout, WorkerDied
-from backend.executors import LocalProcesses
+from backend.exceptions import OutOfMemory, TaskTimeout, WorkerDied
+from backend.executors import LocalProcesses, memory
+from tests.executors.endings import LIMIT_S as START
+from tests.executors.endings import ended
 
 ENTRY = "tests.executors.task_functions:run_task"
 ROOT = Path(__file__).parents[2]
-START = 60
+MB = 1_000_000
+ENOUGH = 200 * MB
+TOO_MUCH = 400 * MB
 
 
 def place(task: str, arguments: Any) -> str:
@@ -30,31 +33,6 @@ def executor() -> Iterator[LocalProcesses]:
     made = LocalProcesses(ENTRY, {"score": 1, "train": 1}, place)
     yield made
     made.close()
-
-
-@pytest.fixture
-def in_background() -> Iterator[Callable[..., "Future[dict[str, Any]]"]]:
-    with ThreadPoolExecutor() as threads:
-        yield threads.submit
-
-
-@pytest.fixture
-def pipe(tmp_path: Path) -> Path:
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    return path
-
-
-def ended(pid: int) -> bool:
-    """Wait until a process of somebody is gone; False if it lives on."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], START)[0])
-    finally:
-        os.close(handle)
 
 
 def test_no_process_is_started_before_the_first_task(executor: LocalProcesses) -> None:
@@ -225,3 +203,163 @@ def test_threads_share_one_executor(
     answers = [in_background(ask, number) for number in range(4)]
 
     assert [answer.result(START) for answer in answers] == [{"number": n} for n in range(4)]
+
+
+def test_a_worker_computes_in_its_share_of_threads() -> None:
+    executor = LocalProcesses(ENTRY, {"score": 1}, place, threads=3)
+    try:
+        assert executor.run("threads", {}, START) == {"threads": "3"}
+    finally:
+        executor.close()
+
+
+# -- many calls ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pair() -> Iterator[LocalProcesses]:
+    made = LocalProcesses(ENTRY, {"score": 2}, place)
+    yield made
+    made.close()
+
+
+def test_calls_are_shared_out_to_all_workers_and_answered_in_their_order(
+    pair: LocalProcesses, pipe: Path
+) -> None:
+    heard = []
+
+    def told(done: int) -> None:
+        heard.append(done)
+        if done == 1:  # the second one ended while the first one waits
+            pipe.write_text("go on")
+
+    calls: list[dict[str, Any]] = [{"pipe": str(pipe)}, {"pipe": "/dev/null"}]
+
+    assert pair.run_all("meet", calls, START, told) == [{"heard": "go on"}, {"heard": ""}]
+    assert heard == [1, 2]
+
+
+def test_a_call_whose_worker_died_is_begun_once_more(pair: LocalProcesses, tmp_path: Path) -> None:
+    calls = [{"file": str(tmp_path / str(number))} for number in range(3)]
+
+    assert pair.run_all("be mortal", calls, START, lambda done: None) == [{"done": True}] * 3
+
+
+def test_a_second_death_is_what_becomes_of_a_call(pair: LocalProcesses, tmp_path: Path) -> None:
+    calls = [{}, {"file": str(tmp_path / "file")}]
+    died, done = pair.run_all("be mortal", calls, START, lambda done: None)
+
+    assert isinstance(died, WorkerDied)
+    assert "be mortal was begun twice, and its worker died each time" in str(died)
+    assert done == {"done": True}
+
+
+def test_a_call_that_takes_too_long_is_ended_and_the_others_go_on(
+    pair: LocalProcesses, pipe: Path
+) -> None:
+    calls: list[dict[str, Any]] = [{"pipe": str(pipe)}, {"pipe": "/dev/null"}]
+    # Both are warm from now on: neither was free while the other one ran.
+    pair.run_all("meet", calls, START, lambda done: done == 1 and pipe.write_text("go on"))
+
+    slow, quick = pair.run_all("meet", calls, 3, lambda done: None)
+
+    assert isinstance(slow, TaskTimeout)
+    assert quick == {"heard": ""}
+
+
+def test_what_still_runs_is_ended_when_the_caller_breaks_off(
+    pair: LocalProcesses, tmp_path: Path, pipe: Path
+) -> None:
+    """As Ctrl+C does; nobody waits for an hour-long piece that nobody wants."""
+    log = str(tmp_path / "log")
+    running: list[int] = []
+
+    def told(done: int) -> None:
+        running.append(int(pipe.read_text().split()[1]))
+        raise KeyboardInterrupt
+
+    calls = [{"number": 0, "log": log}, {"number": 1, "log": log, "pipe": str(pipe)}]
+    with pytest.raises(KeyboardInterrupt):
+        pair.run_all("note", calls, START, told)
+
+    assert ended(running[0])
+    assert pair.run("echo", {"still": "here"}, START) == {"still": "here"}
+
+
+def test_calls_that_run_when_it_is_closed_are_told_so(
+    pair: LocalProcesses, pipe: Path, in_background: Callable[..., "Future[Any]"]
+) -> None:
+    calls = [{"pipe": str(pipe)}]
+    hanging = in_background(pair.run_all, "hang", calls, START, lambda done: None)
+    pipe.read_text()
+
+    pair.close()
+
+    (outcome,) = hanging.result(START)
+    assert str(outcome) == "The task hang was ended: the service is stopping."
+
+
+# -- memory ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small() -> Iterator[LocalProcesses]:
+    made = LocalProcesses(ENTRY, {"score": 1}, place, memory=ENOUGH)
+    yield made
+    made.close()
+
+
+def test_a_worker_that_grows_beyond_its_limit_is_ended_and_replaced(small: LocalProcesses) -> None:
+    before = small.run("pid", {}, START)["pid"]
+
+    with pytest.raises(OutOfMemory, match=r"grow was ended .* more than 200 MB.*; raise") as caught:
+        small.run("grow", {"bytes": TOO_MUCH}, START)
+
+    assert not caught.value.retry
+    assert ended(before)
+    assert small.run("pid", {}, START)["pid"] != before
+
+
+def test_a_call_that_grows_beyond_the_limit_is_not_begun_again(
+    small: LocalProcesses, tmp_path: Path
+) -> None:
+    calls = [{"bytes": TOO_MUCH}]
+    (outcome,) = small.run_all("grow", calls, START, lambda done: None)
+
+    assert isinstance(outcome, OutOfMemory)
+    assert "twice" not in str(outcome)
+
+
+def test_processes_that_a_task_starts_count_and_are_ended_with_it(
+    small: LocalProcesses, pipe: Path, in_background: Callable[..., "Future[Any]"]
+) -> None:
+    growing = in_background(small.run, "grow child", {"bytes": TOO_MUCH, "pipe": str(pipe)}, START)
+    child = int(pipe.read_text())
+
+    with pytest.raises(OutOfMemory):
+        growing.result(START)
+    assert ended(child)
+
+
+def test_workers_that_have_a_limit_of_their_own_do_not_count_in_another() -> None:
+    free = LocalProcesses(ENTRY, {"score": 1}, place)
+    limited = LocalProcesses(ENTRY, {"score": 1}, place, memory=2 * TOO_MUCH)
+    try:
+        before = memory.used()
+        limited.run("keep", {"bytes": TOO_MUCH}, START)
+        beside = memory.used()
+        free.run("keep", {"bytes": TOO_MUCH}, START)
+
+        assert beside - before < TOO_MUCH / 2
+        assert memory.used() - beside > TOO_MUCH / 2
+    finally:
+        free.close()
+        limited.close()
+
+
+def test_a_worker_may_have_workers_of_its_own(executor: LocalProcesses) -> None:
+    outer = executor.run("inner pid", {}, START)
+
+    assert len({outer["outer"], outer["inner"], os.getpid()}) == 3
+    executor.close()
+    assert ended(outer["inner"])
