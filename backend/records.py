@@ -251,6 +251,29 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """The right of one process to a piece of work, for as long as it renews it.
+
+    Attributes:
+        name: the piece of work, such as `score:pump`.
+        holder: who holds it; empty where it was given back with its work unfinished.
+        token: drawn anew each time it is taken; who still knows the right one still holds it.
+        until: when it ends unless renewed, by the clock of the record store.
+        due: the scheduled time that it is held for, if any, or that was left unfinished.
+        formerly: who held it before and let it run out; empty where it was free.
+        expired: whether `until` has passed.
+    """
+
+    name: str
+    holder: str
+    token: str
+    until: int
+    due: int | None = None
+    formerly: str = ""
+    expired: bool = False
+
+
+@dataclass(frozen=True)
 class SetAside:
     """A series that cannot be trained or scored for now; the rest goes on without it."""
 

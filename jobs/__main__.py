@@ -11,12 +11,13 @@ from backend.bootstrap import Application, bootstrap
 from backend.exceptions import ConfigurationError, NormalcyError
 from backend.executors import LocalProcesses
 from backend.executors.logs import log_to_stderr
-from backend.services.runs import worker_name
 from backend.settings import load
 from jobs.chores import Chore
 from jobs.label_syncing import LIMIT, LOOK_EVERY, LabelSyncing
+from jobs.leases import process_name
 from jobs.places import SLOTS, place_of
 from jobs.scheduler import Timetable
+from jobs.taking_over import take_over
 from jobs.workplace import Workplace
 
 logger = logging.getLogger("jobs")
@@ -50,15 +51,19 @@ def serve(application: Application, stop: threading.Event) -> int:
         records=application.records,
         detectors=application.detectors.all,
         due=application.retraining.due,
-        executor=LocalProcesses("backend.bootstrap:run_task", SLOTS, place_of),
+        executor=LocalProcesses(
+            "backend.bootstrap:run_task",
+            SLOTS,
+            place_of,
+            memory=application.settings.training.memory,
+        ),
         clock=application.clock,
-        worker=worker_name(),
+        worker=process_name(),
     )
-    # What still runs by the record on this host ended with the processes before this one.
-    host = work.worker.rpartition(":")[0]
-    left = work.records.interrupt_runs(worker=f"{host}:", at=work.clock.now())
+    work.leases.start()
+    left = take_over(work)
     logger.info("started worker=%s interrupted_runs=%d", work.worker, left)
-    timetable = Timetable(work, chores(application))
+    timetable = Timetable(work, chores(application, work.worker))
     timetable.start()
     stuck: list[str] = []
     while not stuck and not stop.wait(_LOOK_EVERY_S):
@@ -66,6 +71,7 @@ def serve(application: Application, stop: threading.Event) -> int:
     if stuck:
         logger.critical("stuck: %s; leaving, to be started again", ", ".join(stuck))
     ended = timetable.stop(_GRACE_S)
+    work.leases.stop()
     application.close()
     logger.info("stopped")
     if not ended:
@@ -74,17 +80,17 @@ def serve(application: Application, stop: threading.Event) -> int:
     return 1 if stuck else 0
 
 
-def chores(application: Application) -> list[Chore]:
-    """What this process does itself, beside what it has its workers do."""
+def chores(application: Application, worker: str | None = None) -> list[Chore]:
+    """What this process does itself, signed `worker`, beside what it has its workers do."""
     return [
-        *_label_syncing(application),
+        *_label_syncing(application, worker),
         Chore("publish runs", timedelta(seconds=15), application.run_publishing.publish),
         Chore("publish labels", timedelta(seconds=15), application.label_publishing.publish),
         Chore("alert messages", timedelta(seconds=5), application.notifying.run),
     ]
 
 
-def _label_syncing(application: Application) -> list[Chore]:
+def _label_syncing(application: Application, worker: str | None) -> list[Chore]:
     if application.label_sync is None:
         return []
     syncing = LabelSyncing(
@@ -93,6 +99,7 @@ def _label_syncing(application: Application) -> list[Chore]:
         application.records,
         application.clock,
         application.settings.grafana.labels.every,
+        worker=worker,
     )
     return [Chore("labels", LOOK_EVERY, syncing.look, LIMIT)]
 

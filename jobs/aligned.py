@@ -20,6 +20,9 @@ class AlignedTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no t
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         """The first time after now; times that were missed are left out."""
-        latest = max(now, previous_fire_time or now)
-        passed = (latest - _EPOCH - self.after) // self.interval
-        return _EPOCH + self.after + (passed + 1) * self.interval
+        return self.latest(max(now, previous_fire_time or now)) + self.interval
+
+    def latest(self, moment: datetime) -> datetime:
+        """The last time that is not after a moment."""
+        passed = (moment - _EPOCH - self.after) // self.interval
+        return _EPOCH + self.after + passed * self.interval

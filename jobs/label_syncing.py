@@ -27,12 +27,15 @@ class LabelSyncing:
         records: RecordStore,
         clock: Clock,
         every: timedelta,
+        *,
+        worker: str | None = None,
     ) -> None:
         self._run = run
         self._requests = requests
         self._records = records
         self._clock = clock
         self._every = round(every.total_seconds() * 1e9)
+        self._worker = worker
         self._next = 0
         self._patience = Patience()
         self._told = ""
@@ -41,7 +44,7 @@ class LabelSyncing:
         """Serve a request that waits, else do the sync whose time has come."""
         now = self._clock.now()
         if any(_is_free(request, now) for request in self._records.open_requests()):
-            self._requests.serve_one(kinds=(KIND,))
+            self._requests.serve_one(self._worker, (KIND,))
             self._next = self._clock.now() + self._every
         elif now >= self._next and self._patience.allows(KIND, "", now):
             self._next = now + self._every

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.job import Job
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
@@ -26,12 +27,14 @@ from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
 from jobs.scoring import score
 from jobs.serving_requests import BACKFILL_LIMIT, EXPLAIN_LIMIT, serve_request
+from jobs.taking_over import take_over
 from jobs.workplace import Workplace
 
 logger = logging.getLogger(__name__)
 
 HOUSEKEEPING = "housekeeping"
 CHORES = "chores"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TRAINING = timedelta(days=1)
 _MARGIN_S = 60.0
 _WRITTEN = timedelta(milliseconds=250)
@@ -44,8 +47,8 @@ class Entry:
     """One line of the timetable.
 
     Attributes:
-        id: kind of job and what it is about.
-        action: what is done.
+        id: kind of job and what it is about; the name of its lease.
+        action: what is done; it is given the lease where `by` is `one`.
         trigger: when.
         pool: threads it runs in; a place of `jobs.places`, `HOUSEKEEPING` or `CHORES`.
         timeout: the action's own limit; when it is overrun by a minute the service is stuck.
@@ -53,10 +56,13 @@ class Entry:
         coalesce: several missed times become one.
         max_instances: how many may run at once.
         at_once: whether its first time is now.
+        by: which of several processes does it: `all` of them, since it does no harm or claims what
+            it does by itself; `one`, whichever comes first to a time; or the `keeper`, one that
+            goes on doing it for as long as it lives.
     """
 
     id: str
-    action: Callable[[], object]
+    action: Callable[..., object]
     trigger: BaseTrigger
     pool: str
     timeout: timedelta
@@ -64,6 +70,7 @@ class Entry:
     coalesce: bool = True
     max_instances: int = 1
     at_once: bool = False
+    by: Literal["all", "one", "keeper"] = "all"
 
 
 class Timetable:
@@ -82,18 +89,19 @@ class Timetable:
         self._specs: Mapping[str, DetectorSpec] = {}
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, float] = {}
+        self._fired: dict[str, datetime] = {}
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
-            executors={pool: ThreadPoolExecutor(n) for pool, n in _pools().items()},
+            executors={pool: _Pool(n, self._fired) for pool, n in _pools().items()},
         )
         self._scheduler.add_listener(self._tell, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """Begin; the detectors join with the first `refresh`, which is at once."""
-        for entry in standing_entries(self._work, self.refresh):
+        for entry in standing_entries(self._work, self.refresh, self.resume):
             self._add(entry)
         for chore in self._chores:
             self._add(chore_entry(chore))
@@ -112,6 +120,24 @@ class Timetable:
                         self._add(entry)
                     logger.info("timetable detector=%s score=%s", name, spec.schedule.score)
             self._specs = specs
+
+    def resume(self, name: str, due: int) -> None:
+        """Do what was left unfinished for a scheduled time, unless that is too long ago."""
+        entry = self._entries.get(name)
+        if entry is None or self._scheduler.get_job(name) is None:
+            return  # of a detector that is not known here, or not yet
+        grace_s = int(entry.misfire_grace.total_seconds())
+        if self._work.clock.now() - due > grace_s * 1_000_000_000:
+            with self._work.leases.held(name):
+                return  # given back as done
+        self._scheduler.add_job(
+            self._run,
+            args=[entry, due],
+            id=f"again:{name}",
+            executor=entry.pool,
+            misfire_grace_time=grace_s,
+            replace_existing=True,
+        )
 
     def overdue(self) -> list[str]:
         """Jobs that run on long after their limit: something in this process is stuck."""
@@ -157,26 +183,50 @@ class Timetable:
             if self._scheduler.get_job(entry.id) is not None:
                 self._scheduler.remove_job(entry.id)
 
-    def _run(self, entry: Entry) -> None:
+    def _run(self, entry: Entry, due: int | None = None) -> None:
         if self._work.stopping.is_set():
             return
         with self._changed:
             self._running[entry.id] = self._monotonic()
         try:
-            entry.action()
+            self._do(entry, due)
         except NormalcyError as error:
             self._warn(entry.id, str(error))
         else:
             self._work.patience.remember(_saying(entry.id), "", 0, succeeded=True)
         finally:
             with self._changed:
-                del self._running[entry.id]
+                self._running.pop(entry.id, None)
                 self._changed.notify_all()
+
+    def _do(self, entry: Entry, due: int | None) -> None:
+        """Do what an entry says, if it is for this process to do."""
+        if entry.by == "all":
+            entry.action()
+        elif entry.by == "keeper":
+            if self._work.leases.keeps(entry.id):
+                entry.action()
+        else:
+            with self._work.leased(entry.id, self._due(entry) if due is None else due) as lease:
+                if lease is None:
+                    logger.debug("%s is or was done by another process", entry.id)
+                else:
+                    entry.action(lease)
+
+    def _due(self, entry: Entry) -> int:
+        """The scheduled time that an entry runs for, the same in all processes; nanoseconds."""
+        fired = self._fired.get(entry.id) or datetime.now(UTC)
+        if isinstance(entry.trigger, AlignedTrigger):
+            fired = entry.trigger.latest(fired)
+        return (fired - _EPOCH) // timedelta(microseconds=1) * 1000
 
     def _tell(self, event: JobEvent) -> None:
         kind = event.job_id.partition(":")[0]
         if event.code == EVENT_JOB_MISSED:
             self._warn(event.job_id, "left out: its time had passed too long ago")
+        elif kind == "score" and event.job_id in self._running:
+            # the next tick scores what this one would have; if it goes on, `Pace` tells
+            self._work.pace.overran(event.job_id.partition(":")[2])
         elif kind in {"score", "retrain"}:
             self._warn(event.job_id, "still runs or waits for others: this time is left out")
 
@@ -188,7 +238,21 @@ class Timetable:
             logger.warning("%s: %s", job, words)
 
 
-def standing_entries(work: Workplace, refresh: Callable[[], object]) -> list[Entry]:
+class _Pool(ThreadPoolExecutor):  # type: ignore[misc]  # the library has no types
+    """Threads that note for which scheduled time they run a job."""
+
+    def __init__(self, threads: int, fired: dict[str, datetime]) -> None:
+        super().__init__(threads)
+        self._fired = fired
+
+    def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
+        self._fired[job.id] = run_times[-1]
+        super()._do_submit_job(job, run_times)
+
+
+def standing_entries(
+    work: Workplace, refresh: Callable[[], object], resume: Callable[[str, int], None]
+) -> list[Entry]:
     """What is done for the service as a whole."""
     longest = {
         "score": EXPLAIN_LIMIT,
@@ -215,7 +279,15 @@ def standing_entries(work: Workplace, refresh: Callable[[], object]) -> list[Ent
         misfire_grace=timedelta(minutes=5),
         at_once=True,
     )
-    return [timetable, *requests]
+    taking_over = Entry(
+        id="takeover:",
+        action=partial(take_over, work, resume),
+        trigger=IntervalTrigger(seconds=5, timezone=UTC),
+        pool=HOUSEKEEPING,
+        timeout=timedelta(minutes=1),
+        misfire_grace=timedelta(minutes=5),
+    )
+    return [timetable, taking_over, *requests]
 
 
 def chore_entry(chore: Chore) -> Entry:
@@ -228,6 +300,7 @@ def chore_entry(chore: Chore) -> Entry:
         timeout=chore.limit,
         misfire_grace=_LONGEST_TRAINING,
         at_once=True,
+        by="keeper",
     )
 
 
@@ -242,6 +315,7 @@ def detector_entries(work: Workplace, spec: DetectorSpec) -> list[Entry]:
         timeout=plan.score_timeout,
         misfire_grace=max(plan.score, timedelta(hours=1)),
         at_once=True,
+        by="one",
     )
     labels = Entry(
         id=f"labels:{spec.name}",
@@ -272,6 +346,7 @@ def _scheduled_training(work: Workplace, spec: DetectorSpec) -> list[Entry]:
         pool="train",
         timeout=plan.retrain_timeout,
         misfire_grace=_LONGEST_TRAINING,
+        by="one",
     )
     return [entry]
 

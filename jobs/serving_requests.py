@@ -3,34 +3,55 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from backend.exceptions import NormalcyError
+from backend.exceptions import LeaseLost, NormalcyError
 from backend.records import Request, State
+from jobs.leases import Held
 from jobs.workplace import Task, Workplace
 
 BACKFILL_LIMIT = timedelta(hours=6)
 EXPLAIN_LIMIT = timedelta(minutes=1)
+_ANY_NUMBER = ("explain",)
+"""What several processes may do for one detector at once: it changes nothing."""
 
 
 def serve_request(work: Workplace, kinds: Sequence[str]) -> None:
-    """Have the oldest request of these kinds served, if one waits."""
+    """Have the oldest request of these kinds served, if one waits.
+
+    One whose detector another process trains or backfills at the moment waits for that.
+    """
     now = work.clock.now()
-    request = _oldest(work, kinds, now)
     attempt = f"requests {' '.join(kinds)}"
-    if request is None or not work.patience.allows(attempt, request.id, now):
-        return
-    arguments = {"worker": work.worker, "kinds": list(kinds)}
-    task = Task("serve_request", request.kind, request.detector, _limit(work, request), arguments)
+    for request in _free(work, kinds, now):
+        if not work.patience.allows(attempt, request.id, now) or _serve(work, request, attempt):
+            return
+
+
+def _free(work: Workplace, kinds: Sequence[str], now: int) -> list[Request]:
+    """The requests that a worker would take: a cheap look each second that wakes nobody."""
+    return [r for r in work.records.open_requests() if r.kind in kinds and _is_free(r, now)]
+
+
+def _serve(work: Workplace, request: Request, attempt: str) -> bool:
+    """Have a request served; False if another process is at work on the same."""
+    if request.kind in _ANY_NUMBER:
+        _have_done(work, request, attempt, None)
+        return True
+    with work.leased(f"{request.kind}:{request.detector}") as lease:
+        if lease is not None:
+            _have_done(work, request, attempt, lease)
+        return lease is not None
+
+
+def _have_done(work: Workplace, request: Request, attempt: str, lease: Held | None) -> None:
+    arguments = {"kinds": [request.kind], "request": request.id}
+    limit = _limit(work, request)
+    task = Task("serve_request", request.kind, request.detector, limit, arguments, lease)
     result = work.perform(task)
     failed = isinstance(result, NormalcyError)
-    if isinstance(result, NormalcyError) and not work.stopping.is_set():
-        _give_up(work, kinds, str(result))
+    lost = isinstance(result, LeaseLost)
+    if isinstance(result, NormalcyError) and not lost and not work.stopping.is_set():
+        _give_up(work, request, str(result))
     work.patience.remember(attempt, request.id, work.clock.now(), succeeded=not failed)
-
-
-def _oldest(work: Workplace, kinds: Sequence[str], now: int) -> Request | None:
-    """The request that a worker would take: a cheap look each second that wakes nobody."""
-    free = (r for r in work.records.open_requests() if r.kind in kinds and _is_free(r, now))
-    return next(free, None)
 
 
 def _is_free(request: Request, now: int) -> bool:
@@ -46,13 +67,15 @@ def _limit(work: Workplace, request: Request) -> timedelta:
     return EXPLAIN_LIMIT if request.kind == "explain" else BACKFILL_LIMIT
 
 
-def _give_up(work: Workplace, kinds: Sequence[str], message: str) -> None:
+def _give_up(work: Workplace, request: Request, message: str) -> None:
     """Fail the request that was in hand when its worker was lost: it might cost the next one too.
 
     While the service stops it is left as it is, and taken up again once its deadline has passed.
+    One that was not claimed, or by another process meanwhile, is left alone.
     """
-    for request in work.records.open_requests():
-        in_hand = request.state is State.RUNNING and request.worker == work.worker
-        if in_hand and request.kind in kinds:
-            at = work.clock.now()
-            work.records.finish_request(request.id, State.FAILED, at=at, result={}, message=message)
+    now = work.records.request(request.id)
+    if now.state is State.RUNNING and now.worker == work.worker:
+        at = work.clock.now()
+        work.records.finish_request(
+            request.id, State.FAILED, at=at, result={}, message=message, worker=work.worker
+        )

@@ -2,15 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from backend.exceptions import NormalcyError
+from backend.exceptions import LeaseLost, NormalcyError
 from backend.ports import Clock, Executor, RecordStore
 from backend.records import State
+from backend.services.pace import Pace
 from backend.specs import DetectorSpec
+from jobs.leases import LENGTH, Held, Leases
 from jobs.patience import Patience
 
 logger = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ class Task:
         detector: what it is about.
         limit: it is ended when it takes longer.
         arguments: beside the detector, JSON-ready.
+        lease: by which it is done; none where no two processes get the same work.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Task:
     detector: str
     limit: timedelta
     arguments: Mapping[str, Any]
+    lease: Held | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class Workplace:
         worker: name of this process.
         stopping: set when the service stops; work that ends then was interrupted, not failed.
         patience: with work that fails.
+        pace: whether scoring keeps up.
+        lease_length: how long the leases of this process outlive it.
+        leases: which work is this process' own.
     """
 
     records: RecordStore
@@ -58,15 +66,52 @@ class Workplace:
     worker: str
     stopping: threading.Event = field(default_factory=threading.Event)
     patience: Patience = field(default_factory=Patience)
+    pace: Pace = field(default_factory=Pace)
+    lease_length: timedelta = LENGTH
+    leases: Leases = field(init=False)
+
+    def __post_init__(self) -> None:
+        leases = Leases(self.records, self.worker, length=self.lease_length)
+        object.__setattr__(self, "leases", leases)
+
+    @contextmanager
+    def leased(self, name: str, due: int | None = None) -> Iterator[Held | None]:
+        """Hold the lease of a piece of work; None where another process does or did it.
+
+        What its former holder left open, because it died, is closed before.
+
+        Args:
+            name: kind of work and detector, as `score:pump`.
+            due: the scheduled time to serve.
+        """
+        with self.leases.held(name, due) as held:
+            if held is not None and held.lease.formerly:
+                self._interrupt(*name.split(":", 1), worker=held.lease.formerly)
+            yield held
+
+    def _interrupt(self, kind: str, detector: str, *, worker: str) -> None:
+        logger.warning("%s detector=%s is taken over from %s", kind, detector, worker)
+        for run in self.records.open_runs():
+            if (run.kind, run.detector, run.worker) == (kind, detector, worker):
+                at = self.clock.now()
+                self.records.finish_run(run.id, State.INTERRUPTED, at=at, details={})
 
     def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
         """Have a task done and say so in one line; an error is returned, and on record then."""
         started = self.clock.now()
+        arguments = {**task.arguments, "worker": self.worker}
+        if task.lease is not None:
+            arguments["lease"] = task.lease.plain()
         try:
-            result = self.executor.run(task.name, task.arguments, task.limit.total_seconds())
+            result = self.executor.run(task.name, arguments, task.limit.total_seconds())
+        except LeaseLost as error:
+            logger.warning("%s detector=%s: %s", task.kind, task.detector, error)
+            return error
         except NormalcyError as error:
             logger.warning("%s detector=%s failed: %s", task.kind, task.detector, error)
             self._put_on_record(task, started, error)
+            if task.lease is not None:
+                task.lease.finished = not self.stopping.is_set()
             return error
         seconds = (self.clock.now() - started) / 1e9
         logger.info(
@@ -81,12 +126,17 @@ class Workplace:
             logger.warning("%s detector=%s not put on record: %s", task.kind, task.detector, second)
 
     def _close_run(self, task: Task, started: int, message: str) -> None:
-        """End the run that a lost worker left open; make one where it had not begun its own."""
+        """End the run that a lost worker left open; make one where it had not begun its own.
+
+        A failure that goes on is one run, which another process may have begun.
+        """
         state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
         runs = [
             run
             for run in self.records.runs(task.detector)
-            if run.kind == task.kind and (run.finished_at or run.started_at) >= started
+            if run.kind == task.kind
+            and (run.worker == self.worker or run.message == message)
+            and (run.finished_at or run.started_at) >= started
         ] or [self.records.start_run(task.kind, task.detector, worker=self.worker, at=started)]
         for run in runs:
             if run.state is State.RUNNING:

@@ -9,6 +9,7 @@ from backend.ports import Clock, Finding, RecordStore, SeriesStore
 from backend.services.detectors import Detectors
 from backend.services.freshness import data_found
 from backend.services.overview import Condition, Overview
+from backend.services.processes import living
 from backend.services.queries import Queries
 from backend.services.stores import Stores
 
@@ -67,6 +68,7 @@ class Checking:
         records = _answers("records", self._records)
         lines = [*source, *results, records, self._artifacts()]
         if records.ok:
+            lines.append(_jobs(self._records))
             # a clock that is wrong does not keep rows from being read
             readable = all(line.ok for line in source if not line.what.endswith("clock"))
             lines += self._detector_lines(now, read_source=readable)
@@ -131,6 +133,16 @@ def _examined(
 ) -> list[CheckLine]:
     found = store.examine(now, writing=writing, scratch=scratch)
     return [CheckLine(f"{name}: {look.what}", look.ok, look.detail) for look in found]
+
+
+def _jobs(records: RecordStore) -> CheckLine:
+    """Which processes run the timetable; that none does is no fault where it is yet to be begun."""
+    try:
+        alive = living(records.leases())
+    except NormalcyError as error:
+        return CheckLine("jobs", False, str(error))
+    told = ", ".join(alive) or "no process runs the timetable: start it with normalcy up"
+    return CheckLine("jobs", True, told)
 
 
 def _answers(what: str, store: RecordStore) -> CheckLine:

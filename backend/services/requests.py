@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from backend.exceptions import InputError, NormalcyError
+from backend.exceptions import InputError, LeaseLost, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
 from backend.records import Request, State
+from backend.services.claims import CLAIM_NS, RENEW_EVERY_S, kept_claim
 from backend.services.detectors import Detectors
 from backend.services.explaining import Explaining
+from backend.services.fencing import Fence, unfenced
 from backend.services.label_sync import KIND as SYNC
 from backend.services.label_sync import SyncReport
 from backend.services.retraining import Retraining
@@ -20,8 +22,6 @@ NO_GRAFANA = (
     "No Grafana is known: set grafana.url in normalcy.yaml, or NORMALCY_GRAFANA_URL, so that "
     "labels and its annotations can be kept equal."
 )
-_CLAIM_NS = 120_000_000_000
-"""A claim not renewed for so long belongs to a dead worker, and is free again."""
 
 
 class Requests:
@@ -37,6 +37,7 @@ class Requests:
         sync: Callable[[Progress], SyncReport] | None = None,
         *,
         explaining: Explaining | None = None,
+        renew_every_s: float = RENEW_EVERY_S,
     ) -> None:
         """`sync` lets labels and annotations say the same; none where no Grafana is configured."""
         self._records = records
@@ -46,6 +47,7 @@ class Requests:
         self._clock = clock
         self._sync = sync
         self._explaining = explaining
+        self._renew_every_s = renew_every_s
 
     def ask(
         self, kind: str, detector: str, payload: Mapping[str, Any] | None = None, *, by: str
@@ -75,20 +77,41 @@ class Requests:
         return self._records.request(request)
 
     def serve_one(
-        self, worker: str | None = None, kinds: Collection[str] = KINDS
+        self,
+        worker: str | None = None,
+        kinds: Collection[str] = KINDS,
+        *,
+        only: int | None = None,
+        fence: Fence = unfenced,
     ) -> Request | None:
         """Claim the oldest waiting request of these kinds and do its work; None if there is none.
 
         What goes wrong is recorded with the request, for the one who asked.
+
+        Args:
+            worker: who claims it.
+            kinds: of the request.
+            only: the one request to claim.
+            fence: asked before anything is stored.
+
+        Raises:
+            LeaseLost, Conflict: another process has taken the work over, and will end the request.
         """
         now = self._clock.now()
         request = self._records.claim_request(
-            worker=worker or worker_name(), at=now, deadline=now + _CLAIM_NS, kinds=kinds
+            worker=worker or worker_name(),
+            at=now,
+            deadline=now + CLAIM_NS,
+            kinds=kinds,
+            request=only,
         )
         if request is None:
             return None
         try:
-            result = self._work(request)
+            with kept_claim(self._records, self._clock, request, self._renew_every_s) as progress:
+                result = self._work(request, progress, fence)
+        except LeaseLost:
+            raise
         except NormalcyError as error:
             self._finish(request, State.FAILED, {}, str(error))
         except BaseException as error:
@@ -104,32 +127,30 @@ class Requests:
             raise InputError(NO_GRAFANA)
         return self._sync
 
-    def _work(self, request: Request) -> dict[str, Any]:
+    def _work(self, request: Request, progress: Progress, fence: Fence) -> dict[str, Any]:
         if request.kind == SYNC:
-            return self._grafana()(self._progress(request)).plain()
+            return self._grafana()(progress).plain()
         if request.kind == "retrain":
-            version = self._retraining.run(request.detector, self._progress(request))
+            cold = request.payload.get("cold") is True
+            version = self._retraining.run(request.detector, progress, cold=cold, fence=fence)
             return {"version": version.number, "verdict": str(version.verdict)}
         if request.kind == EXPLAIN:
             assert self._explaining is not None, "a worker is wired with all kinds of work"
             point = _point(request.payload)
             return self._explaining.explain(request.detector, *point).plain()
         start, stop = _range(request.payload)
-        progress = self._progress(request)
-        return self._scoring.backfill(request.detector, start, stop, progress).plain()
-
-    def _progress(self, request: Request) -> Progress:
-        def tell(share: float, words: str) -> None:
-            deadline = self._clock.now() + _CLAIM_NS
-            self._records.update_request(request.id, progress=share, deadline=deadline)
-
-        return tell
+        return self._scoring.backfill(request.detector, start, stop, progress, fence).plain()
 
     def _finish(
         self, request: Request, state: State, result: Mapping[str, Any], message: str
     ) -> None:
         self._records.finish_request(
-            request.id, state, at=self._clock.now(), result=result, message=message
+            request.id,
+            state,
+            at=self._clock.now(),
+            result=result,
+            message=message,
+            worker=request.worker,
         )
 
 

@@ -4,6 +4,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from backend.exceptions import NormalcyError
@@ -14,9 +15,25 @@ _GOES_ON_NS = 3_600_000_000_000
 """A failure this long after an equal one is a new one."""
 
 
+_WORKS_FOR = ContextVar[str | None]("works for", default=None)
+
+
 def worker_name() -> str:
-    """This process, as it signs its runs: `host:pid`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who signs the runs of this process: the jobs that it works for, else itself, `host:pid`."""
+    return _WORKS_FOR.get() or f"{socket.gethostname()}:{os.getpid()}"
+
+
+@contextmanager
+def working_for(worker: str | None) -> Iterator[None]:
+    """Sign what is done here by the name of the process that asked for it, if it gave one.
+
+    When that one dies, its workers do too, and their runs are found by its name.
+    """
+    token = _WORKS_FOR.set(worker)
+    try:
+        yield
+    finally:
+        _WORKS_FOR.reset(token)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What every record store does: the fake in memory, SQLite, and a real PostgreSQL."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -447,17 +448,193 @@ class TestRuns:
         with pytest.raises(NotFound, match="77"):
             store.finish_run(77, State.DONE, at=NOW, details={})
 
+    def test_one_that_was_found_interrupted_stays_so(self, store: RecordStore) -> None:
+        run = store.start_run("retrain", "a", worker="paused", at=NOW)
+        store.interrupt_runs(worker="paused", at=NOW + 1)
+        store.finish_run(run.id, State.DONE, at=NOW + 2, details={"version": 3})
+        (found,) = store.runs()
+        assert (found.state, found.finished_at) == (State.INTERRUPTED, NOW + 1)
+        assert found.details == {}
+
+    def test_open_ones_are_those_that_go_on_however_many_ended_since(
+        self, store: RecordStore
+    ) -> None:
+        first, second, third = (
+            store.start_run("score", name, worker="w", at=NOW) for name in "abc"
+        )
+        store.finish_run(second.id, State.DONE, at=NOW, details={})
+        for _ in range(120):
+            ended = store.start_run("score", "a", worker="w", at=NOW)
+            store.finish_run(ended.id, State.FAILED, at=NOW, details={})
+        assert store.open_runs() == [first, third]
+
     def test_only_running_runs_of_the_worker_are_interrupted(self, store: RecordStore) -> None:
-        workers = ["jobs:1", "jobs:2", "JOBS:1", "job", "jobs%", "web"]
+        workers = ["jobs:1", "jobs:1", "jobs:1", "JOBS:1", "jobs:12", "jobs", "jobs%"]
         runs = [store.start_run("score", "a", worker=worker, at=NOW) for worker in workers]
-        store.finish_run(runs[1].id, State.DONE, at=NOW, details={})
-        assert store.interrupt_runs(worker="jobs", at=NOW + 9) == 2
-        ended = {run.worker: (run.state, run.finished_at) for run in store.runs()}
-        assert ended["jobs:1"] == ended["jobs%"] == (State.INTERRUPTED, NOW + 9)
-        assert ended["jobs:2"] == (State.DONE, NOW)
-        assert ended["JOBS:1"] == ended["job"] == ended["web"] == (State.RUNNING, None)
-        assert store.interrupt_runs(worker="jobs%", at=NOW) == 0
-        assert store.interrupt_runs(worker="", at=NOW) == 3
+        store.finish_run(runs[0].id, State.DONE, at=NOW, details={})
+        assert store.interrupt_runs(worker="jobs:1", at=NOW + 9) == 2
+        ended = [(run.state, run.finished_at) for run in reversed(store.runs())]
+        assert ended[0] == (State.DONE, NOW)
+        assert ended[1:3] == [(State.INTERRUPTED, NOW + 9)] * 2
+        assert ended[3:] == [(State.RUNNING, None)] * 4
+        assert store.interrupt_runs(worker="jobs:1", at=NOW) == 0
+
+
+LONG = 3600 * 10**9
+OVER = 0
+"""Lengths of leases: one that outlasts any test, and one that has run out when it is taken."""
+
+
+class TestLeases:
+    def test_one_at_a_time(self, store: RecordStore) -> None:
+        mine = store.take_lease("score:a", "here", length=LONG)
+        assert mine is not None
+        assert (mine.name, mine.holder, mine.due, mine.formerly) == ("score:a", "here", None, "")
+        for holder in ("there", "here"):
+            assert store.take_lease("score:a", holder, length=LONG) is None
+        assert store.take_lease("score:b", "there", length=LONG) is not None
+        store.drop_lease("score:a", mine.token, done=True)
+        assert store.take_lease("score:a", "there", length=LONG) is not None
+
+    def test_held_ones_are_listed_by_name(self, store: RecordStore) -> None:
+        taken = [
+            store.take_lease(name, "here", length=length, due=NOW)
+            for name, length in (("b", LONG), ("a", OVER), ("B", LONG), ("c", LONG))
+        ]
+        c = taken.pop()
+        assert c is not None
+        store.drop_lease("c", c.token, done=True)
+        found = store.leases()
+        assert [(one.name, one.expired) for one in found] == [("B", 0), ("a", 1), ("b", 0)]
+        assert [replace(one, expired=False) for one in found] == sorted(
+            (one for one in taken if one), key=lambda one: one.name
+        )
+
+    def test_one_that_ran_out_is_taken_over_and_tells_from_whom(self, store: RecordStore) -> None:
+        lost = store.take_lease("score:a", "here", length=OVER)
+        taken = store.take_lease("score:a", "there", length=LONG)
+        assert lost is not None
+        assert taken is not None
+        assert taken.formerly == "here"
+        assert not store.holds_lease("score:a", lost.token)
+        assert store.holds_lease("score:a", taken.token)
+
+    def test_who_lost_one_can_neither_renew_nor_drop_it(self, store: RecordStore) -> None:
+        lost = store.take_lease("score:a", "here", length=OVER, due=1)
+        taken = store.take_lease("score:a", "there", length=LONG, due=2)
+        assert lost is not None
+        assert taken is not None
+        assert store.renew_leases([lost.token], length=LONG) == frozenset()
+        for done in (True, False):
+            store.drop_lease("score:a", lost.token, done=done)
+        assert store.holds_lease("score:a", taken.token)
+        assert store.take_lease("score:a", "here", length=LONG) is None
+
+    def test_one_that_ran_out_may_be_renewed_while_nobody_took_it(self, store: RecordStore) -> None:
+        late, free = (store.take_lease(name, "here", length=OVER) for name in "ab")
+        assert late is not None
+        assert free is not None
+        store.drop_lease("b", free.token, done=True)
+        renewed = store.renew_leases([late.token, free.token], length=LONG)
+        assert renewed == {late.token}
+        assert store.renew_leases([], length=LONG) == frozenset()
+        assert store.take_lease("a", "there", length=LONG) is None
+        assert [one.expired for one in store.leases()] == [False]
+
+    def test_a_renewed_one_ends_as_said_last(self, store: RecordStore) -> None:
+        mine = store.take_lease("a", "here", length=LONG)
+        assert mine is not None
+        store.renew_leases([mine.token], length=OVER)
+        assert [one.expired for one in store.leases()] == [True]
+
+    def test_a_time_that_was_served_is_served_no_more(self, store: RecordStore) -> None:
+        now = time.time_ns()
+        mine = store.take_lease("a", "here", length=LONG, due=now)
+        assert mine is not None
+        assert mine.due == now
+        store.drop_lease("a", mine.token, done=True)
+        assert store.take_lease("a", "there", length=LONG, due=now) is None
+        assert store.take_lease("a", "there", length=LONG, due=now - 1) is None
+        later = store.take_lease("a", "there", length=OVER, due=now + 1)
+        assert later is not None
+        # Its holder is gone: this time was not served, and the one before it still is.
+        assert store.take_lease("a", "here", length=OVER, due=now) is None
+        assert store.take_lease("a", "here", length=OVER, due=now + 1) is not None
+
+    def test_what_is_not_about_a_time_may_be_done_at_any(self, store: RecordStore) -> None:
+        served = store.take_lease("a", "here", length=LONG, due=time.time_ns())
+        assert served is not None
+        store.drop_lease("a", served.token, done=True)
+        other = store.take_lease("a", "here", length=LONG)
+        assert other is not None
+        assert other.due is None
+        store.drop_lease("a", other.token, done=True)
+        assert store.take_lease("a", "here", length=LONG, due=served.due) is None
+
+    def test_a_time_served_by_a_clock_that_was_wrong_holds_nobody_up(
+        self, store: RecordStore
+    ) -> None:
+        now = time.time_ns()
+        wrong = store.take_lease("a", "here", length=LONG, due=now + LONG)
+        assert wrong is not None
+        store.drop_lease("a", wrong.token, done=True)
+        right = store.take_lease("a", "here", length=LONG, due=now)
+        assert right is not None
+        store.drop_lease("a", right.token, done=True)
+        assert store.take_lease("a", "there", length=LONG, due=now) is None
+
+    def test_one_given_back_unfinished_keeps_its_time_for_another(self, store: RecordStore) -> None:
+        now = time.time_ns()
+        first = store.take_lease("a", "here", length=LONG, due=now)
+        assert first is not None
+        store.drop_lease("a", first.token, done=False)
+        assert not store.holds_lease("a", first.token)
+        assert [(one.holder, one.due) for one in store.leases()] == [("", now)]
+        second = store.take_lease("a", "there", length=LONG, due=now)
+        assert second is not None
+        assert second.formerly == ""
+        store.drop_lease("a", second.token, done=True)
+        assert store.leases() == []
+        assert store.take_lease("a", "here", length=LONG, due=now) is None
+
+    def test_who_takes_one_for_no_time_leaves_or_serves_the_one_left_over(
+        self, store: RecordStore
+    ) -> None:
+        now = time.time_ns()
+        first = store.take_lease("a", "here", length=OVER, due=now)
+        assert first is not None
+        for done in (False, True):
+            other = store.take_lease("a", "there", length=LONG)
+            assert other is not None
+            assert other.due == now
+            store.drop_lease("a", other.token, done=done)
+        assert store.take_lease("a", "here", length=LONG, due=now) is None
+
+    def test_one_without_a_time_leaves_nothing_behind(self, store: RecordStore) -> None:
+        for done in (True, False):
+            mine = store.take_lease("process:here", "here", length=LONG)
+            assert mine is not None
+            store.drop_lease("process:here", mine.token, done=done)
+            assert store.leases() == []
+
+    def test_of_many_at_once_one_gets_it(self, store: RecordStore) -> None:
+        store.take_lease("a", "dead", length=OVER)
+        tries = at_once(8, lambda n: store.take_lease("a", str(n), length=LONG, due=NOW + n))
+        (mine,) = [one for one in tries if one]
+        assert mine.formerly == "dead"
+        assert [one.token for one in store.leases()] == [mine.token]
+
+    def test_of_many_at_once_one_serves_a_time(self, store: RecordStore) -> None:
+        due = time.time_ns()
+
+        def serve(number: int) -> int:
+            lease = store.take_lease("a", str(number), length=LONG, due=due)
+            if lease is None:
+                return 0
+            store.drop_lease("a", lease.token, done=True)
+            return 1
+
+        assert sum(at_once(8, serve)) == 1
 
 
 class TestRequests:
@@ -581,6 +758,36 @@ class TestRequests:
             store.update_request(asked.id, progress=0.9, deadline=NOW + 5)
         assert store.request(asked.id).result == {"number": 7}
         assert store.claim_request(worker="w", at=NOW + 99, deadline=NOW + 100) is None
+
+    def test_a_certain_one_may_be_claimed(self, store: RecordStore) -> None:
+        first, second = (store.add_request("retrain", x, {}, by="", at=NOW).id for x in "ab")
+
+        def claim(request: int, *kinds: str) -> int | None:
+            taken = store.claim_request(
+                worker="w", at=NOW, deadline=NOW + 9, kinds=kinds or None, request=request
+            )
+            return taken.id if taken else None
+
+        assert claim(second, "backfill") is None
+        assert claim(second) == second
+        assert claim(second) is None
+        assert claim(77) is None
+        assert claim(first, "retrain") == first
+
+    def test_who_lost_a_claim_can_neither_extend_nor_end_it(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="", at=NOW)
+        store.claim_request(worker="w1", at=NOW, deadline=NOW + 1)
+        store.update_request(asked.id, progress=0.5, deadline=NOW + 2, worker="w1")
+        store.claim_request(worker="w2", at=NOW + 2, deadline=NOW + 9)
+        with pytest.raises(Conflict, match="w2"):
+            store.update_request(asked.id, progress=0.9, deadline=NOW + 99, worker="w1")
+        with pytest.raises(Conflict, match="w2"):
+            store.finish_request(asked.id, State.DONE, at=NOW, result={}, worker="w1")
+        found = store.request(asked.id)
+        assert (found.progress, found.deadline, found.worker) == (0.0, NOW + 9, "w2")
+        store.finish_request(asked.id, State.DONE, at=NOW + 3, result={}, worker="w2")
+        with pytest.raises(Conflict, match="done"):
+            store.finish_request(asked.id, State.DONE, at=NOW + 4, result={}, worker="w2")
 
     def test_unknown_ones_are_not_found(self, store: RecordStore) -> None:
         for call in (

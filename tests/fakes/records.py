@@ -1,7 +1,9 @@
 """The record store in memory: the same contract, nothing kept."""
 
 import json
+import secrets
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ from backend.records import (
     AnnotationProblem,
     Delivery,
     Label,
+    Lease,
     Message,
     Promotion,
     Request,
@@ -28,6 +31,7 @@ from backend.records import (
 
 Row = TypeVar("Row")
 OPEN = (State.WAITING, State.RUNNING)
+_MINUTE = 60_000_000_000
 
 
 class MemoryRecordStore:
@@ -44,6 +48,8 @@ class MemoryRecordStore:
         self._aside: dict[tuple[str, SeriesKey], SetAside] = {}
         self._runs: dict[int, Run] = {}
         self._requests: dict[int, Request] = {}
+        self._leases: dict[str, Lease] = {}
+        self._served: dict[str, int] = {}
         self._links: dict[tuple[str, str], AnnotationLink] = {}
         self._problems: dict[str, list[AnnotationProblem]] = {}
         self._alerts: dict[int, Alert] = {}
@@ -237,8 +243,11 @@ class MemoryRecordStore:
         self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
     ) -> None:
         with self._lock:
+            begun = _found(self._runs, run, "run")
+            if begun.state is State.INTERRUPTED:
+                return
             self._runs[run] = replace(
-                _found(self._runs, run, "run"),
+                begun,
                 state=state,
                 finished_at=at,
                 message=message,
@@ -250,16 +259,70 @@ class MemoryRecordStore:
             found = [run for run in self._runs.values() if detector in (None, run.detector)]
         return found[::-1][:limit]
 
+    def open_runs(self) -> list[Run]:
+        with self._lock:
+            return [run for run in self._runs.values() if run.state is State.RUNNING]
+
     def interrupt_runs(self, *, worker: str, at: int) -> int:
         with self._lock:
             running = [
                 run
                 for run in self._runs.values()
-                if run.state is State.RUNNING and run.worker.startswith(worker)
+                if run.state is State.RUNNING and run.worker == worker
             ]
             for run in running:
                 self._runs[run.id] = replace(run, state=State.INTERRUPTED, finished_at=at)
             return len(running)
+
+    # -- leases
+
+    def take_lease(
+        self, name: str, holder: str, *, length: int, due: int | None = None
+    ) -> Lease | None:
+        with self._lock:
+            now, there = time.time_ns(), self._leases.get(name)
+            if there and there.holder and there.until > now:
+                return None
+            served = self._served.get(name)
+            if due is not None and served is not None and due <= served <= now + _MINUTE:
+                return None
+            left = there.due if there else None
+            self._leases[name] = Lease(
+                name,
+                holder,
+                secrets.token_hex(8),
+                now + length,
+                left if due is None else due,
+                there.holder if there else "",
+            )
+            return self._leases[name]
+
+    def renew_leases(self, tokens: Collection[str], *, length: int) -> frozenset[str]:
+        with self._lock:
+            held = [one for one in self._leases.values() if one.holder and one.token in tokens]
+            for lease in held:
+                self._leases[lease.name] = replace(lease, until=time.time_ns() + length)
+            return frozenset(lease.token for lease in held)
+
+    def holds_lease(self, name: str, token: str) -> bool:
+        with self._lock:
+            return name in self._leases and self._leases[name].token == token
+
+    def drop_lease(self, name: str, token: str, *, done: bool) -> None:
+        with self._lock:
+            if not self.holds_lease(name, token):
+                return
+            lease = self._leases.pop(name)
+            if done and lease.due is not None:
+                self._served[name] = lease.due
+            elif lease.due is not None:
+                self._leases[name] = replace(lease, holder="", token="", formerly="")
+
+    def leases(self) -> list[Lease]:
+        with self._lock:
+            now = time.time_ns()
+            held = [self._leases[name] for name in sorted(self._leases)]
+            return [replace(one, expired=one.until <= now) for one in held]
 
     # -- requests
 
@@ -277,17 +340,23 @@ class MemoryRecordStore:
             return request
 
     def claim_request(
-        self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
+        self,
+        *,
+        worker: str,
+        at: int,
+        deadline: int,
+        kinds: Collection[str] | None = None,
+        request: int | None = None,
     ) -> Request | None:
         with self._lock:
-            for request in self._requests.values():
-                if kinds is not None and request.kind not in kinds:
+            for one in self._requests.values():
+                if kinds is not None and one.kind not in kinds:
                     continue
-                running = request.state is State.RUNNING
-                expired = running and request.deadline is not None and request.deadline <= at
-                if request.state is State.WAITING or expired:
+                running = one.state is State.RUNNING
+                expired = running and one.deadline is not None and one.deadline <= at
+                if request in (None, one.id) and (one.state is State.WAITING or expired):
                     return self._change(
-                        request.id,
+                        one.id,
                         state=State.RUNNING,
                         worker=worker,
                         claimed_at=at,
@@ -296,16 +365,27 @@ class MemoryRecordStore:
                     )
         return None
 
-    def update_request(self, request: int, *, progress: float, deadline: int) -> None:
+    def update_request(
+        self, request: int, *, progress: float, deadline: int, worker: str | None = None
+    ) -> None:
         with self._lock:
+            self._refuse_other(request, worker)
             if (state := self.request(request).state) is not State.RUNNING:
                 raise Conflict(f"Request {request} is {state}, not running.")
             self._change(request, progress=progress, deadline=deadline)
 
     def finish_request(
-        self, request: int, state: State, *, at: int, result: Mapping[str, Any], message: str = ""
+        self,
+        request: int,
+        state: State,
+        *,
+        at: int,
+        result: Mapping[str, Any],
+        message: str = "",
+        worker: str | None = None,
     ) -> None:
         with self._lock:
+            self._refuse_other(request, worker)
             if (now := self.request(request).state) not in (State.WAITING, State.RUNNING):
                 raise Conflict(f"Request {request} is {now} already.")
             result = _plain(result)
@@ -322,6 +402,10 @@ class MemoryRecordStore:
     def open_requests(self) -> list[Request]:
         with self._lock:
             return [one for one in self._requests.values() if one.state in OPEN]
+
+    def _refuse_other(self, request: int, worker: str | None) -> None:
+        if worker not in (None, claimed := self.request(request).worker):
+            raise Conflict(f"Request {request} was taken over by {claimed}.")
 
     def _change(self, request: int, **values: Any) -> Request:
         self._requests[request] = replace(self._requests[request], **values)

@@ -34,6 +34,18 @@ def test_a_first_time_out_of_the_row_does_not_move_the_others() -> None:
     assert trigger.get_next_fire_time(first, first) == NOON + timedelta(minutes=1)
 
 
+@given(st.integers(0, 2**32))
+def test_all_processes_know_the_same_last_time(seconds: int) -> None:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    trigger = AlignedTrigger(timedelta(minutes=7), 5 * SECOND)
+
+    last = trigger.latest(moment)
+
+    assert last <= moment < last + trigger.interval
+    assert trigger.latest(last) == last
+    assert trigger.get_next_fire_time(None, moment) == last + trigger.interval
+
+
 def test_times_that_were_missed_are_left_out() -> None:
     trigger = AlignedTrigger(timedelta(minutes=1), timedelta())
 

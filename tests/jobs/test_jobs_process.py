@@ -106,15 +106,53 @@ def test_runs_that_a_killed_service_left_are_interrupted(
     start: Callable[[], "subprocess.Popen[str]"], environ: dict[str, str]
 ) -> None:
     application = bootstrap(load(environ))
-    host = os.uname().nodename
-    application.records.start_run("retrain", "pump", worker=f"{host}:1", at=1)
-    application.records.start_run("retrain", "pump", worker="elsewhere:1", at=1)
+    killed = start()
+    name = heard(killed, "started").split("worker=")[1].split()[0]
+    application.records.start_run("retrain", "pump", worker=name, at=1)
+    killed.kill()
+    killed.wait()
+    # Its lease would run out by itself; here it does at once.
+    tokens = [lease.token for lease in application.records.leases()]
+    application.records.renew_leases(tokens, length=0)
 
     heard(start(), "started", "interrupted_runs=1")
 
-    states = {run.worker: run.state for run in application.records.runs()}
+    (run,) = [run for run in application.records.runs() if run.started_at == 1]
     application.close()
-    assert states == {f"{host}:1": State.INTERRUPTED, "elsewhere:1": State.RUNNING}
+    assert run.state is State.INTERRUPTED
+
+
+def test_runs_of_a_service_that_lives_go_on_when_a_second_one_starts(
+    start: Callable[[], "subprocess.Popen[str]"], environ: dict[str, str]
+) -> None:
+    application = bootstrap(load(environ))
+    name = heard(start(), "started").split("worker=")[1].split()[0]
+    application.records.start_run("retrain", "pump", worker=name, at=1)
+
+    heard(start(), "started", "interrupted_runs=0")
+
+    (run,) = [run for run in application.records.runs() if run.started_at == 1]
+    processes = [one for one in application.records.leases() if one.name.startswith("process:")]
+    application.close()
+    assert run.state is State.RUNNING
+    assert [one.expired for one in processes] == [False, False]
+    assert name in [one.holder for one in processes]
+
+
+def test_one_that_is_told_to_stop_leaves_no_lease(
+    start: Callable[[], "subprocess.Popen[str]"], environ: dict[str, str]
+) -> None:
+    application = bootstrap(load(environ))
+    process = start()
+    heard(process, "started")
+    held = application.records.leases()
+    process.terminate()
+    process.communicate(timeout=60)
+
+    left = application.records.leases()
+    application.close()
+    assert held
+    assert left == []
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -12,11 +13,21 @@ from apscheduler.events import EVENT_JOB_MISSED, EVENT_JOB_SUBMITTED, JobSubmiss
 from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.exceptions import StoreUnavailable, WorkerDied
+from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
+from jobs.leases import Held
 from jobs.patience import Patience
 from jobs.places import REQUESTED, SLOTS
-from jobs.scheduler import HOUSEKEEPING, Entry, Timetable, detector_entries, standing_entries
-from tests.jobs.workplaces import Bench, detector, promoted
+from jobs.scheduler import (
+    HOUSEKEEPING,
+    Entry,
+    Timetable,
+    chore_entry,
+    detector_entries,
+    standing_entries,
+)
+from jobs.taking_over import take_over
+from tests.jobs.workplaces import Bench, bench, detector, promoted
 
 WAIT_S = 20
 
@@ -51,7 +62,7 @@ def scheduled(timetable: Timetable) -> set[str]:
 
 def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -> None:
     entries = [
-        *standing_entries(here.work, timetable.refresh),
+        *standing_entries(here.work, timetable.refresh, timetable.resume),
         *detector_entries(here.work, detector(retrain="0 3 * * *")),
     ]
     timetable._scheduler.start(paused=True)
@@ -60,6 +71,7 @@ def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -
 
     assert {line.id.partition(":")[0] for line in entries} == {
         "timetable",
+        "takeover",
         "requests",
         "score",
         "labels",
@@ -140,7 +152,11 @@ def test_a_detector_named_as_a_place_takes_no_standing_job_with_it(
     del here.specs[name]
     timetable.refresh()
 
-    assert scheduled(timetable) == {"timetable:", *(f"requests:{place}" for place in REQUESTED)}
+    assert scheduled(timetable) == {
+        "timetable:",
+        "takeover:",
+        *(f"requests:{place}" for place in REQUESTED),
+    }
 
 
 def test_a_detector_that_stays_as_it_is_keeps_its_jobs(here: Bench, timetable: Timetable) -> None:
@@ -410,3 +426,168 @@ def test_a_chore_that_fails_holds_nothing_up(here: Bench, caplog: pytest.LogCapt
 
     told = [record.message for record in caplog.records if "sweep" in record.message]
     assert told == ["chore:sweep: down"]
+
+
+# -- several processes -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def there(tmp_path: Path, here: Bench) -> Iterator[Bench]:
+    """Another process over the same records."""
+    made = bench(tmp_path, "there:2:b")
+    yield made
+    made.records.close()
+
+
+def minutely(action: Callable[..., object], **changes: Any) -> Entry:
+    trigger = AlignedTrigger(timedelta(minutes=1), timedelta())
+    return entry(action, **{"id": "score:a", "trigger": trigger, "by": "one", **changes})
+
+
+def fire(timetable: Timetable, line: Entry, at: datetime) -> None:
+    """Let a time of an entry come, in the thread of the test."""
+    timetable._fired[line.id] = at
+    timetable._run(line)
+
+
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+def test_a_time_is_served_by_one_of_two(
+    here: Bench, there: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    served: list[str] = []
+    with caplog.at_level(logging.INFO, logger="jobs"):
+        for minute in range(3):
+            at = NOON + timedelta(minutes=minute)
+            for bench_, name in ((here, "here"), (there, "there"))[:: 1 if minute else -1]:
+                line = minutely(lambda lease, name=name: served.append(name))
+                fire(Timetable(bench_.work), line, at + timedelta(seconds=minute))
+
+    assert served == ["there", "here", "here"]
+    assert caplog.messages == []
+
+
+def test_a_time_that_another_one_is_at_is_left_to_it(here: Bench, there: Bench) -> None:
+    served: list[str] = []
+
+    def meanwhile(lease: Held) -> None:
+        served.append("here")
+        fire(Timetable(there.work), minutely(lambda lease: served.append("there")), NOON)
+
+    fire(Timetable(here.work), minutely(meanwhile), NOON)
+
+    assert served == ["here"]
+
+
+def test_a_time_of_a_dead_one_is_resumed_by_another(there: Bench) -> None:
+    served: SimpleQueue[str] = SimpleQueue()
+    due = round(NOON.timestamp()) * 10**9
+    there.records.take_lease("retrain:a", "gone:1:c", length=0, due=due)
+    there.clock.at = due + 3600 * 10**9
+    line = minutely(
+        lambda lease: served.put(lease.lease.formerly),
+        id="retrain:a",
+        misfire_grace=timedelta(days=1),
+        at_once=False,
+    )
+    timetable = Timetable(there.work)
+    timetable._add(line)
+    timetable._scheduler.start()
+    try:
+        take_over(there.work, timetable.resume)
+        assert served.get(timeout=WAIT_S) == "gone:1:c"
+    finally:
+        timetable.stop(WAIT_S)
+    assert there.records.leases() == []
+
+
+def test_a_time_of_a_dead_one_that_is_long_past_is_left_out(there: Bench) -> None:
+    due = round(NOON.timestamp()) * 10**9
+    there.records.take_lease("retrain:a", "gone:1:c", length=0, due=due)
+    there.clock.at = due + 3600 * 10**9
+    timetable = Timetable(there.work)
+    timetable._scheduler.start(paused=True)
+    line = minutely(pytest.fail, id="retrain:a", misfire_grace=timedelta(minutes=59), at_once=False)
+    timetable._add(line)
+
+    take_over(there.work, timetable.resume)
+
+    assert scheduled(timetable) == {"retrain:a"}
+    assert there.records.leases() == []
+    timetable._scheduler.shutdown()
+
+
+def test_work_of_a_detector_that_is_not_known_here_is_left_to_others(there: Bench) -> None:
+    there.records.take_lease("retrain:a", "gone:1:c", length=0, due=1)
+    timetable = Timetable(there.work)
+
+    take_over(there.work, timetable.resume)
+
+    assert [lease.due for lease in there.records.leases()] == [1]
+
+
+def test_a_chore_is_done_by_one_process_until_it_ends(here: Bench, there: Bench) -> None:
+    done: list[str] = []
+
+    def both() -> None:
+        for bench_, name in ((there, "there"), (here, "here")):
+            chore = Chore("sweep", timedelta(seconds=1), lambda name=name: done.append(name))
+            Timetable(bench_.work)._run(chore_entry(chore))
+
+    both()
+    both()
+    there.work.leases.stop()
+    here.work.leases.renew()
+    Timetable(here.work)._run(chore_entry(Chore("sweep", timedelta(1), lambda: done.append("!"))))
+
+    assert done == ["there", "there", "!"]
+
+
+def test_scheduled_work_is_for_one_and_the_rest_says_for_whom(here: Bench) -> None:
+    entries = [
+        *standing_entries(here.work, lambda: None, lambda name, due: None),
+        *detector_entries(here.work, detector(retrain="0 3 * * *")),
+        chore_entry(Chore("sweep", timedelta(seconds=1), lambda: None)),
+    ]
+    by = {line.id.partition(":")[0]: line.by for line in entries}
+
+    assert by == {
+        "timetable": "all",
+        "takeover": "all",
+        "requests": "all",
+        "labels": "all",
+        "score": "one",
+        "retrain": "one",
+        "chore": "keeper",
+    }
+
+
+def test_a_time_is_that_of_the_timetable_and_not_when_a_thread_was_free(
+    here: Bench, timetable: Timetable
+) -> None:
+    begun: SimpleQueue[int | None] = SimpleQueue()
+    line = minutely(
+        lambda lease: begun.put(lease.lease.due),
+        trigger=IntervalTrigger(hours=1, timezone=UTC),
+        misfire_grace=timedelta(days=2),
+        at_once=False,
+    )
+    timetable._add(line)
+    timetable._scheduler.start(paused=True)
+    timetable._scheduler.modify_job("score:a", next_run_time=NOON)
+    timetable._scheduler.resume()
+
+    due = begun.get(timeout=WAIT_S)
+    assert due is not None
+    assert due % (3600 * 10**9) == 0
+
+
+def test_what_is_at_once_serves_the_time_that_was_last(here: Bench) -> None:
+    """So that a process that starts does not repeat what another has just done."""
+    due: list[int | None] = []
+    for seconds in (7, 59):
+        line = minutely(lambda lease: due.append(lease.lease.due))
+        fire(Timetable(here.work), line, NOON + timedelta(seconds=seconds))
+
+    assert due == [round(NOON.timestamp()) * 10**9]

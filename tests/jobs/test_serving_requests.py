@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from backend.exceptions import StoreUnavailable, WorkerDied
+from backend.exceptions import LeaseLost, StoreUnavailable, WorkerDied
 from backend.records import Request, State
 from jobs.serving_requests import BACKFILL_LIMIT, serve_request
 from tests.jobs.workplaces import SECOND, Bench, detector, states
@@ -16,7 +16,7 @@ def ask(here: Bench, kind: str, **payload: Any) -> Request:
 
 def claim(here: Bench) -> Request | None:
     now = here.clock.now()
-    return here.records.claim_request(worker="here:1", at=now, deadline=now + MINUTE)
+    return here.records.claim_request(worker="here:1:a", at=now, deadline=now + MINUTE)
 
 
 def test_no_worker_is_woken_while_nothing_waits(here: Bench) -> None:
@@ -30,12 +30,32 @@ def test_no_worker_is_woken_while_nothing_waits(here: Bench) -> None:
 
 
 def test_a_waiting_request_is_served(here: Bench) -> None:
-    ask(here, "retrain")
+    asked = ask(here, "retrain")
     here.tasks.answer = lambda task, arguments: {"served": True}
 
     serve_request(here.work, ("retrain",))
 
-    assert here.tasks.asked == [("serve_request", {"worker": "here:1", "kinds": ["retrain"]})]
+    assert here.tasks.asked == [("serve_request", {"kinds": ["retrain"], "request": asked.id})]
+    assert here.tasks.leases == ["retrain:gas-room"]
+
+
+def test_one_whose_detector_another_process_trains_lets_others_pass(here: Bench) -> None:
+    ask(here, "retrain")
+    second = here.records.add_request("retrain", "boiler", {}, by="ann", at=here.clock.now())
+    here.records.take_lease("retrain:gas-room", "there:1:b", length=60 * SECOND)
+
+    serve_request(here.work, ("retrain",))
+
+    assert [arguments["request"] for _, arguments in here.tasks.asked] == [second.id]
+
+
+def test_an_explanation_waits_for_nobody(here: Bench) -> None:
+    ask(here, "explain", series="", time=1)
+    here.records.take_lease("explain:gas-room", "there:1:b", length=60 * SECOND)
+
+    serve_request(here.work, ("explain",))
+
+    assert here.tasks.leases == [""]
 
 
 def test_requests_of_other_kinds_are_left_alone(here: Bench) -> None:
@@ -96,6 +116,36 @@ def test_a_request_that_cost_its_worker_fails(here: Bench) -> None:
     ended = here.records.request(asked.id)
     assert (ended.state, ended.message) == (State.FAILED, "Gone.")
     assert states(here.records) == [("retrain", State.FAILED, "Gone.")]
+
+
+@pytest.mark.parametrize("who", ["another worker", "nobody"])
+def test_a_request_that_it_no_longer_has_is_left_alone(here: Bench, who: str) -> None:
+    asked = ask(here, "retrain")
+
+    def lose(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        if who == "another worker":
+            now = here.clock.now()
+            here.records.claim_request(worker="there:1:b", at=now, deadline=now + MINUTE)
+        raise WorkerDied("Gone.")
+
+    here.tasks.answer = lose
+    serve_request(here.work, ("retrain",))
+
+    expected = State.RUNNING if who == "another worker" else State.WAITING
+    assert here.records.request(asked.id).state is expected
+
+
+def test_a_request_whose_work_was_lost_is_left_to_the_other(here: Bench) -> None:
+    asked = ask(here, "retrain")
+
+    def lose(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        claim(here)
+        raise LeaseLost("Another one does it.")
+
+    here.tasks.answer = lose
+    serve_request(here.work, ("retrain",))
+
+    assert here.records.request(asked.id).state is State.RUNNING
 
 
 def test_a_request_in_hand_while_the_service_stops_is_left_for_another(here: Bench) -> None:

@@ -30,13 +30,21 @@ class HandClock:
 
 @dataclass
 class Tasks:
-    """Stands for the worker's entry point: notes what was asked and answers as told."""
+    """Stands for the worker's entry point: notes what was asked and answers as told.
+
+    By which lease it was asked, and in whose name, is noted apart.
+    """
 
     answer: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda task, arguments: {}
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    leases: list[str] = field(default_factory=list)
+    workers: list[str] = field(default_factory=list)
 
     def __call__(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        self.asked.append((task, arguments))
+        work = {name: arguments[name] for name in arguments if name not in ("lease", "worker")}
+        self.asked.append((task, work))
+        self.leases.append(arguments.get("lease", {"name": ""})["name"])
+        self.workers.append(arguments["worker"])
         return self.answer(task, arguments)
 
 
@@ -52,8 +60,8 @@ class Bench:
     reasons: dict[str, str]
 
 
-def bench(directory: Path) -> Bench:
-    """A workplace without detectors."""
+def bench(directory: Path, worker: str = "here:1:a") -> Bench:
+    """A workplace without detectors; several in one directory have the records in common."""
     records = SqlRecordStore(f"sqlite:///{directory}/records.sqlite3")
     clock, tasks, specs, reasons = HandClock(), Tasks(), {}, {}
     work = Workplace(
@@ -62,7 +70,7 @@ def bench(directory: Path) -> Bench:
         due=lambda detector, now: reasons.get(detector),
         executor=InProcess(tasks),
         clock=clock,
-        worker="here:1",
+        worker=worker,
     )
     return Bench(work, records, clock, tasks, specs, reasons)
 

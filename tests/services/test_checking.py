@@ -100,6 +100,7 @@ def test_where_all_is_well_every_line_says_so(bench: Bench) -> None:
         "results: answers",
         "records",
         "model files",
+        "jobs",
         "data of gas-room",
         "detector gas-room",
     ]
@@ -120,6 +121,16 @@ def test_a_store_that_is_down_does_not_hide_the_others(bench: Bench) -> None:
     assert lines["results: answers"].ok
     assert "data of gas-room" not in lines
     assert "detector gas-room" in lines
+
+
+def test_processes_that_run_the_timetable_are_named(bench: Bench) -> None:
+    none = bench.lines()["jobs"]
+    for worker, length in (("plant-2:8:b", 10**10), ("plant-1:7:a", 10**10), ("plant-3:9:c", 0)):
+        bench.records.take_lease(f"process:{worker}", worker, length=length)
+    bench.records.take_lease("score:gas-room", "plant-1:7:a", length=10**10)
+
+    assert "start it with normalcy up" in none.detail
+    assert bench.lines()["jobs"] == CheckLine("jobs", True, "plant-1:7:a, plant-2:8:b")
 
 
 def test_without_records_nothing_is_said_of_detectors(bench: Bench) -> None:

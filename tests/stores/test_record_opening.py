@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from backend.exceptions import (
 )
 from backend.records import Label, LabelKind
 from backend.stores.records import SqlRecordStore, tables
+from backend.stores.records.database import Database
 from backend.stores.records.migrating import VERSION_TABLE
 from backend.stores.records.translation import translate
 from tests.servers.postgres import PASSWORD, PostgresServer
@@ -114,6 +116,37 @@ class TestDurability:
         with store._database.reading() as connection:
             assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
             assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+        store.close()
+
+    def test_only_leases_do_not_wait_for_the_disk(self, path: Path) -> None:
+        database = Database(f"sqlite:///{path}", 5.0)
+        found = []
+        for transaction in (database.writing, database.writing_hastily, database.writing):
+            with transaction() as connection:
+                found.append(connection.exec_driver_sql("PRAGMA synchronous").scalar())
+        database.close()
+        assert found == [2, 1, 2]  # FULL, NORMAL
+
+    def test_nor_over_postgresql(self, postgres: PostgresServer) -> None:
+        database = Database(postgres.new_database(), 5.0)
+        found = []
+        for transaction in (database.writing, database.writing_hastily, database.writing):
+            with transaction() as connection:
+                found.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar())
+        database.close()
+        assert found == ["on", "off", "on"]
+
+
+class TestClock:
+    def test_leases_follow_the_servers_clock_whatever_that_of_the_host_says(
+        self, postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = SqlRecordStore(postgres.new_database())
+        assert store.take_lease("score:a", "here", length=60 * 10**9)
+        ahead = time.time_ns() + 3600 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: ahead)
+        assert store.take_lease("score:a", "there", length=60 * 10**9) is None
+        assert [lease.expired for lease in store.leases()] == [False]
         store.close()
 
 

@@ -44,6 +44,7 @@ class Database:
         self._create = create
         self._engine = _engine(self._url, patience_s)
         self._writer = self._engine.execution_options(writing=True)
+        self._hasty = self._engine.execution_options(writing=True, hasty=True)
         self._ready = False
         self._opening = threading.Lock()
         self.place = _describe(self._url)
@@ -62,6 +63,17 @@ class Database:
         with translated(self.place):
             self._open()
             with self._writer.begin() as connection:
+                yield connection
+
+    @contextmanager
+    def writing_hastily(self) -> Iterator[Connection]:
+        """A transaction that others see when the block ends, and that a power cut may undo.
+
+        For what has no meaning any more after one: nothing waits for the disk.
+        """
+        with translated(self.place):
+            self._open()
+            with self._hasty.begin() as connection:
                 yield connection
 
     def close(self) -> None:
@@ -160,6 +172,11 @@ def _engine(url: URL, patience_s: float) -> Engine:
         connection.execute(f"SET lock_timeout = {round(patience_s * 1000)}")
         connection.commit()
 
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("hasty", False):
+            connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
     return engine
 
 
@@ -170,12 +187,13 @@ def _sqlite_engine(url: URL, patience_s: float) -> Engine:
     def set_up(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # transactions begin where `begin` below says so
         _use_write_ahead_log(connection, patience_s)
-        connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A transaction that turns to writing later may find that it cannot: take the lock at once.
-        writing = connection.get_execution_options().get("writing", False)
+        options = connection.get_execution_options()
+        hasty, writing = options.get("hasty", False), options.get("writing", False)
+        connection.exec_driver_sql(f"PRAGMA synchronous={'NORMAL' if hasty else 'FULL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine

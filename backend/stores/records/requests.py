@@ -1,9 +1,10 @@
 """Requests: asked by one process, claimed and answered by another."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, text, true, update
 
 from backend.exceptions import Conflict, NotFound
 from backend.records import Request, State
@@ -35,21 +36,35 @@ def add(connection: Connection, request: Request) -> Request:
                 return _request(row)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Who claims a request, when, and until when unless renewed."""
+
+    worker: str
+    at: int
+    deadline: int
+
+
 def claim(
     connection: Connection,
+    claim: Claim,
     *,
-    worker: str,
-    at: int,
-    deadline: int,
     kinds: Collection[str] | None,
+    request: int | None,
 ) -> Request | None:
-    """Take the oldest request of these kinds that waits or whose claim ran out."""
-    free = _claimable(at)
+    """Take the oldest request of these kinds, or a certain one, that waits or is given up."""
+    free = _claimable(claim.at)
     if kinds is not None:
         free = and_(free, _REQUESTS.c.kind.in_(kinds))
+    if request is not None:
+        free = and_(free, _REQUESTS.c.id == request)
     oldest = select(_REQUESTS.c.id).where(free).order_by(_REQUESTS.c.id).limit(1)
     claimed = update(_REQUESTS).values(
-        state=State.RUNNING.value, worker=worker, claimed_at=at, deadline=deadline, progress=0.0
+        state=State.RUNNING.value,
+        worker=claim.worker,
+        claimed_at=claim.at,
+        deadline=claim.deadline,
+        progress=0.0,
     )
     while (number := connection.scalar(oldest)) is not None:
         # Whoever changes the row has it; who changes none was late and looks for the next.
@@ -66,32 +81,48 @@ def _claimable(at: int) -> ColumnElement[bool]:
     return or_(waiting, expired)
 
 
-def report(connection: Connection, request: int, *, progress: float, deadline: int) -> None:
+def report(
+    connection: Connection, request: int, *, progress: float, deadline: int, worker: str | None
+) -> None:
     """Note progress of a claimed request and extend the claim."""
-    statement = update(_REQUESTS).where(
-        _REQUESTS.c.id == request, _REQUESTS.c.state == State.RUNNING.value
-    )
+    running = _REQUESTS.c.state == State.RUNNING.value
+    statement = update(_REQUESTS).where(_REQUESTS.c.id == request, running, _of(worker))
     changed = statement.values(progress=progress, deadline=deadline).returning(_REQUESTS.c.id)
     if connection.execute(changed).one_or_none() is None:
-        raise Conflict(f"Request {request} is {one(connection, request).state}, not running.")
+        found = one(connection, request)
+        _refuse_other(found, worker)
+        raise Conflict(f"Request {request} is {found.state}, not running.")
 
 
 def finish(
-    connection: Connection,
-    request: int,
-    state: State,
-    *,
-    at: int,
-    result: Mapping[str, Any],
-    message: str,
+    connection: Connection, request: int, values: Mapping[str, Any], *, worker: str | None
 ) -> None:
-    """Record how a request ended; the first end stands."""
-    statement = update(_REQUESTS).where(_REQUESTS.c.id == request, _REQUESTS.c.state.in_(_OPEN))
-    ended = statement.values(
-        state=state.value, finished_at=at, result=plain(result), message=message
+    """Record how a request ended; the first end stands.
+
+    Args:
+        connection: within a transaction.
+        request: its number.
+        values: `state`, `finished_at`, `result` and `message`.
+        worker: who ends it; anybody if None.
+    """
+    statement = update(_REQUESTS).where(
+        _REQUESTS.c.id == request, _REQUESTS.c.state.in_(_OPEN), _of(worker)
     )
-    if connection.execute(ended.returning(_REQUESTS.c.id)).one_or_none() is None:
-        raise Conflict(f"Request {request} is {one(connection, request).state} already.")
+    values = {**values, "state": values["state"].value, "result": plain(values["result"])}
+    ended = statement.values(values).returning(_REQUESTS.c.id)
+    if connection.execute(ended).one_or_none() is None:
+        found = one(connection, request)
+        _refuse_other(found, worker)
+        raise Conflict(f"Request {request} is {found.state} already.")
+
+
+def _of(worker: str | None) -> ColumnElement[bool]:
+    return true() if worker is None else _REQUESTS.c.worker == worker
+
+
+def _refuse_other(found: Request, worker: str | None) -> None:
+    if worker not in (None, found.worker):
+        raise Conflict(f"Request {found.id} was taken over by {found.worker}.")
 
 
 def one(connection: Connection, request: int) -> Request:

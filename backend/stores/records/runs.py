@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, insert, select, text, update
 
 from backend.exceptions import NotFound
 from backend.records import Run, State
@@ -28,13 +28,14 @@ def finish(
     message: str,
     details: Mapping[str, Any],
 ) -> None:
-    """Record how a job ended."""
-    statement = update(_RUNS).where(_RUNS.c.id == run).returning(_RUNS.c.id)
-    ended = statement.values(
-        state=state.value, finished_at=at, message=message, details=plain(details)
-    )
+    """Record how a job ended; one that was found interrupted stays so."""
+    mine = and_(_RUNS.c.id == run, _RUNS.c.state != State.INTERRUPTED.value)
+    ended = update(_RUNS).where(mine).returning(_RUNS.c.id)
+    ended = ended.values(state=state.value, finished_at=at, message=message, details=plain(details))
     if connection.execute(ended).one_or_none() is None:
-        raise NotFound(f"There is no run {run}.")
+        known = select(_RUNS.c.id).where(_RUNS.c.id == run)
+        if connection.scalar(known) is None:
+            raise NotFound(f"There is no run {run}.")
 
 
 def listed(connection: Connection, detector: str | None, *, limit: int) -> list[Run]:
@@ -45,11 +46,17 @@ def listed(connection: Connection, detector: str | None, *, limit: int) -> list[
     return [_run(row) for row in connection.execute(statement)]
 
 
+def still_open(connection: Connection) -> list[Run]:
+    """Runs that go on by the record, oldest first."""
+    # Written out, as in the partial index, so that it is used.
+    statement = select(_RUNS).where(text(tables.RUNNING)).order_by(_RUNS.c.id)
+    return [_run(row) for row in connection.execute(statement)]
+
+
 def interrupt(connection: Connection, *, worker: str, at: int) -> int:
-    """Mark running runs of workers whose name starts with `worker` as interrupted."""
-    # Not LIKE, which takes upper and lower case for the same in SQLite.
-    of_worker = func.substr(_RUNS.c.worker, 1, len(worker)) == worker
-    statement = update(_RUNS).where(_RUNS.c.state == State.RUNNING.value, of_worker)
+    """Mark running runs of a worker as interrupted."""
+    going_on = _RUNS.c.state == State.RUNNING.value
+    statement = update(_RUNS).where(going_on, _RUNS.c.worker == worker)
     ended = statement.values(state=State.INTERRUPTED.value, finished_at=at)
     return connection.execute(ended).rowcount
 

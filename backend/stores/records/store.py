@@ -12,6 +12,7 @@ from backend.records import (
     AnnotationProblem,
     Delivery,
     Label,
+    Lease,
     Message,
     Promotion,
     Request,
@@ -26,6 +27,7 @@ from backend.records import (
 from backend.stores.records import alerts as alert_rows
 from backend.stores.records import annotations, detectors, progress, requests, runs, versions
 from backend.stores.records import labels as label_rows
+from backend.stores.records import leases as lease_rows
 from backend.stores.records.database import Database
 
 _VERSION = {
@@ -199,10 +201,42 @@ class SqlRecordStore:
         with self._database.reading() as connection:
             return runs.listed(connection, detector, limit=limit)
 
+    def open_runs(self) -> list[Run]:
+        """Runs that go on by the record, oldest first."""
+        with self._database.reading() as connection:
+            return runs.still_open(connection)
+
     def interrupt_runs(self, *, worker: str, at: int) -> int:
-        """Mark running runs of workers whose name starts with `worker` as interrupted."""
+        """Mark running runs of a worker as interrupted."""
         with self._database.writing() as connection:
             return runs.interrupt(connection, worker=worker, at=at)
+
+    def take_lease(
+        self, name: str, holder: str, *, length: int, due: int | None = None
+    ) -> Lease | None:
+        """Take a lease that is free or has run out."""
+        with self._database.writing_hastily() as connection:
+            return lease_rows.take(connection, name, holder, length=length, due=due)
+
+    def renew_leases(self, tokens: Collection[str], *, length: int) -> frozenset[str]:
+        """Let leases hold for longer; those that are still held."""
+        with self._database.writing_hastily() as connection:
+            return lease_rows.renew(connection, tokens, length=length)
+
+    def holds_lease(self, name: str, token: str) -> bool:
+        """Whether a lease is still that of the token."""
+        with self._database.reading() as connection:
+            return lease_rows.holds(connection, name, token)
+
+    def drop_lease(self, name: str, token: str, *, done: bool) -> None:
+        """Give a lease back, if it is still held."""
+        with self._database.writing_hastily() as connection:
+            lease_rows.drop(connection, name, token, done=done)
+
+    def leases(self) -> list[Lease]:
+        """Leases that are held, have run out or were left unfinished."""
+        with self._database.reading() as connection:
+            return lease_rows.listed(connection)
 
     def add_request(
         self, kind: str, detector: str, payload: Mapping[str, Any], *, by: str, at: int
@@ -212,23 +246,42 @@ class SqlRecordStore:
             return requests.add(connection, Request(0, kind, detector, payload, by, at))
 
     def claim_request(
-        self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
+        self,
+        *,
+        worker: str,
+        at: int,
+        deadline: int,
+        kinds: Collection[str] | None = None,
+        request: int | None = None,
     ) -> Request | None:
-        """Take the oldest request that waits or whose claim ran out."""
+        """Take the oldest request that waits or whose claim ran out, or a certain one."""
+        claim = requests.Claim(worker, at, deadline)
         with self._database.writing() as connection:
-            return requests.claim(connection, worker=worker, at=at, deadline=deadline, kinds=kinds)
+            return requests.claim(connection, claim, kinds=kinds, request=request)
 
-    def update_request(self, request: int, *, progress: float, deadline: int) -> None:
+    def update_request(
+        self, request: int, *, progress: float, deadline: int, worker: str | None = None
+    ) -> None:
         """Report progress and extend the claim."""
         with self._database.writing() as connection:
-            requests.report(connection, request, progress=progress, deadline=deadline)
+            requests.report(
+                connection, request, progress=progress, deadline=deadline, worker=worker
+            )
 
     def finish_request(
-        self, request: int, state: State, *, at: int, result: Mapping[str, Any], message: str = ""
+        self,
+        request: int,
+        state: State,
+        *,
+        at: int,
+        result: Mapping[str, Any],
+        message: str = "",
+        worker: str | None = None,
     ) -> None:
-        """Record how a request ended; `Conflict` if it ended before."""
+        """Record how a request ended; `Conflict` if it ended before or is another worker's."""
+        values = {"state": state, "finished_at": at, "result": result, "message": message}
         with self._database.writing() as connection:
-            requests.finish(connection, request, state, at=at, result=result, message=message)
+            requests.finish(connection, request, values, worker=worker)
 
     def request(self, request: int) -> Request:
         """One request."""

@@ -152,6 +152,8 @@ set_aside = Table(
     _integer("retry_at"),
 )
 
+RUNNING = "state = 'running'"
+
 runs = Table(
     "runs",
     metadata,
@@ -165,8 +167,20 @@ runs = Table(
     _text("message"),
     Column("details", JSON, nullable=False),
     Index("ix_runs_detector_id", "detector", "id"),
-    _partial("ix_runs_running", "worker", where="state = 'running'"),
+    _partial("ix_runs_running", "worker", where=RUNNING),
     sqlite_autoincrement=True,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    _text("name", key=True),
+    _text("holder"),  # empty while it is free
+    _text("token"),
+    _integer("until"),
+    _integer("due", absent=True),
+    _integer("served", absent=True),  # the scheduled time that was served last
+    _text("formerly"),
 )
 
 WAITING = "state = 'waiting'"

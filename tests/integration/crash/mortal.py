@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,6 +22,7 @@ from jobs.places import REQUESTED
 from jobs.retraining import retrain_if_due
 from jobs.scoring import score
 from jobs.serving_requests import serve_request
+from jobs.taking_over import take_over
 from jobs.workplace import Workplace
 from tests.fakes.clock import StillClock
 
@@ -104,9 +106,9 @@ def _round() -> None:
         executor=InProcess(bootstrap.run_task),
         clock=application.clock,
         worker=worker_name(),
+        lease_length=timedelta(0),  # those of the process before this one have run out
     )
-    host = work.worker.rpartition(":")[0]
-    work.records.interrupt_runs(worker=f"{host}:", at=work.clock.now())
+    take_over(work)
     for kinds in REQUESTED.values():
         serve_request(work, kinds)
     for spec in work.detectors():
