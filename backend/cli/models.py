@@ -1,8 +1,12 @@
-"""Model versions: list, show, promote, roll back."""
+"""Model versions: list, show, promote, roll back, export."""
+
+from pathlib import Path
+from typing import Any
 
 import click
 
-from backend.cli.output import iso, json_option, print_json, print_table
+from backend.cli.network_file import NetworkType, check_free, default_name, facts, write_network
+from backend.cli.output import iso, json_option, print_facts, print_json, print_table
 from backend.cli.session import Session, pass_session
 from backend.cli.training import plain_version, print_version
 from backend.exceptions import NotFound
@@ -11,7 +15,7 @@ from backend.records import Promotion, Verdict, Version
 
 @click.group("models")
 def command() -> None:
-    """List, show, promote and roll back model versions."""
+    """List, show, promote, roll back and export model versions."""
 
 
 @command.command("list")
@@ -103,3 +107,39 @@ def _tell(promotion: Promotion, as_json: bool) -> None:
         )
     else:
         click.echo(f"{name} serves from {since}")
+
+
+@command.command("export")
+@click.argument("detector")
+@click.option("--series", help="Key of the series, tag=value,…; may be left out if there is one.")
+@click.option("--version", "number", type=int, help="Of this version; default the one that serves.")
+@click.option("--out", type=NetworkType(), help="File to write; named by version and series.")
+@click.option("--part", type=int, help="Which member of an ensemble, from 1 on.")
+@click.option(
+    "--with-scaling", is_flag=True, help="Take and give sensor units, and not scaled windows."
+)
+@click.option("--force", is_flag=True, help="Replace the files if they are there.")
+@json_option
+@pass_session
+def export(session: Session, detector: str, **options: Any) -> None:
+    """Write the network of one series of DETECTOR as a .keras file that plain Keras loads.
+
+    Beside it FILE.json says what one has to know to use it: channels, window, scaling, error and
+    limit.
+    """
+    exporting = session.application.exporting
+    version = exporting.version(detector, options["number"])
+    out: Path = options["out"] or default_name(version.name, options["series"])
+    check_free(out, force=options["force"])
+    found = exporting.export(
+        version, options["series"], part=options["part"], scaled=not options["with_scaling"]
+    )
+    write_network(out, found, force=options["force"])
+    told = facts(out, found)
+    if options["as_json"]:
+        print_json(told)
+        return
+    warnings = told.pop("warnings")
+    print_facts({**told, "outputs": ", ".join(told["outputs"])})
+    for warning in warnings:
+        click.echo(f"warning: {warning}")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backend.detection import training
 from backend.detection.faults import Fault, draw, inject
+from backend.detection.former import Former
 from backend.detection.grid import Rows
 from backend.detection.pipeline import Fitted, score
 from backend.detection.progress import part_of
@@ -79,23 +80,62 @@ def fit(
     normal: Mask,
     make_model: ModelFactory,
     *,
+    former: Former | None = None,
     progress: Progress = lambda share, words: None,
     **labels: Any,
 ) -> Outcome:
     """Fit a model version by `training.fit`; a detector of kind `auto` chooses its model first.
 
-    What was chosen, and why, stands in the outcome's training.
+    What was chosen, and why, stands in the outcome's training. The candidates are all tried from
+    nothing, as the former version has seen what they are judged on; the chosen one begins with its
+    weights, if they are of the same kind.
     """
     if not isinstance(spec.model, AutoSpec):
-        return training.fit(spec, rows, normal, make_model, progress=progress, **labels)
+        return training.fit(
+            spec, rows, normal, make_model, former=former, progress=progress, **labels
+        )
     tried = part_of(progress, 0.0, _TRIED)
     choice = choose(spec, spec.model, _sample(rows, normal, labels), make_model, tried)
     outcome = training.fit(
-        choice.spec, rows, normal, make_model, progress=part_of(progress, _TRIED, 1.0), **labels
+        choice.spec,
+        rows,
+        normal,
+        make_model,
+        former=former,
+        progress=part_of(progress, _TRIED, 1.0),
+        **labels,
     )
     if outcome.training is None:
         return outcome
     return replace(outcome, training=replace(outcome.training, choice=choice.plain()))
+
+
+def tried_on(series: int) -> list[int]:
+    """The places of a fleet's series that candidates are tried on."""
+    return [int(place) for place in evenly(np.arange(series), _SERIES)]
+
+
+def pick(
+    spec: DetectorSpec,
+    rows: Rows,
+    normal: Mask,
+    make_model: ModelFactory,
+    progress: Progress = lambda share, words: None,
+    **labels: Any,
+) -> Choice | None:
+    """Choose the model of a detector of kind `auto` by some of its series; None for other kinds.
+
+    Args:
+        spec: the detector.
+        rows: (S, T, F) of those series that `tried_on` tells.
+        normal: (S, T) rows called normal.
+        make_model: builds an untrained model.
+        progress: told the share done.
+        labels: as `fit` takes them.
+    """
+    if not isinstance(spec.model, AutoSpec):
+        return None
+    return choose(spec, spec.model, _sample(rows, normal, labels), make_model, progress)
 
 
 @dataclass(frozen=True)
@@ -216,7 +256,7 @@ def _broken(rows: Rows, faults: Mapping[int, Fault], learned: Mask) -> Rows:
 
 
 def _sample(rows: Rows, normal: Mask, labels: Mapping[str, Any]) -> Sample:
-    place = evenly(np.arange(len(rows.keys)), _SERIES).tolist()
+    place = tried_on(len(rows.keys))
     own = normal[place].copy()
     held_back = np.zeros_like(own)
     for s, row in enumerate(own):

@@ -106,9 +106,15 @@ def not_looked_at(limits: Sequence[DetectionLimit], fitted: Fitted) -> tuple[str
         limits: what was found; nothing is said where nothing was looked for.
         fitted: the version that was looked at.
     """
+    channels = int(fitted.counted.any(axis=0).sum())
+    return known_parts(limits, len(fitted.keys), channels)
+
+
+def known_parts(limits: Sequence[DetectionLimit], series: int, channels: int) -> tuple[str, ...]:
+    """As `not_looked_at`, of a version with so many series and channels that count."""
     parts = (
-        (len({one.series for one in limits}), len(fitted.keys), "series"),
-        (len({one.channel for one in limits}), int(fitted.counted.any(axis=0).sum()), "channels"),
+        (len({one.series for one in limits}), series, "series"),
+        (len({one.channel for one in limits}), channels, "channels"),
     )
     told = [f"{known} of {whole} {what}" for known, whole, what in parts if 0 < known < whole]
     if not told:
@@ -126,6 +132,11 @@ def _clauses(channel: str, limits: Sequence[DetectionLimit]) -> Iterator[str]:
 
 def _listed(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def looked_at(series: int) -> list[int]:
+    """The places of a fleet's series that are looked at."""
+    return _some(np.arange(series), MOST_SERIES)
 
 
 def detection_limits(
@@ -146,7 +157,8 @@ def detection_limits(
         make_model: builds an untrained model.
         progress: told the share done.
     """
-    series = _some(np.flatnonzero(normal.any(axis=1)), MOST_SERIES)
+    known = np.flatnonzero(normal.any(axis=1))
+    series = known[looked_at(len(known))].tolist()
     if len(series) < len(fitted.keys):
         fitted = members_of(fitted, series, make_model)
     bench = _lay_out(fitted, rows.select(series), normal[series])

@@ -13,7 +13,7 @@ from backend.specs import DetectorSpec, format_duration
 Mask = NDArray[np.bool_]
 
 _HOUR = 3_600_000_000_000
-_FEWEST_TO_FIT = 30
+FEWEST_TO_FIT = 30
 
 
 def windows_needed(spec: DetectorSpec) -> int:
@@ -22,7 +22,7 @@ def windows_needed(spec: DetectorSpec) -> int:
     So many that a fold keeps windows to learn from, when a block in the middle is held out with
     what lies near on both sides.
     """
-    kept = _FEWEST_TO_FIT + 2 * reach(spec)
+    kept = FEWEST_TO_FIT + 2 * reach(spec)
     return math.ceil(kept * spec.folds / (spec.folds - 1))
 
 
@@ -67,7 +67,7 @@ def what_is_lacking(spec: DetectorSpec, values: Floats, asked: Mask, normal: Mas
 def _too_far_apart(spec: DetectorSpec, values: Floats, asked: Mask) -> str | None:
     """Told where even bridged gaps leave holes between one reading and the next."""
     readings = np.flatnonzero(asked & np.isfinite(values).any(axis=1))
-    if readings.size < _FEWEST_TO_FIT:
+    if readings.size < FEWEST_TO_FIT:
         return None
     steps = int(np.median(np.diff(readings)))
     if steps <= spec.max_gap + 1:

@@ -124,6 +124,17 @@ class Errors:
     error: Floats
     by_channel: Floats
 
+    def since(self, first: int) -> "Errors":
+        """Those of the rows from `first` on, as copies."""
+        return Errors(self.error[:, first:].copy(), self.by_channel[:, first:].copy())
+
+    def then(self, later: "Errors") -> "Errors":
+        """These, and behind them those of later rows."""
+        return Errors(
+            np.concatenate((self.error, later.error), axis=1),
+            np.concatenate((self.by_channel, later.by_channel), axis=1),
+        )
+
 
 def judge(
     evidence: Evidence,

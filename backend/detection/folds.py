@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 from backend.detection.runs import spans
 
 Ends = NDArray[np.int64]
+Ranges = NDArray[np.int64]
+
+FAR = np.iinfo(np.int64).max // 2
+"""A distance beyond every reach."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,15 @@ class Fold:
     held_out: Ends
 
 
-def cross_fit(ends: Ends, folds: int, reach: int, validation: float, window: int) -> list[Fold]:
-    """Part normal windows into contiguous blocks, each held out once.
+def cross_fit(
+    ends: Ends,
+    folds: int,
+    reach: int,
+    validation: float,
+    window: int,
+    places: Ends | None = None,
+) -> list[Fold]:
+    """Part normal windows into contiguous blocks of one size, each held out once.
 
     A limit learned on rows next to those the model was fitted on belongs to another distribution
     (neighbouring rows resemble each other), hence blocks, and an embargo around each.
@@ -28,15 +39,32 @@ def cross_fit(ends: Ends, folds: int, reach: int, validation: float, window: int
     Args:
         ends: (N,) last rows of all normal windows, ascending.
         folds: how many blocks.
-        reach: rows around a held-out window whose windows are not trained on.
+        reach: grid steps around a held-out window whose windows are not trained on.
         validation: share at the end of each training block that early stopping looks at.
         window: W; the training windows before that share do not overlap it.
+        places: (N,) where the windows lie on the grid; by default one row is one step.
     """
+    blocks = np.array_split(np.arange(len(ends)), folds)
+    block = np.repeat(np.arange(folds), [len(own) for own in blocks])
+    return lay_out(ends, block, reach, validation, window, places)
+
+
+def lay_out(
+    ends: Ends,
+    block: Ends,
+    reach: int,
+    validation: float,
+    window: int,
+    places: Ends | None = None,
+) -> list[Fold]:
+    """Folds that each hold out the windows of their number in `block` (N,); see `cross_fit`."""
+    where = ends if places is None else places
     result = []
-    for held_out in np.array_split(ends, folds):
-        near = _within(ends, held_out, reach)
-        train, stop = split_stopping(ends[~near], validation, window)
-        result.append(Fold(train, stop, held_out))
+    for number in range(int(block.max()) + 1):
+        own = block == number
+        far = distance(where, as_ranges(where[own], 1)) > reach
+        train, stop = split_stopping(ends[far], validation, window)
+        result.append(Fold(train, stop, ends[own]))
     return result
 
 
@@ -55,10 +83,21 @@ def split_stopping(ends: Ends, validation: float, window: int) -> tuple[Ends, En
     return np.flatnonzero(train), np.flatnonzero(stop)
 
 
-def _within(ends: Ends, held_out: Ends, reach: int) -> NDArray[np.bool_]:
-    if not held_out.size:
-        return np.zeros(ends.shape, dtype=bool)
-    after = np.clip(np.searchsorted(held_out, ends), 0, len(held_out) - 1)
+def as_ranges(places: Ends, step: int) -> Ranges:
+    """(R, 2) half-open ranges `[start, stop)` of places (N,) ascending, a step apart or more."""
+    if not places.size:
+        return np.empty((0, 2), dtype=np.int64)
+    cut = np.flatnonzero(np.diff(places) > step)
+    first, last = places[np.r_[0, cut + 1]], places[np.r_[cut, len(places) - 1]]
+    return np.column_stack((first, last + step))
+
+
+def distance(places: Ends, ranges: Ranges, step: int = 1) -> Ends:
+    """(N,) from each place to the nearest one in ranges (R, 2) that ascend; `FAR` without any."""
+    if not len(ranges):
+        return np.full(places.shape, FAR)
+    after = np.searchsorted(ranges[:, 0], places, side="right")
     before = np.maximum(after - 1, 0)
-    nearest = np.minimum(np.abs(held_out[after] - ends), np.abs(held_out[before] - ends))
-    return np.asarray(nearest <= reach)
+    ahead = np.minimum(after, len(ranges) - 1)
+    behind = np.where(after > 0, np.maximum(places - (ranges[before, 1] - step), 0), FAR)
+    return np.minimum(behind, np.where(after < len(ranges), ranges[ahead, 0] - places, FAR))

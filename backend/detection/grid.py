@@ -1,6 +1,6 @@
 """Raw rows to a grid: the mean of each bucket, stamped at its start, and short gaps bridged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from backend.ports import Aggregate, Floats, Points, Times
 from backend.records import SeriesKey, series_key
+
+_TOGETHER = 200_000
+"""Rows of several series that are put on the grid at once."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,34 @@ def to_rows(
     keys = tuple(series_key(series.tags) for series in points)
     shape = (len(points), (stop - start) // step, len(channels))
     values = np.full(shape, np.nan)
-    for index, series in enumerate(points):
-        columns = _columns(series.fields, channels, len(series))
-        values[index] = bucket_means(series.times, columns, start, shape[1], step)
+    for first, last in _together(points):
+        values[first:last] = _fleet_means(points[first:last], channels, start, shape[1], step)
     return Rows(keys, grid_times(start, stop, step), step, values)
+
+
+def _together(points: Sequence[Points]) -> Iterator[tuple[int, int]]:
+    """Series that are put on the grid at once, as from and to: many short ones, or a long one."""
+    first = rows = 0
+    for index, series in enumerate(points):
+        if index > first and rows + len(series) > _TOGETHER:
+            yield first, index
+            first, rows = index, 0
+        rows += len(series)
+    if first < len(points):
+        yield first, len(points)
+
+
+def _fleet_means(
+    points: Sequence[Points], channels: Sequence[str], start: int, buckets: int, step: int
+) -> Floats:
+    """(S, T, F) means of series that stand behind each other on one grid of S * T buckets."""
+    times = np.concatenate([series.times for series in points])
+    columns = np.concatenate([_columns(one.fields, channels, len(one)) for one in points])
+    index = (times - start) // step
+    inside = (index >= 0) & (index < buckets)
+    place = np.repeat(np.arange(len(points)) * buckets, [len(series) for series in points])
+    means = bucket_means((place + index)[inside], columns[inside], 0, len(points) * buckets, 1)
+    return means.reshape(len(points), buckets, len(channels))
 
 
 def grid_times(start: int, stop: int, step: int) -> Times:

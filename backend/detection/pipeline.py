@@ -17,7 +17,7 @@ from backend.detection.occlusion import Indices, occlude
 from backend.detection.out_of_distribution import Familiar
 from backend.detection.preprocessing import Applied, Preprocessing, lookback, weights
 from backend.detection.smoothing import ewma_kernel, smooth
-from backend.detection.thresholds import Before, Limits, move
+from backend.detection.thresholds import Before, Limits, Moved, move
 from backend.detection.usual import Usual
 from backend.detection.window_scaling import Seen, WindowScaler
 from backend.detection.windows import full_windows, windows_ending_at
@@ -78,11 +78,31 @@ class Fitted:
         return counted_channels(self.spec, self.active)
 
     @property
+    def kernel(self) -> int:
+        """Rows that are smoothed together."""
+        return len(ewma_kernel(self.spec.smoothing.span))
+
+    @property
     def lookback(self) -> int:
         """Rows before a range that its scores depend on."""
-        kernel = len(ewma_kernel(self.spec.smoothing.span))
-        model = kernel + self.model.window + self.spec.max_gap + settle_points(self.spec)
+        model = self.kernel + self.model.window + self.spec.max_gap + settle_points(self.spec)
         return max(model + lookback(self.spec), self.checks.lookback)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What is known of the rows before the first one that is scored; None where nothing is.
+
+    Attributes:
+        alarm: state of the alarm; off if not given.
+        before: rows as this version scored them; none if not given.
+        errors: of the newest rows. Of one row less than `Fitted.kernel`, the model need not look at
+            any again; fewer are not used.
+    """
+
+    alarm: AlarmState | None = None
+    before: Before | None = None
+    errors: Errors | None = None
 
 
 @dataclass(frozen=True)
@@ -204,64 +224,120 @@ def score(
         alarm: state of the alarm before `first`; off if not given.
         before: rows before `first` as this version scored them; none if not given.
     """
+    return go_on(fitted, rows, first, Carried(alarm, before), excluded)[0]
+
+
+def go_on(
+    fitted: Fitted,
+    rows: Rows,
+    first: int,
+    carried: Carried,
+    excluded: NDArray[np.bool_] | None = None,
+) -> tuple[Scored, Errors]:
+    """Score as `score` does, from where it ended before: the model sees no window twice.
+
+    Args:
+        fitted: the model version; its series are those of `rows`, in order.
+        rows: (S, T, F) with at least `fitted.lookback` rows before `first`, where there are any.
+        first: index of the first row wanted.
+        carried: what is known of the rows before it.
+        excluded: (S, T) rows under an `exclude` label.
+
+    Returns:
+        What is known of the rows from `first` on; and errors to be carried on, of these and of
+        those just before that are smoothed together with them.
+    """
     spec = fitted.spec
-    kernel = ewma_kernel(spec.smoothing.span)
     prepared = prepare(spec, rows, fitted.active, excluded)
     applied = apply(fitted, prepared, rows.times)
-    evidence = examine(fitted, prepared, applied, rows.times, max(0, first - len(kernel) + 1))
-    errors = errors_of(fitted, evidence)
-    error = errors.error
-    smoothed = smooth(error, kernel)
-    judged = prepared.usable & np.isfinite(smoothed)
-    checked = _check(fitted, rows)
+    evidence, errors = _heard(fitted, prepared, applied, rows.times, first, carried.errors)
+    wanted, newest = (
+        slice(first, None),
+        slice(errors.error.shape[1] - len(rows.times) + first, None),
+    )
+    smoothed = _smoothed(fitted, errors.error)[:, newest]
+    share = shares(_smoothed(fitted, errors.by_channel)[:, newest], fitted.counted)
+    judged = prepared.usable[:, wanted] & np.isfinite(smoothed)
+    checked = _check(fitted, rows)[:, wanted]
     explained = judged & (checked > 1.0).any(axis=(2, 3))
     own = np.where(judged & ~explained, smoothed, np.nan)
-    place = int(rows.times[0]) // rows.step + first
-    begin = before or Before.nothing(len(rows.keys))
-    modes = fitted.modes.of(prepared.values)
-    if first:
-        begin = replace(begin, mode=modes[:, first - 1])
-    moved = move(spec.threshold, fitted.limits, own[:, first:], place, begin, modes[:, first:])
-    threshold = np.repeat(fitted.threshold[:, None], error.shape[1], axis=1)
-    threshold[:, first:] = moved.threshold
+    moved = _moved(fitted, prepared, rows, own, carried.before)
+    threshold = moved.threshold
 
     ratio = np.where(judged, smoothed / threshold, 0.0)
-    share = shares(smooth(errors.by_channel, kernel), fitted.counted)
     unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
-    unknown[:, :first] = False
     share = _with_hidden(fitted, applied.values, rows.times, share, unknown)
     ratio, share, reason = _with_checks(checked, judged, ratio, share)
-    reason[~judged] = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[~judged]
-    wanted = slice(first, None)
-    state = alarm or AlarmState.off(len(rows.keys))
-    return Scored(
+    why = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[:, wanted]
+    state = carried.alarm or AlarmState.off(len(rows.keys))
+    scored = Scored(
         keys=rows.keys,
         times=rows.times[wanted],
-        error=np.nan_to_num(error[:, wanted]),
-        smoothed=np.where(explained, ratio * threshold, np.where(judged, smoothed, 0.0))[:, wanted],
-        threshold=threshold[:, wanted],
-        score=ratio[:, wanted],
-        flag=(ratio > 1.0)[:, wanted],
-        alarm=raise_alarms(ratio[:, wanted], judged[:, wanted], spec.alarm, state)
-        & ~fitted.limits.silent[:, None],
-        judged=judged[:, wanted],
+        error=np.nan_to_num(errors.error[:, newest]),
+        smoothed=np.where(explained, ratio * threshold, np.where(judged, smoothed, 0.0)),
+        threshold=threshold,
+        score=ratio,
+        flag=ratio > 1.0,
+        alarm=raise_alarms(ratio, judged, spec.alarm, state) & ~fitted.limits.silent[:, None],
+        judged=judged,
         outside=prepared.usable[:, wanted] & fitted.familiar.outside(prepared.values[:, wanted]),
         drift=moved.drift,
-        reason=reason[:, wanted],
+        reason=np.where(judged, reason, why),
         channels_used=_channels_used(fitted, prepared)[:, wanted],
         bridged=prepared.bridged.sum(axis=2)[:, wanted],
-        contributions=np.where(judged[:, :, None], share, 0.0)[:, wanted],
+        contributions=np.where(judged[:, :, None], share, 0.0),
         expected=_fill(fitted, evidence.expected, prepared.values)[:, wanted],
     )
+    return scored, errors
+
+
+def _heard(
+    fitted: Fitted,
+    prepared: Prepared,
+    applied: Applied,
+    times: Times,
+    first: int,
+    known: Errors | None,
+) -> tuple[Evidence, Errors]:
+    """What the model says of the rows from `first` on, and errors of what is smoothed with them.
+
+    Of the rows before `first` the errors are taken where enough are known, else asked for anew.
+    """
+    begin = max(0, first - fitted.kernel + 1)
+    count = first - begin
+    if known is None or known.error.shape[1] < count:
+        evidence = examine(fitted, prepared, applied, times, begin)
+        return evidence, errors_of(fitted, evidence).since(begin)
+    evidence = examine(fitted, prepared, applied, times, first)
+    before = known.since(known.error.shape[1] - count)
+    return evidence, before.then(errors_of(fitted, evidence).since(first))
+
+
+def _smoothed(fitted: Fitted, values: Floats) -> Floats:
+    return smooth(values, ewma_kernel(fitted.spec.smoothing.span))
+
+
+def _moved(
+    fitted: Fitted, prepared: Prepared, rows: Rows, own: Floats, before: Before | None
+) -> Moved:
+    """The threshold of the newest rows, by their own smoothed errors (S, N)."""
+    first = rows.values.shape[1] - own.shape[1]
+    past = before or Before.nothing(len(rows.keys))
+    modes = fitted.modes.of(prepared.values)
+    if first:
+        past = replace(past, mode=modes[:, first - 1])
+    place = int(rows.times[0]) // rows.step + first
+    return move(fitted.spec.threshold, fitted.limits, own, place, past, modes[:, first:])
 
 
 def _with_hidden(
     fitted: Fitted, values: Floats, times: Times, share: Floats, unknown: NDArray[np.bool_]
 ) -> Floats:
-    """Shares of rows that are `unknown` (S, T): no voice could tell them."""
+    """Shares of the newest rows, where they are `unknown` (S, N): no voice could tell them."""
     if unknown.any():
         series, at = np.nonzero(unknown)
-        share[series, at] = hidden_shares(fitted, values, times, (series, at))
+        ends = at + values.shape[1] - unknown.shape[1]
+        share[series, at] = hidden_shares(fitted, values, times, (series, ends))
     return share
 
 

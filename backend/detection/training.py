@@ -14,6 +14,7 @@ from backend.detection.enough import what_is_lacking, windows_needed
 from backend.detection.errors import resolution, spread_of
 from backend.detection.evidence import Evidence, judge, values
 from backend.detection.folds import split_stopping
+from backend.detection.former import Begin, FoldMemory, Former, gathered
 from backend.detection.grid import Rows
 from backend.detection.held_out import held_out
 from backend.detection.judging import prepare
@@ -28,7 +29,7 @@ from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.thresholds import Before, Calibration, Limits, learn_limits, move
 from backend.detection.trimming import FAR, impure_rows
 from backend.detection.usual import Usual, learn_usual
-from backend.detection.window_scaling import fit_window_scaler
+from backend.detection.window_scaling import WindowScaler, fit_window_scaler, joined
 from backend.detection.windows import full_windows
 from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
 from backend.ports import Floats, LossCurve, ModelFactory, Progress
@@ -73,6 +74,9 @@ class Training:
         curves: loss curves of the served model, one a series.
         fold_curves: loss curves of the folds, S times K.
         folds: K.
+        begun: (S,) series whose served model began with the weights of the former version.
+        folds_begun: (S, K) folds that began with those of the former one.
+        memory: what the folds leave to the next training; None for kinds that always begin anew.
         trimmed: ranges left out.
         warnings: sentences for the operator.
         choice: which model was chosen and why, as JSON-ready values; None where one was named.
@@ -88,6 +92,9 @@ class Training:
     curves: tuple[LossCurve, ...]
     fold_curves: tuple[LossCurve, ...]
     folds: int
+    begun: Mask
+    folds_begun: Mask
+    memory: FoldMemory | None
     trimmed: tuple[Trimmed, ...]
     warnings: tuple[str, ...]
     choice: Mapping[str, Any] | None = None
@@ -111,9 +118,14 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
     labelled: bool = True,
     anomalous: Mask | None = None,
     modes: Mapping[str, Mask] | None = None,
+    former: Former | None = None,
     progress: Progress = lambda share, words: None,
 ) -> Outcome:
     """Fit one model version for a fleet.
+
+    Where a series is what it was for the former version, its models begin with their weights, each
+    fold with those of the fold that never saw what it holds out; else it begins cold. One series
+    may do the one and its neighbour the other.
 
     Args:
         spec: the detector.
@@ -123,6 +135,7 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
         labelled: False where `normal` is only "recent": more is trimmed.
         anomalous: (S, T) rows labelled as anomalies; only a threshold may look at them.
         modes: (S, T) rows of each operating mode by its name, as labels say.
+        former: the version that serves, to begin from.
         progress: told the share done.
 
     Returns:
@@ -139,8 +152,9 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
         for s, key in enumerate(rows.keys)
         if (reason := what_is_lacking(spec, rows.values[s], asked[s], normal[s]) or unparted[s])
     }
+    former = None if former is None else former.for_training(spec, make_model)
     while able := [s for s, key in enumerate(rows.keys) if key not in rejected]:
-        course = plan(spec, rows.select(able), normal[able], make_model)
+        course = plan(spec, rows.select(able), normal[able], make_model, former)
         course = replace(course, modes={n: mask[able] for n, mask in (modes or {}).items()})
         try:
             fitted, training = _run(course, labelled, bad[able], progress)
@@ -174,7 +188,8 @@ def _run(
 ) -> tuple[Fitted, Training]:
     spec = course.spec
     course, before = _purified(course, labelled, progress)
-    evidence, fold_curves = held_out(course, part_of(progress, 0.0, _CROSS_FIT_SHARE))
+    found = held_out(course, part_of(progress, 0.0, _CROSS_FIT_SHARE))
+    evidence = found.evidence
     measures = _measures(course, evidence, _everything(course))
     error, by_channel = _judged(course, evidence, measures)
     impure = _impure(spec, error, labelled)
@@ -187,7 +202,7 @@ def _run(
     smoothed = smooth(error, ewma_kernel(spec.smoothing.span))
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
-    fitted, curves = _serve(
+    fitted, curves, begun = _serve(
         course, normal, measures, checks, part_of(progress, _CROSS_FIT_SHARE, 1.0)
     )
     asked = spec.threshold.kind == "f1_max"
@@ -207,8 +222,11 @@ def _run(
         anomalous_smoothed=bad,
         limits=limits,
         curves=curves,
-        fold_curves=fold_curves,
+        fold_curves=found.curves,
         folds=len(course.folds[0]),
+        begun=begun,
+        folds_begun=found.begun,
+        memory=found.memory,
         trimmed=(*before, *_list_trimmed(course, impure, by_channel)),
         warnings=(*_warnings(course), *doubts, *_limit_warnings(course, limits, smoothed, modes)),
     )
@@ -224,7 +242,7 @@ def _purified(
     """
     trimmed: list[Trimmed] = []
     for _ in range(course.spec.trim_rounds - 1):
-        evidence, _curves = held_out(course, part_of(progress, 0.0, 0.0))
+        evidence = held_out(course, part_of(progress, 0.0, 0.0)).evidence
         measures = _measures(course, evidence, _everything(course))
         error, by_channel = _judged(course, evidence, measures)
         impure = _impure(course.spec, error, labelled)
@@ -234,7 +252,8 @@ def _purified(
             break
         trimmed += _list_trimmed(course, impure, by_channel)
         modes = course.modes
-        course = replace(plan(course.spec, course.rows, rest, course.make_model), modes=modes)
+        again = plan(course.spec, course.rows, rest, course.make_model, course.former)
+        course = replace(again, modes=modes)
     return course, tuple(trimmed)
 
 
@@ -285,20 +304,25 @@ def _serve(
     measures: _Measures,
     checks: CheckLimits,
     progress: Progress,
-) -> tuple[Fitted, tuple[LossCurve, ...]]:
-    """Fit the model that will serve on all normal rows; its limits are yet to be learned."""
+) -> tuple[Fitted, tuple[LossCurve, ...], Mask]:
+    """Fit the model that will serve on all normal rows; its limits are yet to be learned.
+
+    Returns:
+        It, its loss curves, and (S,) which series began with the weights of the former version.
+    """
     spec, window = course.spec, course.spec.model.window
     times, ends = course.rows.times, full_windows(normal, window)
     preprocessing = learn_preprocessing(spec, course.prepared.values, normal, times)
     applied = preprocessing.apply(course.known, times)
-    scaler = fit_window_scaler(spec, applied.values, normal, ends)
+    begins = _begins(course, fit_window_scaler(spec, applied.values, normal, ends))
+    scaler = joined([begin.scaler for begin in begins])
     lessons = []
     for s, row in enumerate(ends):
         train, stop = split_stopping(np.flatnonzero(row), spec.model.validation, window)
         own = scaler.of(s)
         lessons.append(own.lesson(applied.values[s], train, stop, spec.model.seed, times, window))
     model = course.make_model(spec.model, len(lessons), len(spec.inputs))
-    curves = taught(model, lessons, range(len(lessons)), progress)
+    curves = taught(model, lessons, range(len(lessons)), progress, gathered(model, begins))
     fitted = Fitted(
         spec=spec,
         keys=course.rows.keys,
@@ -315,7 +339,16 @@ def _serve(
         modes=_modes(course, normal),
         model=model,
     )
-    return fitted, tuple(curves)
+    return fitted, tuple(curves), np.array([begin.weights is not None for begin in begins])
+
+
+def _begins(course: Course, scaler: WindowScaler) -> list[Begin]:
+    """How the served model of each series begins, by what was learned anew of its scale."""
+    former, keys = course.former, course.rows.keys
+    return [
+        Begin(scaler.of(s)) if former is None else former.serving(key, own, scaler.of(s))
+        for s, (key, own) in enumerate(zip(keys, course.active, strict=True))
+    ]
 
 
 def _modes(course: Course, normal: Mask) -> OperatingModes:

@@ -3,7 +3,8 @@
 Every draw comes from the member's own seed and its own count of windows, so that companions cannot
 change what a member learns. Places without a window hold `NOTHING`.
 
-Shapes: S members, K steps, B windows a step, T rows, F channels, Q random numbers a window.
+Shapes: P seats in a program, K steps, B windows a step, T rows, F channels, Q random numbers a
+window.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from backend.detection.sampling import evenly
 from backend.exceptions import InputError, NotEnoughNormalData
-from backend.ports import Lesson
+from backend.ports import Floats, Lesson
 
 NOTHING = -1
 """Index of a place in a batch that holds no window."""
@@ -28,14 +29,39 @@ class Epoch:
     """One pass over the windows.
 
     Attributes:
-        index: (K, S, B) last row of each window, or `NOTHING`.
-        hidden: (K, S, B, F) channels the network does not get to see; their loss still counts.
-        noise: (K, S, B, Q) standard normal numbers for whatever the loss needs them.
+        count: how many of the K steps hold any window.
+        index: (K, P, B) last row of each window, or `NOTHING`.
+        hidden: (K, P, B, F) channels the network does not get to see; their loss still counts.
+        noise: (K, P, B, Q) standard normal numbers for whatever the loss needs them.
     """
 
+    count: int
     index: Indices
     hidden: NDArray[np.bool_]
     noise: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How much a program has room for.
+
+    Attributes:
+        rows: T.
+        steps: K of an epoch.
+        batch: B of them.
+        stop_steps: K of the stop windows.
+        stop_batch: B of them.
+    """
+
+    rows: int
+    steps: int
+    batch: int
+    stop_steps: int
+    stop_batch: int
+
+    def rounded(self) -> "Shape":
+        """Room for the same and a little more: of such shapes there are few."""
+        return Shape(*map(_rounded, (getattr(self, name) for name in self.__annotations__)))
 
 
 def check(lessons: Sequence[Lesson], window: int, channels: int) -> None:
@@ -64,23 +90,6 @@ def check(lessons: Sequence[Lesson], window: int, channels: int) -> None:
             )
 
 
-def stack_rows(lessons: Sequence[Lesson]) -> NDArray[np.float32]:
-    """All rows as (S, T, F) float32, shorter members filled up with NaN."""
-    longest = max(len(lesson.rows) for lesson in lessons)
-    rows = np.full((len(lessons), longest, lessons[0].rows.shape[1]), np.nan, np.float32)
-    for member, lesson in enumerate(lessons):
-        # a value too large for float32 becomes infinite: its member fails and says so
-        with np.errstate(over="ignore"):
-            rows[member, : len(lesson.rows)] = lesson.rows
-    return rows
-
-
-def in_order(windows: Sequence[NDArray[np.int64]], batch: int, most: int) -> Indices:
-    """Windows in the order given as (K, S, B); of longer lists `most`, evenly spread."""
-    chosen = [evenly(ends, most) for ends in windows]
-    return _in_steps(chosen, batch)
-
-
 class Sampler:
     """Draws the epochs of a fleet."""
 
@@ -97,46 +106,100 @@ class Sampler:
         self._windows = [lesson.train for lesson in lessons]
         self._channels = lessons[0].rows.shape[1]
         self._rngs = rngs
-        self._batch = batch
         self._most = most
         self._dropout = dropout
         self._noise = noise
+        longest = max(map(len, self._windows))
+        self._longest, self._batch = _steps(min(longest, most), batch)
 
-    def draw(self, active: NDArray[np.bool_]) -> Epoch:
-        """The next epoch; members that are not `active` (S,) get no window."""
-        orders, hidden, noise = [], [], []
-        for member, ends in enumerate(self._windows):
-            drawn = (
-                self._rngs[member].permutation(ends)[: self._most] if active[member] else ends[:0]
-            )
-            orders.append(drawn)
-            hidden.append(self._hide(member, len(drawn)))
-            noise.append(draw_noise(self._rngs[member], len(drawn), self._noise))
-        return Epoch(
-            index=_in_steps(orders, self._batch),
-            hidden=_values_in_steps(hidden, self._batch),
-            noise=_values_in_steps(noise, self._batch),
-        )
+    def steps(self, member: int) -> int:
+        """How many steps an epoch of a member has."""
+        return -(-min(len(self._windows[member]), self._most) // self._batch)
 
-    def _hide(self, member: int, count: int) -> NDArray[np.bool_]:
-        """(count, F) whether a channel is hidden in a window."""
-        shape = (count, self._channels)
-        if not self._dropout:
-            return np.zeros(shape, np.bool_)
-        return self._rngs[member].random(shape) < self._dropout
+    def shape(self, lessons: Sequence[Lesson], together: int) -> Shape:
+        """What a program needs to hold any members; `together` stop windows are judged at once."""
+        stops = max(min(len(lesson.stop), self._most) for lesson in lessons)
+        rows = max(len(lesson.rows) for lesson in lessons)
+        return Shape(rows, self._longest, self._batch, *_steps(stops, together))
+
+    def evenly(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Of stop windows as many as an epoch may have, evenly spread."""
+        return evenly(ends, self._most)
+
+    def draw(self, members: Sequence[int | None], shape: Shape | None = None) -> Epoch:
+        """The next epoch of the members in P seats; None is an empty seat and gets no window."""
+        steps, batch = (shape.steps, shape.batch) if shape else (self._longest, self._batch)
+        seats = len(members)
+        index = np.full((seats, steps * batch), NOTHING, np.int32)
+        hidden = np.zeros((seats, steps * batch, self._channels), np.bool_)
+        noise = np.zeros((seats, steps * batch, self._noise), np.float32)
+        longest = 0
+        for seat, member in enumerate(members):
+            if member is None:
+                continue
+            rng = self._rngs[member]
+            drawn = rng.permutation(self._windows[member])[: self._most]
+            # a step has as many windows as it would have without rounded shapes
+            place = np.arange(len(drawn))
+            place = place // self._batch * batch + place % self._batch
+            index[seat, place] = drawn
+            if self._dropout:
+                hidden[seat, place] = rng.random((len(drawn), self._channels)) < self._dropout
+            noise[seat, place] = draw_noise(rng, len(drawn), self._noise)
+            longest = max(longest, self.steps(member))
+        return Epoch(longest, *(_by_step(part, steps) for part in (index, hidden, noise)))
+
+
+class Given:
+    """What members in P seats come back to in every epoch.
+
+    Attributes:
+        rows: (P, T, F) float32, NaN = absent, also behind the end of a shorter member's.
+        stop: (K, P, B) last rows of the windows that early stopping looks at.
+        noise: (K, P, B, Q) random numbers for them, the same in every epoch.
+    """
+
+    def __init__(self, shape: Shape, seats: int, channels: int, noise: int) -> None:
+        self.rows = np.full((seats, shape.rows, channels), np.nan, np.float32)
+        self.stop = np.full((shape.stop_steps, seats, shape.stop_batch), NOTHING, np.int32)
+        self.noise = np.zeros((*self.stop.shape, noise), np.float32)
+
+    @property
+    def count(self) -> int:
+        """How many of the steps hold any stop window."""
+        return int((self.stop != NOTHING).any(axis=(1, 2)).sum())
+
+    def put(
+        self,
+        seat: int,
+        rows: Floats,
+        stop: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> None:
+        """Let a member sit down: rows (T, F) and stop windows (N,), with its own generator."""
+        self.clear(seat)
+        # a value too large for float32 becomes infinite: its member fails and says so
+        with np.errstate(over="ignore"):
+            self.rows[seat, : len(rows)] = rows
+        step, place = np.divmod(np.arange(len(stop)), self.stop.shape[2])
+        self.stop[step, seat, place] = stop
+        self.noise[step, seat, place] = draw_noise(rng, len(stop), self.noise.shape[-1])
+
+    def clear(self, seat: int) -> None:
+        """Leave a seat empty."""
+        self.rows[seat] = np.nan
+        self.stop[:, seat] = NOTHING
+        self.noise[:, seat] = 0.0
+
+    def keep(self, seats: Sequence[int]) -> None:
+        """Give up all seats but these."""
+        self.rows = self.rows[list(seats)]
+        self.stop, self.noise = self.stop[:, list(seats)], self.noise[:, list(seats)]
 
 
 def draw_noise(rng: np.random.Generator, count: int, noise: int) -> NDArray[np.float32]:
     """(count, noise) standard normal numbers; a generator asked for none stays as it was."""
     return rng.standard_normal((count, noise), np.float32)
-
-
-def noise_in_order(
-    rngs: Sequence[np.random.Generator], index: Indices, noise: int
-) -> NDArray[np.float32]:
-    """(K, S, B, Q) for windows that `in_order` gave, each member's from its own generator."""
-    steps, _, batch = index.shape
-    return _values_in_steps([draw_noise(rng, steps * batch, noise) for rng in rngs], batch)
 
 
 def _steps(longest: int, batch: int) -> tuple[int, int]:
@@ -145,20 +208,14 @@ def _steps(longest: int, batch: int) -> tuple[int, int]:
     return -(-longest // size), size
 
 
-def _values_in_steps(values: Sequence[NDArray[Any]], batch: int) -> NDArray[Any]:
-    """Lists of (V,) values a window as (K, S, B, V), zero where there is no window."""
-    steps, size = _steps(max(map(len, values)), batch)
-    width = values[0].shape[1]
-    filled = np.zeros((len(values), steps * size, width), values[0].dtype)
-    for member, own in enumerate(values):
-        filled[member, : len(own)] = own
-    return filled.reshape(len(values), steps, size, width).swapaxes(0, 1)
+def _by_step(values: NDArray[Any], steps: int) -> NDArray[Any]:
+    """(P, K * B, ...) to (K, P, B, ...)."""
+    seats, places, *rest = values.shape
+    return values.reshape(seats, steps, places // steps if steps else 1, *rest).swapaxes(0, 1)
 
 
-def _in_steps(windows: Sequence[NDArray[np.int64]], batch: int) -> Indices:
-    """Lists of windows as (K, S, B)."""
-    steps, size = _steps(max(map(len, windows)), batch)
-    filled = np.full((len(windows), steps * size), NOTHING, np.int32)
-    for member, ends in enumerate(windows):
-        filled[member, : len(ends)] = ends
-    return filled.reshape(len(windows), steps, size).swapaxes(0, 1)
+def _rounded(count: int) -> int:
+    """The next number of 1, 2, 3, 4, 6, 8, 12, 16, ...; 0 stays."""
+    power = 1 << max(0, count - 1).bit_length()
+    three_quarters = power * 3 // 4
+    return three_quarters if power > 3 and count <= three_quarters else min(power, power * count)

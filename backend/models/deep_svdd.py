@@ -114,6 +114,9 @@ class DeepSvdd(Network):
     Source: Ruff et al., Deep one-class classification, 2018; one-class objective, section 3.
     """
 
+    # the center is that of an untrained network, and what is flattened on and on no longer sees
+    begins_anew = True
+
     def __init__(self, spec: DeepSvddSpec, series: int, channels: int) -> None:
         super().__init__(spec, _stack(spec, channels), series, OneClass())
 

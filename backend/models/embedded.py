@@ -12,7 +12,7 @@ from backend.models.checking import checked
 from backend.models.inner import inner_network
 from backend.models.parted import joined, parted
 from backend.models.readable import LARGEST
-from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Times, Voice
+from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Start, Times, Voice
 from backend.specs import EmbeddedSpec
 
 FLAT = 1e-9
@@ -48,7 +48,9 @@ class Embedded:
         self._estimator: Model = registry.build(spec.estimator, series, code)
         self._mean, self._deviation = np.zeros((series, code)), np.ones((series, code))
 
-    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+    def fit(
+        self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
+    ) -> list[LossCurve]:
         """Train the network, then fit the estimator to the codes of all its windows.
 
         Raises:
@@ -56,7 +58,8 @@ class Embedded:
             NotEnoughNormalData: a member has no window to train on.
             TrainingFailed: the losses of some members are not finite, or their codes.
         """
-        curves = self._network.fit(lessons, part_of(progress, 0.0, _NETWORK_SHARE))
+        began = None if start is None else parted(start, "network")[0]
+        curves = self._network.fit(lessons, part_of(progress, 0.0, _NETWORK_SHARE), began)
         ends = [looking_back.last_rows(lesson, self._most) for lesson in lessons]
         codes = self._codes_of(lessons, ends)
         measures = [_measure(own) for own in codes]
@@ -98,6 +101,10 @@ class Embedded:
         """Copies of all arrays, each with a leading axis of S."""
         parts = joined(network=self._network.weights(), estimator=self._estimator.weights())
         return parts | {"mean": self._mean.copy(), "deviation": self._deviation.copy()}
+
+    def starts(self) -> dict[str, NDArray[Any]]:
+        """The weights of the network; all else is learned in one step."""
+        return joined(network=self._network.starts())
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take arrays as `weights` gave them.

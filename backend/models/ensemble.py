@@ -10,7 +10,7 @@ from backend.detection.progress import part_of
 from backend.models import registry
 from backend.models.checking import checked
 from backend.models.parted import joined, parted
-from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Times, Voice
+from backend.ports import Floats, Lesson, LossCurve, Model, Progress, Start, Times, Voice
 from backend.specs import EnsembleSpec
 
 
@@ -36,8 +36,12 @@ class Ensemble:
         self._members = [registry.build(member, series, channels) for member in spec.members]
         self.voices = sum(member.voices for member in self._members)
 
-    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+    def fit(
+        self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
+    ) -> list[LossCurve]:
         """Fit one member after the other; the curves are those of the first one that has any.
+
+        Each begins with its own part of the start.
 
         Raises:
             InputError: lessons that do not fit the members.
@@ -45,10 +49,11 @@ class Ensemble:
             TrainingFailed: a member came to nothing for some series.
         """
         count = len(self._members)
-        curves = [
-            member.fit(lessons, part_of(progress, number / count, (number + 1) / count))
-            for number, member in enumerate(self._members)
-        ]
+        curves = []
+        for number, member in enumerate(self._members):
+            tell = part_of(progress, number / count, (number + 1) / count)
+            own = None if start is None else parted(start, str(number))[0]
+            curves.append(member.fit(lessons, tell, own))
         return max(curves, key=lambda own: len(own[0].loss) > 1)
 
     def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
@@ -63,6 +68,11 @@ class Ensemble:
         """The weights of all members, named `<number>.<name>`."""
         members = enumerate(self._members)
         return joined(**{str(number): member.weights() for number, member in members})
+
+    def starts(self) -> dict[str, NDArray[Any]]:
+        """What its members can begin with, named as `weights` names it."""
+        members = enumerate(self._members)
+        return joined(**{str(number): member.starts() for number, member in members})
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take weights as `weights` gave them.

@@ -17,7 +17,7 @@ from backend.models import batches
 from backend.models.checking import Lengths, checked, damaged
 from backend.models.looking_back import last_rows
 from backend.models.readable import EVEN, readable
-from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
+from backend.ports import Floats, Lesson, LossCurve, Progress, Start, Times, Voice
 from backend.specs.estimators import EstimatorSpec
 
 Arrays = dict[str, Floats]
@@ -96,11 +96,13 @@ class Estimator(ABC, Generic[Settings]):
     def say(self, known: Arrays, windows: Floats, times: Times) -> Opinion:
         """What a member that knows these arrays says of (N, D) finite windows, one by one."""
 
-    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+    def fit(
+        self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
+    ) -> list[LossCurve]:
         """Fit all S members, each to the windows of its training and its stopping together.
 
         Of more than `rows` windows as many are taken, evenly spread. There is no loss: the curves
-        are one 0.
+        are one 0. What is learned in one step has no start.
 
         Raises:
             InputError: lessons that do not fit this model.
@@ -138,6 +140,10 @@ class Estimator(ABC, Generic[Settings]):
         """Copies of all arrays, float64 with a leading axis of S, filled up with NaN."""
         known = self._known()
         return {name: _stack([member[name] for member in known]) for name in self.shapes()}
+
+    def starts(self) -> dict[str, NDArray[Any]]:
+        """None: it is learned in one step."""
+        return {}
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take arrays as `weights` gave them.

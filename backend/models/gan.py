@@ -105,6 +105,9 @@ class Gan(Network):
     2017, and f-AnoGAN, 2019.
     """
 
+    # no loss says whether a start is any good, and all epochs are run from any
+    begins_anew = True
+
     def __init__(self, spec: GanSpec, series: int, channels: int) -> None:
         players = _players(spec, channels)
         objectives: list[Objective] = [Adversarial(spec.latent, players.names("encoder"))]

@@ -1,18 +1,24 @@
 """What runs inside TensorFlow: an epoch of training, the loss of held-out windows, scoring.
 
-Each is compiled once for an architecture; members, rows, steps and windows may be of any number.
+Each is traced once for an architecture; members, rows, steps and windows may be of any number.
 Windows are cut out of the rows as they are needed and never stored.
 
-Shapes: S members, T rows, K steps, B windows a step, W rows a window, F channels, Q random numbers.
+Shapes: S members, P of them in the seats of a training program, T rows, K steps, B windows a step,
+W rows a window, F channels, Q random numbers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.models.batches import Epoch, Given
 from backend.models.objectives import Batch, Objective
 from backend.models.optimizers import RULES
+from backend.models.recurrence import steps
 from backend.models.runtime import Tensor, Weights, tf
 from backend.models.stack import Stack
 
@@ -21,29 +27,62 @@ MATRICES = ("kernel", "recurrent_kernel")
 View = Callable[[Stack, Weights, Tensor], tuple[Tensor, ...]]
 """What is read out of a network that looks at windows (S, B, W, F); each tensor is (S, B, ...)."""
 
+Arrays = dict[str, NDArray[np.float32]]
+
 
 @dataclass(frozen=True)
 class Teaching:
-    """How a network is taught; the part of a spec that shapes the training program."""
+    """How a network is taught; the part of a spec that shapes the training program.
+
+    Attributes:
+        l2: weight of the squares of all matrices.
+        optimizer: name of the update rule.
+        learning_rate: its size of step.
+        compiled: whether XLA makes machine code of the program: seconds for each shape, steps about
+            three times as fast.
+    """
 
     l2: float
     optimizer: str
     learning_rate: float
+    compiled: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class State:
-    """What training moves.
+    """What training moves, for P seats.
 
     Attributes:
-        weights: by name, (S, ...).
+        weights: by name, (P, ...).
         slots: what the optimiser remembers for each weight.
-        taken: (S,) steps each member has taken, as a float.
+        taken: (P,) steps each member has taken, as a float.
+        fresh: what the optimiser remembers before the first step, the same for all weights.
     """
 
-    weights: Weights
-    slots: dict[str, tuple[Tensor, ...]]
-    taken: Tensor
+    weights: Arrays
+    slots: dict[str, tuple[NDArray[np.float32], ...]]
+    taken: NDArray[np.float32]
+    fresh: tuple[float, ...]
+
+    def of(self, seat: int) -> Arrays:
+        """A copy of the weights of one member."""
+        return {name: weight[seat].copy() for name, weight in self.weights.items()}
+
+    def put(self, seat: int, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Let a member begin with its weights."""
+        for name, weight in weights.items():
+            self.weights[name][seat] = weight
+        for kept in self.slots.values():
+            for slot, first in zip(kept, self.fresh, strict=True):
+                slot[seat] = first
+        self.taken[seat] = 0.0
+
+    def keep(self, seats: Sequence[int]) -> None:
+        """Give up all seats but these."""
+        chosen = list(seats)
+        self.weights = {name: weight[chosen] for name, weight in self.weights.items()}
+        self.slots = {n: tuple(slot[chosen] for slot in kept) for n, kept in self.slots.items()}
+        self.taken = self.taken[chosen]
 
 
 @lru_cache(maxsize=32)
@@ -66,57 +105,72 @@ def scoring(stack: Stack, view: View) -> Any:
 
 
 class Training:
-    """The compiled training program of one architecture for one objective."""
+    """The training program of one architecture for one objective.
+
+    Attributes:
+        compiled: whether it is machine code for each shape it meets; see `Teaching`.
+    """
 
     def __init__(self, stack: Stack, objective: Objective, teaching: Teaching) -> None:
+        self.compiled = teaching.compiled
         self._stack = stack
         self._objective = objective
         self._teaching = teaching
         self._rule = RULES[teaching.optimizer]
 
-    def start(self, weights: Weights) -> State:
-        """The state before the first step."""
+    def start(self, seats: int) -> State:
+        """The state of P empty seats."""
+        weights = {
+            name: np.zeros((seats, *shape), np.float32)
+            for name, shape in self._stack.shapes.items()
+        }
         slots = {
-            name: tuple(tf.fill(tf.shape(weight), first) for first in self._rule.slots)
+            name: tuple(np.full_like(weight, first) for first in self._rule.slots)
             for name, weight in weights.items()
             if name not in self._objective.frozen
         }
-        members = len(next(iter(weights.values())))
-        return State(weights, slots, tf.zeros(members))
+        return State(weights, slots, np.zeros(seats, np.float32), self._rule.slots)
 
-    def epoch(
-        self, state: State, rows: Tensor, index: Tensor, *drawn: Tensor
-    ) -> tuple[State, Tensor]:
-        """Take the steps of an epoch.
+    def epoch(self, state: State, rows: NDArray[np.float32], drawn: Epoch) -> NDArray[np.float32]:
+        """Take the steps of an epoch and leave in `state` where they end.
 
         Args:
             state: where training stands.
-            rows: (S, T, F) float32, NaN = absent.
-            index: (K, S, B) last rows of windows; a member moves in steps that hold one of its own.
-            drawn: (K, S, B, F) channels the network does not see, and (K, S, B, Q) random numbers
-                for the objective.
+            rows: (P, T, F) NaN = absent.
+            drawn: the windows; a member moves in steps that hold one of its own.
 
         Returns:
-            The new state, and (S, 2) the summed loss of each member and the terms it sums.
+            (P, 2) the summed loss of each member and the terms it sums.
         """
         moving = (state.weights, state.slots, state.taken)
-        *parts, totals = self._epoch(*moving, rows, index, *drawn)
-        return State(*parts), totals
+        batch = (drawn.index, drawn.hidden, drawn.noise)
+        weights, slots, taken, totals = self._epoch(*moving, rows, drawn.count, *batch)
+        # copies, as seats are written to and tensors share their memory
+        state.weights = {name: np.array(weight) for name, weight in weights.items()}
+        state.slots = {name: tuple(np.array(s) for s in kept) for name, kept in slots.items()}
+        state.taken = np.array(taken)
+        found: NDArray[np.float32] = totals.numpy()
+        return found
 
-    def losses(self, weights: Weights, rows: Tensor, index: Tensor, noise: Tensor) -> Tensor:
-        """(S, 2) what early stopping looks at, summed over windows (K, S, B), and its terms."""
-        return self._losses(weights, rows, index, noise)
+    def losses(self, state: State, given: Given) -> NDArray[np.float32]:
+        """(P, 2) what early stopping looks at, summed over the stop windows, and its terms."""
+        if not (count := given.count):
+            return np.zeros((len(given.rows), 2), np.float32)
+        totals = self._losses(state.weights, given.rows, count, given.stop, given.noise)
+        found: NDArray[np.float32] = totals.numpy()
+        return found
 
     @cached_property
     def _epoch(self) -> Any:
         def run(
-            weights: Weights, slots: Any, taken: Tensor, rows: Tensor, *batches: Tensor
+            weights: Weights, slots: Any, taken: Tensor, rows: Tensor, count: Tensor, *batches: Any
         ) -> tuple[Tensor, ...]:
             def step(k: Tensor, *moving: Tensor) -> tuple[Tensor, ...]:
                 return k + 1, *self._step(*moving, rows, *(part[k] for part in batches))
 
             start = (0, weights, slots, taken, tf.zeros((tf.shape(rows)[0], 2)))
-            return _loop(tf.shape(batches[0])[0], step, start)
+            with steps.written_out(not self.compiled):
+                return _loop(count, step, start)
 
         weights = _specs(self._stack, tf.float32)
         slots = {
@@ -127,25 +181,33 @@ class Training:
         signature = [weights, slots, tf.TensorSpec((None,)), *self._data()]
         signature.append(tf.TensorSpec((None, None, None, self._stack.channels), tf.bool))
         signature.append(self._noise())
-        return tf.function(run, input_signature=signature, autograph=False)
+        return self._function(run, signature)
 
     @cached_property
     def _losses(self) -> Any:
-        def run(weights: Weights, rows: Tensor, index: Tensor, noise: Tensor) -> Tensor:
+        def run(
+            weights: Weights, rows: Tensor, count: Tensor, index: Tensor, noise: Tensor
+        ) -> Tensor:
             def step(k: Tensor, totals: Tensor) -> tuple[Tensor, Tensor]:
                 windows, present = self._cut(rows, index[k])
                 batch = Batch(windows, windows, present, noise[k])
                 return k + 1, totals + self._objective.judge(self._stack, weights, batch)
 
-            return _loop(tf.shape(index)[0], step, (0, tf.zeros((tf.shape(rows)[0], 2))))[0]
+            with steps.written_out(not self.compiled):
+                return _loop(count, step, (0, tf.zeros((tf.shape(rows)[0], 2))))[0]
 
         signature = [_specs(self._stack, tf.float32), *self._data(), self._noise()]
-        return tf.function(run, input_signature=signature, autograph=False)
+        return self._function(run, signature)
+
+    def _function(self, run: Any, signature: list[Any]) -> Any:
+        return tf.function(
+            run, input_signature=signature, autograph=False, jit_compile=self.compiled or None
+        )
 
     def _data(self) -> list[Any]:
-        """Signatures of rows and index."""
+        """Signatures of rows, count of steps, and index."""
         rows = tf.TensorSpec((None, None, self._stack.channels))
-        return [rows, tf.TensorSpec((None, None, None), tf.int32)]
+        return [rows, tf.TensorSpec((), tf.int32), tf.TensorSpec((None, None, None), tf.int32)]
 
     def _noise(self) -> Any:
         """Signature of the random numbers."""
@@ -203,8 +265,8 @@ class Training:
         """Windows (S, B, W, F) that end at rows (S, B), 0 where absent; and 1.0 where present."""
         window = self._stack.window
         last = tf.maximum(index, window - 1)  # where there is no window: any, its weight is zero
-        steps = last[:, :, None] + tf.range(1 - window, 1)
-        windows = tf.gather(rows, steps, batch_dims=1)
+        own = last[:, :, None] + tf.range(1 - window, 1)
+        windows = tf.gather(rows, own, batch_dims=1)
         there = ~tf.math.is_nan(windows)
         present = tf.logical_and(there, (index >= 0)[:, :, None, None])
         return tf.where(there, windows, 0.0), tf.cast(present, tf.float32)

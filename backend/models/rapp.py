@@ -12,7 +12,7 @@ from backend.models.inner import inner_network
 from backend.models.parted import joined, parted
 from backend.models.projection_pathway import Usual, learn_usual, normalised, simple
 from backend.models.readable import LARGEST, readable
-from backend.ports import Floats, Lesson, LossCurve, Progress, Times, Voice
+from backend.ports import Floats, Lesson, LossCurve, Progress, Start, Times, Voice
 from backend.specs import RappSpec
 
 WINDOWS = 10_000
@@ -46,7 +46,9 @@ class Rapp:
         differences = self._look(np.zeros((series, 1, self.window, channels)))[1]
         self._usual = Usual.unknown(series, differences.shape[2])
 
-    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
+    def fit(
+        self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
+    ) -> list[LossCurve]:
         """Train the autoencoder, then learn how differences usually lie.
 
         Raises:
@@ -54,7 +56,8 @@ class Rapp:
             NotEnoughNormalData: a member has no window to train on.
             TrainingFailed: the losses of some members are not finite; the model stays as it was.
         """
-        curves = self._network.fit(lessons, progress)
+        began = None if start is None else parted(start, "network")[0]
+        curves = self._network.fit(lessons, progress, began)
         if self._by == "nap":
             ends = [looking_back.last_rows(lesson, WINDOWS) for lesson in lessons]
             pieces = looking_back.pieces(lessons, self.window, ends)
@@ -81,6 +84,10 @@ class Rapp:
         """Copies of all arrays, each with a leading axis of S."""
         network = joined(network=self._network.weights())
         return network if self._by == "sap" else network | self._usual.arrays()
+
+    def starts(self) -> dict[str, NDArray[Any]]:
+        """The weights of the network; all else is learned in one step."""
+        return joined(network=self._network.starts())
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take arrays as `weights` gave them.

@@ -83,7 +83,7 @@ class FleetLSTM(Recurrent):
         return np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
 
     def _states(self, x: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
-        return lstm.run(project(x, kernel, bias), recurrent, self.activation)
+        return lstm.run(x, kernel, recurrent, bias, self.activation)
 
 
 class FleetGRU(Recurrent):

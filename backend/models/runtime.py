@@ -1,13 +1,13 @@
 """TensorFlow and Keras, loaded quietly and set to give the same numbers in every run.
 
-The one place of the product that writes to `os.environ`: TensorFlow reads these settings while it
-is imported and offers no other way. The registry imports this module on the first use of a model,
-never before.
+Beside a worker that is told its share of threads the one place that writes to `os.environ`:
+TensorFlow reads these settings while it is imported and offers no other way. The registry imports
+this module on the first use of a model, never before.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 # Only errors are shown to the operator, unless the environment asks for more.
@@ -25,6 +25,10 @@ from backend.exceptions import NormalcyError
 # TensorFlow takes the programs of different architectures for one that is compiled again and again.
 tf.get_logger().setLevel("ERROR")
 tf.config.experimental.enable_op_determinism()
+# Threads take whole programs: within an operation, on networks of this size, they cost more than
+# they bring.
+with suppress(RuntimeError):  # a notebook has used TensorFlow before
+    tf.config.threading.set_intra_op_parallelism_threads(1)
 # Nothing here draws from TensorFlow, but a notebook's own networks may: unseeded draws are refused
 # from now on.
 tf.random.set_seed(0)
@@ -35,7 +39,20 @@ Tensor: TypeAlias = Any
 Weights: TypeAlias = dict[str, Tensor]
 """Weights by name (`layer.weight`), each with a leading series axis."""
 
-__all__ = ["Tensor", "Weights", "keras", "tf", "translated"]
+__all__ = ["Tensor", "Weights", "keras", "tf", "threads", "translated"]
+
+
+def threads() -> int:
+    """How many programs may run at once: the processors of this process, or OMP_NUM_THREADS.
+
+    The variable is what a cluster's workers are told by.
+    """
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit():
+        return max(1, int(told))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

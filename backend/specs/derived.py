@@ -122,6 +122,7 @@ class DeepSvddSpec(NetworkSpec):
 
     kind: Literal["deep_svdd"] = "deep_svdd"
     loss: ClassVar[Literal["mse"]] = "mse"  # type: ignore[misc]
+    start: ClassVar[Literal["own"]] = "own"  # type: ignore[misc]
     activation: Unsaturated = "leaky_relu"  # type: ignore[assignment]
     l2: float = Field(1e-6, ge=0, description="weight decay added to the loss")
     units: tuple[Units, ...] = Field((32, 16), min_length=1, description="layers, none has a bias")
@@ -143,6 +144,7 @@ class GanSpec(NetworkSpec):
 
     kind: Literal["gan"] = "gan"
     loss: ClassVar[Literal["mse"]] = "mse"  # type: ignore[misc]
+    start: ClassVar[Literal["own"]] = "own"  # type: ignore[misc]
     epochs: int = Field(40, ge=1, le=10_000)
     optimizer: Literal["adam", "nadam", "rmsprop", "sgd", "adagrad"] = "rmsprop"
     learning_rate: float = Field(0.002, gt=0, le=1)

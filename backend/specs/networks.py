@@ -38,6 +38,9 @@ class NetworkSpec(Spec):
     )
     patience: int = Field(8, ge=0, description="epochs without gain before stopping; 0 never stops")
     seed: int = Field(0, ge=0)
+    start: Literal["own", "pooled"] = Field(
+        "own", description="whether a network of all series is what each one's begins with"
+    )
 
 
 class DenseAutoencoderSpec(NetworkSpec):

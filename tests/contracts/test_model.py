@@ -184,6 +184,34 @@ def test_a_member_learns_the_same_alone_and_among_others(
             np.testing.assert_allclose(of_all[name][member], array[0], rtol=1e-3, atol=1e-5)
 
 
+def test_every_kind_can_be_given_what_it_leaves_to_begin_with(make: Any) -> None:
+    lessons = [lesson(sine(90, 0), seed=5), lesson(sine(120, 1), seed=6)]
+    first, second, again = (make(2, epochs=3) for _ in range(3))
+    fit(first, lessons)
+    start = first.starts()
+    whole = first.weights()
+    for name, weight in start.items():
+        np.testing.assert_array_equal(weight, whole[name])
+    for model in (second, again):
+        curves = model.fit(lessons, lambda share, words: None, start)
+        assert all(0 <= curve.best < len(curve.loss) for curve in curves)
+        assert {name: w.shape[:1] for name, w in model.starts().items()} == dict.fromkeys(
+            start, (2,)
+        )
+    for name, weight in second.weights().items():
+        np.testing.assert_array_equal(weight, again.weights()[name])
+
+
+def test_nothing_to_begin_with_is_as_good_as_none(make: Any) -> None:
+    lessons = [lesson(sine(90, 0), seed=5)]
+    models = [make(1, epochs=3), make(1, epochs=3)]
+    nothing = {name: np.full_like(weight, np.nan) for name, weight in models[0].starts().items()}
+    models[0].fit(lessons, lambda share, words: None, nothing)
+    fit(models[1], lessons)
+    for name, weight in models[0].weights().items():
+        np.testing.assert_array_equal(weight, models[1].weights()[name])
+
+
 def test_weights_survive_the_round_trip(make: Any) -> None:
     model, other = make(2, epochs=2), make(2)
     fit(model, [lesson(sine(90, 0)), lesson(sine(90, 1))])

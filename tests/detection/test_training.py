@@ -128,9 +128,9 @@ def test_the_seeds_of_a_series_do_not_depend_on_its_companions():
     seeds = []
 
     class Noting(LinearModel):
-        def fit(self, lessons, progress):
+        def fit(self, lessons, progress, start=None):
             seeds.append([lesson.seed for lesson in lessons])
-            return super().fit(lessons, progress)
+            return super().fit(lessons, progress, start)
 
     for series in (1, 2):
         values = waves(600, series=series)
@@ -162,11 +162,11 @@ def test_the_least_data_that_is_accepted_can_be_trained_on():
 class Diverging(LinearModel):
     """Fails for lessons that hold a value beyond bounds."""
 
-    def fit(self, lessons, progress):
+    def fit(self, lessons, progress, start=None):
         failed = [m for m, one in enumerate(lessons) if np.nanmax(np.abs(one.rows)) > 1e3]
         if failed:
             raise TrainingFailed("losses are not finite", members=tuple(failed))
-        return super().fit(lessons, progress)
+        return super().fit(lessons, progress, start)
 
 
 def test_a_series_whose_training_comes_to_nothing_does_not_stop_the_others():

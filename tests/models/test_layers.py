@@ -195,20 +195,22 @@ def test_a_temporal_block_is_two_convolutions_and_a_shortcut(keras: Any, inputs:
         )
 
 
-@pytest.mark.parametrize("steps", [5, 20], ids=["unrolled", "looped"])
+@pytest.mark.parametrize("steps", [5, 20], ids=["written out", "looped"])
 def test_a_walk_leaves_what_each_step_left(keras: Any, steps: int) -> None:
     from backend.models.recurrence.steps import walk  # noqa: PLC0415
     from backend.models.runtime import tf  # noqa: PLC0415
 
-    numbers = tf.range(1.0, steps + 1)
+    numbers = tf.range(1.0, steps + 1)[None, :, None, None]
 
     def add(states: Any, number: Any) -> Any:
         return (states[0] + number,), (states[0] + number,)
 
-    (sums,) = walk(add, (numbers,), (tf.constant(0.0),))
-    (back,) = walk(add, (numbers,), (tf.constant(0.0),), back=True)
-    np.testing.assert_array_equal(sums, np.cumsum(numbers))
-    np.testing.assert_array_equal(back, np.cumsum(numbers[::-1])[::-1])
+    start = (tf.zeros((1, 1, 1)),)
+    (sums,) = walk(add, (numbers,), start)
+    (back,) = walk(add, (numbers,), start, back=True)
+    expected = np.arange(1, steps + 1)
+    np.testing.assert_array_equal(np.ravel(sums), np.cumsum(expected))
+    np.testing.assert_array_equal(np.ravel(back), np.cumsum(expected[::-1])[::-1])
 
 
 def test_lstm_starts_like_that_of_keras(keras: Any) -> None:

@@ -73,7 +73,7 @@ def test_weights_that_the_loss_does_not_reach_stay_as_they_were() -> None:
     start = learn(SmallCodes(), lesson(40), epochs=1)
     later = learn(SmallCodes(), lesson(40), epochs=9)
     np.testing.assert_array_equal(start.weights["output.kernel"], later.weights["output.kernel"])
-    assert later.best[0] < start.best[0]
+    assert later.members[0].best < start.members[0].best
 
 
 @pytest.mark.parametrize("judged", ["loss", "val_loss"])

@@ -57,6 +57,7 @@ class Calibration:
         alarm: minimum length and hysteresis, for thresholds that count alarms.
         modes: (S, T) operating mode of each row, counted from 0; -1 where it is not known.
         anomalous: (S, T) smoothed error of rows labelled as anomalies; NaN elsewhere.
+        fleet: how many series share what the whole detector may do; these S if not given.
     """
 
     smoothed: Floats
@@ -64,6 +65,7 @@ class Calibration:
     alarm: AlarmSpec
     modes: Modes | None = None
     anomalous: Floats | None = None
+    fleet: int | None = None
 
     def sample(self, series: int, mode: int | None = None) -> Sample:
         """What is known of one series, in one mode if given."""
@@ -75,7 +77,7 @@ class Calibration:
             np.where(rows, self.smoothed[series], np.nan),
             self.step_hours,
             self.alarm,
-            len(self.smoothed),
+            self.fleet or len(self.smoothed),
             bad[np.isfinite(bad)],
         )
 

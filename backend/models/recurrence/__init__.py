@@ -4,5 +4,5 @@ Backpropagation through time is spelled out because the general one of `tf.while
 gradient of the recurrent kernel up step by step; here everything that does not depend on the next
 step is computed for all steps at once, which halves the time of a training step.
 
-Shapes: W steps, S members, B windows, U units.
+Shapes: S members, W steps, B windows, U units.
 """

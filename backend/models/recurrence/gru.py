@@ -1,6 +1,6 @@
 """The recurrence of a GRU whose reset gate works after the recurrent kernel, as in Keras and cuDNN.
 
-Shapes: W steps, S members, B windows, U units. Gates lie side by side on the last axis in the
+Shapes: S members, W steps, B windows, U units. Gates lie side by side on the last axis in the
 order of Keras: update, reset, candidate.
 
 Source: Cho et al., Learning phrase representations using RNN encoder-decoder, 2014.
@@ -31,20 +31,15 @@ def run(projected: Tensor, recurrent: Tensor, bias: Tensor, activation: str) -> 
     def recurrence(
         projected: Tensor, recurrent: Tensor, bias: Tensor
     ) -> tuple[Tensor, Callable[..., Tensor]]:
-        inputs = steps.swapped(projected)
-        states, hidden = _forward(inputs, recurrent, bias, activate)
+        states, hidden = _forward(projected, recurrent, bias, activate)
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            by_input, by_state = (
-                steps.swapped(change)
-                for change in _backward(
-                    steps.swapped(upstream), recurrent, (inputs, states, hidden), activate
-                )
-            )
-            by_kernel = steps.kernel_gradient(steps.swapped(hidden), by_state)
+            seen = (projected, states, hidden)
+            by_input, by_state = _backward(upstream, recurrent, seen, activate)
+            by_kernel = steps.kernel_gradient(steps.delayed(hidden), by_state)
             return by_input, by_kernel, tf.reduce_sum(by_state, axis=(1, 2))
 
-        return steps.swapped(hidden), gradient
+        return hidden, gradient
 
     return recurrence(projected, recurrent, bias)
 
@@ -52,7 +47,7 @@ def run(projected: Tensor, recurrent: Tensor, bias: Tensor, activation: str) -> 
 def _forward(
     inputs: Tensor, recurrent: Tensor, bias: Tensor, activate: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """What the states before bring to the gates (W, S, B, 3U), and hidden states (W, S, B, U)."""
+    """What the states before bring to the gates (S, W, B, 3U), and hidden states (S, W, B, U)."""
 
     def step(states: States, own: Tensor) -> tuple[States, States]:
         h = states[0]
@@ -62,7 +57,7 @@ def _forward(
         h = update * h + (1 - update) * activate(by_input + reset * by_state)
         return (h,), (brought, h)
 
-    zero = tf.zeros_like(inputs[0, :, :, : recurrent.shape[1]])
+    zero = tf.zeros_like(inputs[:, 0, :, : recurrent.shape[1]])
     brought, hidden = steps.walk(step, (inputs,), (zero,))
     return brought, hidden
 
@@ -73,14 +68,14 @@ def _backward(
     seen: tuple[Tensor, Tensor, Tensor],
     activate: Callable[[Tensor], Tensor],
 ) -> tuple[Tensor, Tensor]:
-    """Gradient of the loss by what inputs and states bring to the gates, (W, S, B, 3U) each.
+    """Gradient of the loss by what inputs and states bring to the gates, (S, W, B, 3U) each.
 
-    `upstream` (W, S, B, U) is its gradient by the hidden states; `seen` are inputs, what the states
+    `upstream` (S, W, B, U) is its gradient by the hidden states; `seen` are inputs, what the states
     brought, and the hidden states. All that a step multiplies with is known in advance.
     """
     inputs, brought, hidden = seen
     update, reset, _ = tf.split(tf.sigmoid(inputs + brought), 3, axis=-1)
-    before = steps.delayed(hidden, axis=0)
+    before = steps.delayed(hidden)
     state = tf.split(brought, 3, axis=-1)[2]
     candidate, slope = steps.with_slope(activate, tf.split(inputs, 3, axis=-1)[2] + reset * state)
     to_candidate = (1 - update) * slope
@@ -96,6 +91,6 @@ def _backward(
         return (dh * kept + tf.matmul(change, recurrent, transpose_b=True),), (dh, change)
 
     sequences = (upstream, factors, update)
-    dh, by_state = steps.walk(step, sequences, (tf.zeros_like(upstream[0]),), back=True)
+    dh, by_state = steps.walk(step, sequences, (tf.zeros_like(upstream[:, 0]),), back=True)
     by_input = tf.concat([by_state[..., : 2 * dh.shape[-1]], dh * to_candidate], axis=-1)
     return by_input, by_state

@@ -1,6 +1,6 @@
 """The recurrence without gates: the hidden state is an activation of input and state before.
 
-Shapes: W steps, S members, B windows, U units.
+Shapes: S members, W steps, B windows, U units.
 
 Source: Elman, Finding structure in time, 1990.
 """
@@ -37,15 +37,13 @@ def run(projected: Tensor, recurrent: Tensor, activation: str) -> Tensor:
     @tf.custom_gradient
     def recurrence(projected: Tensor, recurrent: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
         zero = tf.zeros_like(projected[:, 0])
-        sums, hidden = steps.walk(forward, (steps.swapped(projected),), (zero,))
-        hidden = steps.swapped(hidden)
+        sums, hidden = steps.walk(forward, (projected,), (zero,))
 
         def gradient(upstream: Tensor) -> tuple[Tensor, Tensor]:
             slopes = steps.with_slope(activate, sums)[1]
-            sequences = (steps.swapped(upstream), slopes)
+            sequences = (upstream, slopes)
             (changes,) = steps.walk(backward, sequences, (zero,), back=True)
-            change = steps.swapped(changes)
-            return change, steps.kernel_gradient(hidden, change)
+            return changes, steps.kernel_gradient(steps.delayed(hidden), changes)
 
         return hidden, gradient
 

@@ -1,13 +1,31 @@
-"""Walking along the steps of sequences (W, S, B, C), steps first."""
+"""Walking along the steps of sequences (S, W, B, C)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from backend.models.runtime import Tensor, tf
 
 UNROLLED = 16
-"""Sequences up to so many steps are written out: a fifth faster to train, but long ones would take
-minutes to compile."""
+"""Sequences up to so many steps are written out step by step: a fifth faster to train, but long
+ones would take minutes to compile."""
+
+_WRITTEN_OUT = ContextVar("written out", default=True)
+
+
+@contextmanager
+def written_out(short: bool) -> Iterator[None]:
+    """Whether short sequences are written out in what is traced meanwhile.
+
+    Where XLA compiles, a loop is as fast and compiled in a third of the time.
+    """
+    before = _WRITTEN_OUT.set(short)
+    try:
+        yield
+    finally:
+        _WRITTEN_OUT.reset(before)
+
 
 States = tuple[Tensor, ...]
 Step = Callable[..., tuple[States, States]]
@@ -18,39 +36,44 @@ def walk(step: Step, sequences: States, start: States, *, back: bool = False) ->
 
     Args:
         step: gives the next states and what it leaves at this step.
-        sequences: each (W, ...); one slice of each is handed to a step.
+        sequences: each (S, W, ...); one slice (S, ...) of each is handed to a step.
         start: states before the first step.
         back: begin with the last step.
 
     Returns:
-        What was left, each (W, ...), in the order of the sequences.
+        What was left, each (S, W, ...), in the order of the sequences.
     """
-    count = sequences[0].shape[0]
-    if count <= UNROLLED:
-        return _unrolled(step, sequences, start, back)
-
-    def at(k: Tensor, states: States, left: States) -> tuple[Any, ...]:
-        t = count - 1 - k if back else k
-        states, outputs = step(states, *(sequence[t] for sequence in sequences))
-        written = tuple(a.write(t, o) for a, o in zip(left, outputs, strict=True))
-        return k + 1, states, written
-
-    outputs = step(start, *(sequence[0] for sequence in sequences))[1]
-    arrays = tuple(tf.TensorArray(o.dtype, count) for o in outputs)
-    _, _, left = tf.while_loop(
-        lambda k, *_: k < count, at, (0, start, arrays), parallel_iterations=1
-    )
-    return tuple(array.stack() for array in left)
+    count = sequences[0].shape[1]
+    walked = _unrolled if count <= UNROLLED and _WRITTEN_OUT.get() else _looped
+    return walked(step, sequences, start, back)
 
 
 def _unrolled(step: Step, sequences: States, states: States, back: bool) -> States:
     left = []
-    slices = list(zip(*(tf.unstack(sequence) for sequence in sequences), strict=True))
+    slices = list(zip(*(tf.unstack(sequence, axis=1) for sequence in sequences), strict=True))
     for own in reversed(slices) if back else slices:
         states, outputs = step(states, *own)
         left.append(outputs)
     ordered = left[::-1] if back else left
-    return tuple(tf.stack(outputs) for outputs in zip(*ordered, strict=True))
+    return tuple(tf.stack(outputs, axis=1) for outputs in zip(*ordered, strict=True))
+
+
+def _looped(step: Step, sequences: States, start: States, back: bool) -> States:
+    first = [_swapped(sequence) for sequence in sequences]
+    count = first[0].shape[0]
+
+    def at(k: Tensor, states: States, left: States) -> tuple[Any, ...]:
+        t = count - 1 - k if back else k
+        states, outputs = step(states, *(sequence[t] for sequence in first))
+        written = tuple(a.write(t, o) for a, o in zip(left, outputs, strict=True))
+        return k + 1, states, written
+
+    outputs = step(start, *(sequence[0] for sequence in first))[1]
+    arrays = tuple(tf.TensorArray(o.dtype, count) for o in outputs)
+    _, _, left = tf.while_loop(
+        lambda k, *_: k < count, at, (0, start, arrays), parallel_iterations=1
+    )
+    return tuple(_swapped(array.stack()) for array in left)
 
 
 def with_slope(activate: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,20 +85,20 @@ def with_slope(activate: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor,
     return y, tape.gradient(y, x)
 
 
-def delayed(states: Tensor, axis: int) -> Tensor:
-    """States one step earlier, zeros first; steps lie on `axis`, 0 or 1."""
-    earlier, last = tf.split(states, [states.shape[axis] - 1, 1], axis=axis)
-    return tf.concat([tf.zeros_like(last), earlier], axis=axis)
+def delayed(states: Tensor) -> Tensor:
+    """(S, W, B, C) states one step earlier, zeros first."""
+    earlier, last = tf.split(states, [states.shape[1] - 1, 1], axis=1)
+    return tf.concat([tf.zeros_like(last), earlier], axis=1)
 
 
-def swapped(x: Tensor) -> Tensor:
+def kernel_gradient(multiplied: Tensor, change: Tensor) -> Tensor:
+    """(S, C, G) gradient of a kernel by what it multiplied (S, W, B, C), change (S, W, B, G)."""
+    return tf.matmul(_by_member(multiplied), _by_member(change), transpose_a=True)
+
+
+def _swapped(x: Tensor) -> Tensor:
     """(S, W, B, C) to (W, S, B, C), or back."""
     return tf.transpose(x, (1, 0, 2, 3))
-
-
-def kernel_gradient(hidden: Tensor, change: Tensor) -> Tensor:
-    """(S, U, G) gradient of a recurrent kernel: hidden (S, W, B, U), change (S, W, B, G)."""
-    return tf.matmul(_by_member(delayed(hidden, axis=1)), _by_member(change), transpose_a=True)
 
 
 def _by_member(x: Tensor) -> Tensor:
