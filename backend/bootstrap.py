@@ -5,25 +5,34 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from backend.detection.forecast import Machine
+from backend.executors import InProcess, LocalProcesses, machine
+from backend.executors.dask import DaskCluster
+from backend.executors.memory import used
 from backend.grafana.annotations import GrafanaAnnotations
 from backend.grafana.client import GrafanaClient, Patience
 from backend.grafana.examination import examine
 from backend.grafana.names import shown_alone
 from backend.grafana.states import GrafanaRuleBook
 from backend.messengers import ChatWebhook
+from backend.models.exporting import export
 from backend.models.registry import build
 from backend.ports import (
     ArtifactStore,
     Clock,
     Credentials,
+    Executor,
     Finding,
     ModelFactory,
     RecordStore,
     SeriesStore,
 )
 from backend.services.alerting import Alerting
+from backend.services.capacity import Capacity
+from backend.services.capacity_probe import TICK, TRAIN, Probe
 from backend.services.catalogue import Catalogue
 from backend.services.checking import Checking
 from backend.services.copying import Copying
@@ -32,6 +41,9 @@ from backend.services.drawing import Span
 from backend.services.embedding import Embedding
 from backend.services.events import Event, read_events
 from backend.services.explaining import Explaining
+from backend.services.exporting import Exporting
+from backend.services.fencing import fenced
+from backend.services.fleet_pieces import FleetPieces
 from backend.services.forgetting import Forgetting
 from backend.services.history import History
 from backend.services.label_publishing import LabelPublishing
@@ -39,22 +51,25 @@ from backend.services.label_sync import LabelSync, SyncOptions
 from backend.services.labelling import Labelling
 from backend.services.links import Links
 from backend.services.notifying import Notifying
+from backend.services.piece_size import Sizing
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
 from backend.services.retraining import Retraining
 from backend.services.rule_states import RuleWatch
 from backend.services.run_publishing import RunPublishing
+from backend.services.runs import working_for
 from backend.services.saying import Saying
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
 from backend.services.stores import Stores
 from backend.services.trial import Trials
 from backend.services.what_if import WhatIf
-from backend.settings import Settings, load, same_place
+from backend.settings import Settings, load, same_place, shared_places
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.checkpoints import FileCheckpoints
 from backend.stores.key_file import FileKey
+from backend.stores.mark import mark
 from backend.stores.opening import open_series_store, require_present
 from backend.stores.records import SqlRecordStore
 
@@ -77,6 +92,7 @@ class Application:
     results: SeriesStore
     records: RecordStore
     artifacts: ArtifactStore
+    pieces: Executor
     detectors: Detectors
     labelling: Labelling
     label_sync: LabelSync | None
@@ -84,7 +100,10 @@ class Application:
     scoring: Scoring
     embedding: Embedding
     explaining: Explaining
+    exporting: Exporting
     trials: Trials
+    capacity: Capacity
+    probe: Probe
     promotion: Promoting
     requests: Requests
     queries: Queries
@@ -102,7 +121,8 @@ class Application:
     notifying: Notifying
 
     def close(self) -> None:
-        """Release connections and files."""
+        """Release connections and files, and end workers."""
+        self.pieces.close()
         for store in (self.source, self.results, self.records):
             store.close()
 
@@ -120,11 +140,17 @@ def bootstrap(
     )
     records = stores.records
     detectors = Detectors(settings.detectors, records, clock)
+
+    def here(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return _TASKS[task](application, arguments)
+
+    pieces = open_pieces(settings, here)
     promoting = Promoting(records, stores.artifacts, detectors, clock)
     served = Served(records, stores.artifacts, make_model)
     labelling = Labelling(records, detectors, clock, settings.labels)
     explaining = Explaining(stores, detectors, labelling, served, make_model, clock)
-    retraining = Retraining(stores, detectors, labelling, promoting, make_model, clock)
+    fleet = FleetPieces(stores, make_model, clock, pieces, piece_sizing(settings))
+    retraining = Retraining(stores, detectors, labelling, promoting, fleet, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
     notify = settings.notify
@@ -132,13 +158,14 @@ def bootstrap(
     links = Links(FileKey(settings.home / "links.key"), settings.web.url, notify.links_expire)
     alerting = Alerting(records, detectors, clock, telling=chat is not None)
     label_sync = _label_sync(settings, stores, labelling, detectors, clock)
-    return Application(
+    application = Application(
         settings=settings,
         clock=clock,
         source=stores.source,
         results=stores.results,
         records=records,
         artifacts=stores.artifacts,
+        pieces=pieces,
         detectors=detectors,
         labelling=labelling,
         label_sync=label_sync,
@@ -146,7 +173,18 @@ def bootstrap(
         scoring=scoring,
         embedding=Embedding(stores, detectors, labelling, served, clock),
         explaining=explaining,
+        exporting=Exporting(records, detectors, served, export),
         trials=Trials(stores, detectors, labelling, make_model, clock),
+        capacity=Capacity(
+            stores,
+            clock,
+            piece_sizing(settings),
+            Machine(machine.memory(), _cores()),
+            lambda: LocalProcesses(_ENTRY, {"probe": 1}, lambda task, arguments: "probe"),
+        ),
+        probe=Probe(
+            stores, make_model, clock, used, lambda folder: FileArtifactStore(Path(folder))
+        ),
         promotion=promoting,
         requests=Requests(
             records,
@@ -173,6 +211,70 @@ def bootstrap(
         saying=Saying(records, alerting, labelling, links, clock),
         notifying=Notifying(records, alerting, links, chat, clock, style=notify.kind),
     )
+    return application
+
+
+def open_pieces(
+    settings: Settings, here: Callable[[str, dict[str, Any]], dict[str, Any]]
+) -> Executor:
+    """Where the pieces of a fleet are trained; nothing is started before the first one.
+
+    Args:
+        settings: what they say of training.
+        here: does a task in this process.
+    """
+    training = settings.training
+    if training.executor == "dask" and training.dask is not None:
+        return DaskCluster(
+            training.dask,
+            _ENTRY,
+            lambda: _identity(settings),
+            "backend.bootstrap:identity",
+            memory=training.memory,
+        )
+    if training.executor == "processes":
+        count = training.processes or _cores()
+        return LocalProcesses(
+            _ENTRY,
+            {"piece": count},
+            lambda task, arguments: "piece",
+            memory=training.memory,
+            threads=max(1, _cores() // count),
+        )
+    return InProcess(here)
+
+
+def piece_sizing(settings: Settings) -> Sizing:
+    """How large a piece of a fleet may be: what one worker may use, less what its libraries take.
+
+    Without a limit it is a quarter of the machine's memory, or of its container's, shared by the
+    workers on it. Not what is free at the moment: a training that was cut off is to find the same
+    pieces when it goes on.
+    """
+    training = settings.training
+    if (limit := training.memory) is not None:
+        memory = max(limit - _LIBRARIES, limit // 4)
+    else:
+        workers = training.processes or _cores() if training.executor == "processes" else 1
+        memory = machine.memory() // 4 // workers
+    return Sizing(memory=memory, timeout_s=training.timeout.total_seconds())
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def identity() -> dict[str, str]:
+    """What this process must have in common with those that it trains a fleet with."""
+    return _identity(_application().settings)
+
+
+def _identity(settings: Settings) -> dict[str, str]:
+    marked = f"the directory marked {mark(settings.artifacts)}"
+    return {**shared_places(settings), "artifacts": marked}
 
 
 def _rule_book(settings: Settings) -> GrafanaRuleBook | None:
@@ -250,13 +352,19 @@ def open_records(url: str, *, create: bool) -> RecordStore:
     return SqlRecordStore(url, create=create)
 
 
+_ENTRY = "backend.bootstrap:run_task"
+_LIBRARIES = 1 << 30
+"""Bytes that a worker takes before it trains anything."""
+
+
 def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Run a named task in this process: what workers are started with.
 
     The application is built from the environment once and kept, so that a warm worker has its
     models in memory.
     """
-    return _TASKS[task](_application(), arguments)
+    with working_for(arguments.get("worker")):
+        return _TASKS[task](_application(), arguments)
 
 
 @cache
@@ -265,12 +373,23 @@ def _application() -> Application:
 
 
 def _retrain(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    version = application.retraining.run(arguments["detector"], again=False)
-    return {"version": version.number, "verdict": str(version.verdict)}
+    fence = fenced(application.records, arguments.get("lease"))
+    known = arguments.get("known") is True
+    version = application.retraining.run(
+        arguments["detector"], again=False, known=known, fence=fence
+    )
+    saved = ("begun_from", "epochs_begun", "epochs_before", "rows_known")
+    told = {name: version.training[name] for name in saved if name in version.training}
+    return {"version": version.number, "verdict": str(version.verdict), **told}
+
+
+def _fit_piece(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return application.retraining.fit_piece(arguments)
 
 
 def _score(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return application.scoring.tick(arguments["detector"]).plain()
+    fence = fenced(application.records, arguments.get("lease"))
+    return application.scoring.tick(arguments["detector"], fence).plain()
 
 
 def _backfill(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,14 +398,30 @@ def _backfill(application: Application, arguments: Mapping[str, Any]) -> dict[st
 
 
 def _serve_request(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    request = application.requests.serve_one(arguments.get("worker"), arguments["kinds"])
+    request = application.requests.serve_one(
+        arguments.get("worker"),
+        arguments["kinds"],
+        only=arguments.get("request"),
+        fence=fenced(application.records, arguments.get("lease")),
+    )
     if request is None:
         return {"served": False}
     return {"served": True, "request": request.id, "state": str(request.state)}
 
 
+def _probe_training(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return application.probe.train(arguments)
+
+
+def _probe_scoring(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return application.probe.tick(arguments)
+
+
 _TASKS: dict[str, Callable[[Application, Mapping[str, Any]], dict[str, Any]]] = {
     "retrain": _retrain,
+    "fit_piece": _fit_piece,
+    TRAIN: _probe_training,
+    TICK: _probe_scoring,
     "score": _score,
     "backfill": _backfill,
     "serve_request": _serve_request,

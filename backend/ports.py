@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.exceptions import NormalcyError
 from backend.records import (
     Alert,
     AlertState,
@@ -18,6 +19,7 @@ from backend.records import (
     AnnotationProblem,
     Delivery,
     Label,
+    Lease,
     Message,
     Promotion,
     Request,
@@ -28,6 +30,7 @@ from backend.records import (
     StoredDetector,
     Verdict,
     Version,
+    parse_series_key,
 )
 from backend.specs import ModelSpec
 
@@ -76,6 +79,7 @@ class Query:
             to 1970 and stamped at their starts. A bucket that `start` or `stop` cuts is that of its
             rows within. Strings have none and are absent. Not together with `newest` or `oldest`.
         aggregate: which number of a bucket; a field that has no value there has none of these.
+        series: only these series, by their tags of `group_by`; all of them if not given.
     """
 
     measurement: str
@@ -88,6 +92,12 @@ class Query:
     oldest: int | None = None
     every: int | None = None
     aggregate: Aggregate = "mean"
+    series: tuple[SeriesKey, ...] | None = None
+
+    @property
+    def wanted(self) -> tuple[Mapping[str, str], ...] | None:
+        """The tags of each of `series`; None where all are wanted."""
+        return None if self.series is None else tuple(map(parse_series_key, self.series))
 
 
 @dataclass(frozen=True)
@@ -147,6 +157,14 @@ class SeriesStore(Protocol):
         Raises:
             PartialWrite: some rows were dropped by the store, the rest is stored.
             InputError: infinity, an empty measurement, tag or field name, a line break in a name.
+        """
+        ...
+
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        """Store rows of several measurements, in their order: one request where that is enough.
+
+        Raises:
+            PartialWrite, InputError: as `write` does.
         """
         ...
 
@@ -347,15 +365,59 @@ class RecordStore(Protocol):
     def finish_run(
         self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
     ) -> None:
-        """Record how a job ended."""
+        """Record how a job ended; one that was found interrupted stays so."""
         ...
 
     def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
         """Runs, newest first."""
         ...
 
+    def open_runs(self) -> list[Run]:
+        """Every run that goes on by the record, oldest first."""
+        ...
+
     def interrupt_runs(self, *, worker: str, at: int) -> int:
-        """Mark running runs of workers whose name starts with `worker` as interrupted; count."""
+        """Mark running runs of a worker as interrupted; how many."""
+        ...
+
+    # leases: of several processes one does a piece of work; a power cut may undo the last ones
+    def take_lease(
+        self, name: str, holder: str, *, length: int, due: int | None = None
+    ) -> Lease | None:
+        """Take a lease that is free or has run out; None if it is not to be had.
+
+        Times are read from one clock: the server's, or this machine's where the database is a file.
+        A scheduled time that was served already is refused, unless it lies more than a minute in
+        the future: then somebody's clock was wrong.
+
+        Args:
+            name: the piece of work.
+            holder: who takes it; a process, and never a later one by the same name.
+            length: nanoseconds that it holds unless renewed.
+            due: the scheduled time to serve; without it, one left unfinished stays on record.
+        """
+        ...
+
+    def renew_leases(self, tokens: Collection[str], *, length: int) -> frozenset[str]:
+        """Let leases hold for `length` nanoseconds from now; those that are still held."""
+        ...
+
+    def holds_lease(self, name: str, token: str) -> bool:
+        """Whether nobody else has taken a lease since it was taken with this token."""
+        ...
+
+    def drop_lease(self, name: str, token: str, *, done: bool) -> None:
+        """Give a lease back, if it is still held.
+
+        Args:
+            name: the piece of work.
+            token: of the lease.
+            done: its scheduled time was served; else another process is to take it up.
+        """
+        ...
+
+    def leases(self) -> list[Lease]:
+        """Leases that are held, have run out or were left unfinished, by name."""
         ...
 
     # requests: the web asks, a worker answers
@@ -366,7 +428,13 @@ class RecordStore(Protocol):
         ...
 
     def claim_request(
-        self, *, worker: str, at: int, deadline: int, kinds: Collection[str] | None = None
+        self,
+        *,
+        worker: str,
+        at: int,
+        deadline: int,
+        kinds: Collection[str] | None = None,
+        request: int | None = None,
     ) -> Request | None:
         """Take the oldest request that waits, or whose deadline passed; no two get the same.
 
@@ -375,17 +443,35 @@ class RecordStore(Protocol):
             at: the time now; a claim whose deadline is not after it has expired.
             deadline: until when the claim holds unless renewed.
             kinds: only requests of these kinds; of any kind if not given.
+            request: only this one.
         """
         ...
 
-    def update_request(self, request: int, *, progress: float, deadline: int) -> None:
-        """Report progress and extend the claim."""
+    def update_request(
+        self, request: int, *, progress: float, deadline: int, worker: str | None = None
+    ) -> None:
+        """Report progress and extend the claim.
+
+        Raises:
+            Conflict: it ended meanwhile or, if `worker` is given, another one has claimed it.
+        """
         ...
 
     def finish_request(
-        self, request: int, state: State, *, at: int, result: Mapping[str, Any], message: str = ""
+        self,
+        request: int,
+        state: State,
+        *,
+        at: int,
+        result: Mapping[str, Any],
+        message: str = "",
+        worker: str | None = None,
     ) -> None:
-        """Record how a request ended."""
+        """Record how a request ended.
+
+        Raises:
+            Conflict: it ended before or, if `worker` is given, another one has claimed it.
+        """
         ...
 
     def request(self, request: int) -> Request:
@@ -463,13 +549,18 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    def load(self, name: str) -> dict[str, bytes]:
-        """Read an artifact back.
+    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
+        """Read an artifact back, or only its files whose names begin in some way.
 
         Raises:
             NotFound: no artifact of that name.
-            ArtifactError: a file is missing, damaged or foreign (its SHA-256 differs).
+            ArtifactError: a file is missing, or one that is read is damaged or foreign (its SHA-256
+                differs).
         """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Take an artifact away, whole; nothing happens if it is gone already."""
         ...
 
     def names(self) -> list[str]:
@@ -633,7 +724,7 @@ class AnnotationBook(Protocol):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one member of a fleet learns from; members never see each other's rows.
+    """What one member of a fleet learns from; no other sees its rows, but for `pool`.
 
     Attributes:
         rows: (T, F) scaled rows, NaN = absent.
@@ -642,6 +733,8 @@ class Lesson:
         seed: of this member's initial weights and shuffling.
         times: (T,) nanoseconds of the rows, for kinds that know the time of day; by default the
             rows are a nanosecond apart.
+        pool: members of one number may learn from each other's windows where a spec asks for it;
+            those of different numbers never do.
     """
 
     rows: Floats
@@ -649,10 +742,15 @@ class Lesson:
     stop: NDArray[np.int64]
     seed: int
     times: Times = field(default_factory=lambda: np.empty(0, np.int64))
+    pool: int = 0
 
     def __post_init__(self) -> None:
         if not self.times.size:
             object.__setattr__(self, "times", np.arange(len(self.rows), dtype=np.int64))
+
+
+Start = Mapping[str, NDArray[Any]]
+"""Weights to begin with, each with a leading axis of S."""
 
 
 @dataclass(frozen=True)
@@ -697,8 +795,16 @@ class Model(Protocol):
     window: int
     voices: int
 
-    def fit(self, lessons: Sequence[Lesson], progress: Progress) -> list[LossCurve]:
-        """Train all S members as one program; same lessons and seeds give the same weights.
+    def fit(
+        self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
+    ) -> list[LossCurve]:
+        """Train all S members as one program; same lessons, seeds and start give the same weights.
+
+        Args:
+            lessons: one a member.
+            progress: told the share done.
+            start: what to begin with, in the names and shapes of `starts`; members that are NaN in
+                it, and kinds that have nothing to begin with, begin anew.
 
         Raises:
             TrainingFailed: the losses of some members are not finite; the model stays as it was.
@@ -721,6 +827,10 @@ class Model(Protocol):
         """All weights by name, each with a leading axis of S."""
         ...
 
+    def starts(self) -> dict[str, NDArray[Any]]:
+        """The part of the weights that another training can begin with; none for most kinds."""
+        ...
+
     def load(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take weights as `weights` gave them.
 
@@ -732,6 +842,71 @@ class Model(Protocol):
 
 ModelFactory = Callable[[ModelSpec, int, int], Model]
 """(spec, series, channels) to an untrained model."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """From one unit to another, `x * factor + offset`: (P, F) each, P places of a window or 1."""
+
+    factor: Floats
+    offset: Floats
+
+
+@dataclass(frozen=True)
+class Edges:
+    """What stands around a network so that it takes and gives sensor units: before and after."""
+
+    before: Units
+    after: Units
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """The network of one series for others to use.
+
+    Attributes:
+        data: a `.keras` file that plain Keras loads.
+        kind: of the network.
+        window: W.
+        outputs: names of what it gives, (B, W, F) each.
+        whole: whether the model says no more than its outputs do, so that the error follows from
+            them.
+        made_with: libraries and their versions.
+    """
+
+    data: bytes
+    kind: str
+    window: int
+    outputs: tuple[str, ...]
+    whole: bool
+    made_with: Mapping[str, str]
+
+
+class NetworkExporter(Protocol):
+    """Writes the network of one member of a fleet in a form that others read."""
+
+    def __call__(
+        self,
+        spec: ModelSpec,
+        weights: Mapping[str, NDArray[Any]],
+        channels: int,
+        *,
+        part: int | None,
+        edges: Edges | None,
+    ) -> NetworkFile:
+        """Write it.
+
+        Args:
+            spec: of the model.
+            weights: of one member, each with a leading axis of 1.
+            channels: F.
+            part: which member of an ensemble, from 1 on; where only one can be written, that one.
+            edges: what stands around it; without any it takes and gives scaled windows.
+
+        Raises:
+            InputError: there is no network in the model that reconstructs windows, or no such part.
+        """
+        ...
 
 
 # -- running work ----------------------------------------------------------------------------------
@@ -747,6 +922,29 @@ class Executor(Protocol):
             TaskTimeout: it was ended at its limit.
             WorkerDied: the process that ran it ended.
             NormalcyError: what the task itself raised.
+        """
+        ...
+
+    def run_all(
+        self,
+        task: str,
+        calls: Sequence[Mapping[str, Any]],
+        timeout_s: float,
+        told: Callable[[int], None],
+    ) -> list[dict[str, Any] | NormalcyError]:
+        """Run a task once for each of `calls`, so many at a time as there are workers.
+
+        A task may be begun again elsewhere when its worker is lost, so it must come to the same
+        result when done twice.
+
+        Args:
+            task: its name.
+            calls: the arguments of each.
+            timeout_s: of each.
+            told: how many are done, after each.
+
+        Returns:
+            What each call came to, in the order of `calls`: its result, or what it raised.
         """
         ...
 

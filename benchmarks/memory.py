@@ -42,16 +42,16 @@ def read(url: str, token: str, rows: int, measurement: str) -> float:
     """Read them all in pieces; megabytes between the peak and what a small read left."""
     store = open_series_store(url, Credentials(token=token or None), create=False)
     sum(map(len, store.stream(query_of(measurement, _FEW), _ROWS)))
-    before = _resident("VmRSS")
+    before = resident("VmRSS")
     count = sum(map(len, store.stream(query_of(measurement, rows), _ROWS)))
-    after = _resident("VmHWM")
+    after = resident("VmHWM")
     store.close()
     if count != rows:
         raise RuntimeError(f"{count} of {rows} rows were read")
     return after - before
 
 
-def _resident(what: str) -> float:
+def resident(what: str) -> float:
     """Megabytes as Linux counts them.
 
     `resource.getrusage` would not do: the peak that it tells is inherited from the process that

@@ -22,7 +22,7 @@ Body = tuple[bytes, str | None]
 def bodies(measurement: str, points: Sequence[Points]) -> list[Body]:
     """The request bodies that a write of our store sends, made beforehand."""
     sent: list[Body] = []
-    writing.write(measurement, points, lambda body, encoding: sent.append((body, encoding)))
+    writing.write({measurement: points}, lambda body, encoding: sent.append((body, encoding)))
     return sent
 
 

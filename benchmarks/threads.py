@@ -11,4 +11,5 @@ def one_thread() -> None:
     Called again after more libraries were loaded, it holds those too.
     """
     threadpool_limits(1)
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = "1"

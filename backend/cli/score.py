@@ -5,7 +5,7 @@ import click
 from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, print_json, progress
 from backend.cli.session import Session, pass_session
-from backend.services.scoring import ScoringReport
+from backend.services.scored_part import ScoringReport
 
 
 @click.command("score")
@@ -53,7 +53,7 @@ def _print(report: ScoringReport) -> None:
         f"{report.detector}: {iso(report.start)} to {iso(report.stop)}, series: {report.series}, "
         f"points: {report.points}, judged: {report.judged}, "
         f"bridged: {report.bridged}, flagged: {report.flagged}, "
-        f"events: {report.events}{note}"
+        f"events: {report.events}, lag: {report.lag_s:.0f} s{note}"
     )
     for series, reason in report.set_aside.items():
         click.echo(f"  {series or 'the series'} was set aside: {reason}")

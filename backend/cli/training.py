@@ -42,7 +42,20 @@ def _learned(training: Mapping[str, Any]) -> list[str]:
     hours = sum(one.get("hours", 0.0) for one in series.values())
     took = f", in {number(training['seconds'])} s" if "seconds" in training else ""
     count = "1 series" if len(series) == 1 else f"{len(series)} series"
-    return [f"learned {count} from {number(float(hours))} normal hours{took}"] if series else []
+    if not series:
+        return []
+    return [f"learned {count} from {number(float(hours))} normal hours{took}", *_begun(training)]
+
+
+def _begun(training: Mapping[str, Any]) -> list[str]:
+    """What it saved to go on from the version that served."""
+    if "begun_from" not in training:
+        return []
+    begun, all_of_them = training["series_begun"], training["series_trained"]
+    told = f"went on from version {training['begun_from']} with {begun} of {all_of_them} series"
+    if before := training["epochs_before"]:
+        told += f": {training['epochs_begun']} epochs in place of {before}"
+    return [f"{told}; --cold begins anew"]
 
 
 def _provisional(version: Version) -> list[str]:

@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.grid import Rows
-from backend.records import Label
+from backend.records import Label, SeriesKey
 from backend.services.reading import mode_of
 from backend.specs import DetectorSpec
+
+Mask = NDArray[np.bool_]
+
+_DIGITS = 40
+"""Of a name's 64: a fleet has thousands of them, and nobody forges them."""
 
 # What a version is made from: a change to anything else needs no new one.
 _NOT_LEARNED = {
@@ -36,12 +41,48 @@ def basis_hash(spec: DetectorSpec, labels: Sequence[Label]) -> str:
     return hashlib.sha256((learned + label_hash(labels)).encode()).hexdigest()
 
 
-def data_hash(rows: Rows, normal: NDArray[np.bool_]) -> str:
-    """Names the rows of a training, (S, T, F), and which of them, (S, T), are normal."""
-    digest = hashlib.sha256("\n".join(rows.keys).encode())
-    for array in (rows.times, normal, rows.values):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+def series_digests(
+    rows: Rows, normal: Mask, anomalous: Mask, modes: Mapping[str, Mask]
+) -> dict[SeriesKey, str]:
+    """Names what each series is trained on: its rows, and all that is said of them.
+
+    Args:
+        rows: (S, T, F).
+        normal: (S, T) rows that are normal.
+        anomalous: (S, T) rows labelled as anomalies.
+        modes: (S, T) rows of each operating mode by its name.
+    """
+    masks = {"normal": normal, "anomalous": anomalous}
+    masks |= {f"mode {name}": mask for name, mask in sorted(modes.items())}
+    found = {}
+    for s, key in enumerate(rows.keys):
+        digest = hashlib.sha256(rows.times.tobytes())
+        digest.update(np.ascontiguousarray(rows.values[s]).tobytes())
+        for name, mask in masks.items():
+            digest.update(name.encode() + np.ascontiguousarray(mask[s]).tobytes())
+        found[key] = digest.hexdigest()[:_DIGITS]
+    return found
+
+
+def data_hash(digests: Mapping[SeriesKey, str]) -> str:
+    """Names the rows of a training by those of its series."""
+    lines = (f"{key} {digest}" for key, digest in sorted(digests.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def piece_hash(
+    spec: DetectorSpec, fleet: int, digests: Mapping[SeriesKey, str], former: str | None = None
+) -> str:
+    """Names what some series of a fleet of so many are asked to become.
+
+    Args:
+        spec: the detector, with the model that it is to have.
+        fleet: how many series share what the whole detector may do.
+        digests: of the series.
+        former: artifact of the version that is begun from, if any.
+    """
+    asked = [learned_part(spec.plain()), fleet, list(digests.items()), former]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
 def plain_label(label: Label) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from backend.records import Run, SeriesKey, SetAside, State, Version
+from backend.services.pace import lag_s, too_large
 from backend.specs import DetectorSpec, nanoseconds
 
 
@@ -66,6 +67,9 @@ class Overview:
         trained_at: when the newest version was made, champion or not.
         champion: the version that serves.
         coverage: share of due points scored in time, 0 to 1.
+        lag_s: for how long the oldest closed bucket that is not scored has waited; None before
+            anything is scored.
+        too_large: what to do where the fleet is too large for its interval; else empty.
     """
 
     detector: str
@@ -79,6 +83,8 @@ class Overview:
     open_events: int
     series: int
     set_aside: tuple[SetAside, ...]
+    lag_s: float | None = None
+    too_large: str = ""
 
 
 def overview(spec: DetectorSpec, known: Remembered, results: Results, now: int) -> Overview:
@@ -97,6 +103,8 @@ def overview(spec: DetectorSpec, known: Remembered, results: Results, now: int) 
         open_events=results.open_events,
         series=len(set(marks) | {one.series for one in aside}),
         set_aside=tuple(aside),
+        lag_s=lag_s(spec, max(marks.values()), now) if marks else None,
+        too_large=too_large(known.runs),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from backend.detection.grid import Rows, inside, to_rows, touching
 from backend.ports import Floats, Query, SeriesStore, Times
-from backend.records import Label, LabelKind, SeriesKey, parse_series_key
+from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
@@ -17,15 +17,34 @@ Mask = NDArray[np.bool_]
 _MODE = re.compile(r"(?:^|[;\n])\s*mode:\s*([^;\n]+)", re.IGNORECASE)
 
 
-def read_rows(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> Rows:
+def read_rows(
+    source: SeriesStore,
+    spec: DetectorSpec,
+    start: int,
+    stop: int,
+    series: tuple[SeriesKey, ...] | None = None,
+) -> Rows:
     """The fleet on its grid, its means taken by the store; all series in one query.
 
-    `start` and `stop` are multiples of the grid step.
+    `start` and `stop` are multiples of the grid step; `series` asks for these alone.
     """
     query = Query(
-        spec.measurement, spec.inputs, start, stop, spec.where, spec.group_by, every=spec.step
+        spec.measurement,
+        spec.inputs,
+        start,
+        stop,
+        spec.where,
+        spec.group_by,
+        every=spec.step,
+        series=series,
     )
     return to_rows(source.read(query), spec.inputs, start, stop, spec.step)
+
+
+def firsts(store: SeriesStore, query: Query) -> dict[SeriesKey, int]:
+    """The time of the first row of each series of a query that has any."""
+    found = store.read(replace(query, oldest=1))
+    return {series_key(points.tags): int(points.times[0]) for points in found}
 
 
 def earliest(store: SeriesStore, query: Query) -> int | None:
@@ -46,7 +65,7 @@ def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:
 
 def filled_from(rows: Rows, archive: Rows) -> Rows:
     """The rows with what is absent taken from an archive: retention takes nothing away."""
-    own, kept = np.flatnonzero(_is_time(rows.times)), np.flatnonzero(_is_time(archive.times))
+    own, kept = np.flatnonzero(is_time(rows.times)), np.flatnonzero(is_time(archive.times))
     _, here, there = np.intersect1d(rows.times[own], archive.times[kept], return_indices=True)
     here, there = own[here], kept[there]
     place = {key: s for s, key in enumerate(archive.keys)}
@@ -61,7 +80,7 @@ def filled_from(rows: Rows, archive: Rows) -> Rows:
 def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
     """(S, T) buckets wholly inside a `normal` label and touched by no `anomaly` or `exclude`."""
     mask = np.zeros(rows.values.shape[:2], dtype=bool)
-    real = _is_time(rows.times)
+    real = is_time(rows.times)
     for s, key in enumerate(rows.keys):
         spoken = matching(labels, key)
         mask[s] = real & inside(rows.times, rows.step, ranges(spoken, LabelKind.NORMAL))
@@ -71,7 +90,7 @@ def labelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
 
 def labelled_anomalous(rows: Rows, labels: Sequence[Label]) -> Mask:
     """(S, T) buckets wholly inside an `anomaly` label and touched by no `exclude`."""
-    mask = ~excluded(rows, labels) & _is_time(rows.times)
+    mask = ~excluded(rows, labels) & is_time(rows.times)
     for s, key in enumerate(rows.keys):
         spoken = ranges(matching(labels, key), LabelKind.ANOMALY)
         mask[s] &= inside(rows.times, rows.step, spoken)
@@ -133,7 +152,7 @@ def merged(parts: Sequence[tuple[int, int]], apart: int = 0) -> list[tuple[int, 
     return result
 
 
-def _is_time(times: Times) -> Mask:
+def is_time(times: Times) -> Mask:
     """(T,) rows that are not mere distance between ranges: those repeat the time before them."""
     return np.concatenate(([True], np.diff(times) > 0))
 

@@ -1,22 +1,24 @@
 """Train a detector on what its operator calls normal, and let the new version serve."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from backend.detection.choosing import fit
-from backend.detection.detection_limits import DetectionLimit, detection_limits
-from backend.detection.pipeline import Fitted
+from backend.detection.choosing import Choice, pick, tried_on
+from backend.detection.detection_limits import DetectionLimit, detection_limits, looked_at
+from backend.detection.enough import what_is_lacking
+from backend.detection.pipeline import counted_channels
 from backend.detection.progress import part_of
-from backend.detection.training import Training
-from backend.exceptions import ArtifactError, NotEnoughNormalData, NotFound
-from backend.ports import Clock, ModelFactory, Progress
+from backend.exceptions import NotEnoughNormalData, TaskError
+from backend.ports import Clock, Progress
 from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
 from backend.services.detectors import Detectors
+from backend.services.fencing import Fence, unfenced
 from backend.services.fingerprints import (
     basis_hash,
     data_hash,
@@ -24,21 +26,35 @@ from backend.services.fingerprints import (
     learned_part,
     plain_label,
 )
+from backend.services.fleet_pieces import Asked, FleetPieces, Trained
+from backend.services.former_version import saved
+from backend.services.joining import joined, selected
 from backend.services.labelling import Labelling
-from backend.services.material import Material, Materials
+from backend.services.material import Outline
 from backend.services.promotion import Promoting
-from backend.services.reading import aligned, labelled_modes
 from backend.services.results import one_point
 from backend.services.runs import recorded
 from backend.services.stores import Stores
-from backend.services.training_record import training_record
-from backend.services.versions import to_files
+from backend.services.training_record import joined_record, with_limits
+from backend.services.unchanged import Unchanged, look_back
+from backend.services.versions import read_archive, read_fitted, unpack
 from backend.specs import DetectorSpec, nanoseconds
 
 _DAY = 86_400_000_000_000
 _RETRY_NS = 3_600_000_000_000
+_CHOICE_SHARE = 0.3
+"""Of a training's time, where the model is to be chosen first."""
 _FIT_SHARE = 0.9
-"""Of a training's time; what it can see is looked for in the rest."""
+"""When the fleet is trained; what it can see is looked for in the rest."""
+
+
+@dataclass(frozen=True)
+class _How:
+    """How a training goes; see `Retraining.run`."""
+
+    again: bool
+    cold: bool
+    known: bool
 
 
 class Retraining:
@@ -50,18 +66,23 @@ class Retraining:
         detectors: Detectors,
         labelling: Labelling,
         promoting: Promoting,
-        make_model: ModelFactory,
+        pieces: FleetPieces,
         clock: Clock,
     ) -> None:
         self._results = stores.results
         self._records = stores.records
         self._artifacts = stores.artifacts
-        self._materials = Materials(stores, clock)
+        self._materials = pieces.materials
         self._detectors = detectors
         self._labelling = labelling
         self._promoting = promoting
-        self._make_model = make_model
+        self._make_model = pieces.make_model
+        self._pieces = pieces
         self._clock = clock
+
+    def fit_piece(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Train a piece of a fleet: what an executor is asked to do somewhere."""
+        return self._pieces.fit(arguments)
 
     def run(
         self,
@@ -69,6 +90,9 @@ class Retraining:
         progress: Progress = lambda share, words: None,
         *,
         again: bool = True,
+        cold: bool = False,
+        known: bool = False,
+        fence: Fence = unfenced,
     ) -> Version:
         """Train a detector anew, or finish what a run that was cut off left to do.
 
@@ -80,11 +104,16 @@ class Retraining:
             progress: told the share done.
             again: train also where labels, definition and data are those of the newest version;
                 a timetable says no, so that a quiet week does not make seven equal versions.
+            cold: begin anew, in place of with the weights of the version that serves.
+            known: rows that were learned from before are not read again from the source, which may
+                have corrected them since: for what follows a label, not for each night.
+            fence: asked before anything is stored.
 
         Raises:
             NotFound: there is no such detector.
             NoData: nothing is stored where it should learn from, or under the names it is told.
             NotEnoughNormalData: no series has enough to learn from; the message says which and why.
+            LeaseLost: another process has taken the training over; nothing was stored.
         """
         spec = self._detectors.get(detector)
         left = self._left_behind(detector)
@@ -92,9 +121,9 @@ class Retraining:
             labels = tuple(self._labelling.list(detector))
             details["basis"] = basis_hash(spec, labels)
             if left is not None and _outdated(left, spec, labels, self._clock.now()) is None:
-                version = self._bring_in(spec, left)
+                version = self._bring_in(spec, left, fence)
             else:
-                version = self._train(spec, labels, progress, again=again)
+                version = self._train(spec, labels, progress, _How(again, cold, known), fence)
             details.update(version=version.number, seconds=version.training["seconds"])
         return version
 
@@ -117,7 +146,15 @@ class Retraining:
             return reason
         if self._left_behind(spec.name):
             return "the last training was cut off before its version was brought in"
+        if waiting := self._waiting(newest, now):
+            return f"to be tried again, as its worker was lost: {', '.join(waiting)}"
         return None
+
+    def _waiting(self, newest: Version, now: int) -> list[SeriesKey]:
+        """Series that the newest version lacks for no reason of their own, and may be tried now."""
+        lost = set(newest.training.get("to_try_again", ()))
+        aside = self._records.series_set_aside(newest.detector) if lost else []
+        return sorted(one.series for one in aside if one.series in lost and one.retry_at <= now)
 
     def _left_behind(self, detector: str) -> Version | None:
         """The newest version, if the run that made it ended before all was done for it."""
@@ -141,76 +178,148 @@ class Retraining:
         )
 
     def _train(
-        self, spec: DetectorSpec, labels: tuple[Label, ...], progress: Progress, *, again: bool
+        self,
+        spec: DetectorSpec,
+        labels: tuple[Label, ...],
+        progress: Progress,
+        how: _How,
+        fence: Fence,
     ) -> Version:
         began = time.monotonic()
         progress(0.0, "reading")
-        material = self._materials.gather(spec, labels)
-        if not again and (equal := self._made_already(material)):
-            return equal
-        outcome = fit(
-            spec,
+        outline = self._materials.outline(spec, labels, known=how.known)
+        fleet = outline.asked()
+        rejected = _not_asked(outline, fleet)
+        former = None if how.again or not fleet else self._look_back(outline, fleet, progress)
+        if former is not None and former.is_all:
+            return former.version
+        choice = self._choose(outline, progress) if fleet else None
+        serving = None if how.cold else self._serving(spec.name)
+        asked = Asked(
+            outline,
+            spec if choice is None else choice.spec,
+            len(fleet),
+            None if serving is None else serving.artifact,
+        )
+        if former is not None and not former.has_model(asked.spec):
+            former = None
+        missing = fleet if former is None else former.missing
+        share = (_CHOICE_SHARE if choice else 0.0), (_FIT_SHARE if spec.detection_limits else 1.0)
+        trained = self._pieces.run(asked, missing, part_of(progress, *share))
+        rejected |= trained.rejected
+        rejected |= {} if former is None else former.rejected
+        self._set_aside(spec, rejected)
+        made = [part for part in trained.parts if part.artifact is not None]
+        if former is not None and not made and former.is_enough:
+            return former.version
+        if former is None and not made:
+            raise _nothing(spec.name, rejected, trained)
+        files, record = self._join(asked, trained, former)
+        record = {
+            **saved(record, serving, {key for part in made for key in part.keys}),
+            **self._with_limits(asked, files, record, part_of(progress, _FIT_SHARE, 1.0)),
+            **({} if choice is None else {"choice": choice.plain()}),
+            "labels": [plain_label(label) for label in labels],
+            "ranges": [list(part) for part in outline.ranges],
+            "fleet": asked.fleet if former is None else former.fleet,
+            "set_aside": rejected,
+            "to_try_again": sorted(trained.lost),
+            "rows_known": sum(part.known for part in trained.parts),
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        digests = json.loads(files["version.json"])["digests"]
+        fence()
+        version = self._store(outline, files, data_hash(digests), record)
+        self._pieces.clear(spec.name)
+        return self._bring_in(spec, version, fence)
+
+    def _serving(self, detector: str) -> Version | None:
+        """The version that serves; None if there is none yet."""
+        made = self._records.promotions(detector)
+        return self._records.version(detector, made[-1].number) if made else None
+
+    def _look_back(
+        self, outline: Outline, fleet: Sequence[SeriesKey], progress: Progress
+    ) -> Unchanged | None:
+        """What of the newest version need not be trained again."""
+        newest = next(iter(self._records.versions(outline.spec.name, limit=1)), None)
+        if newest is None:
+            return None
+        parts = self._pieces.sizing.parts(outline.spec, outline.points, fleet)
+        return look_back(newest, outline, parts, self._materials, self._artifacts, progress)
+
+    def _choose(self, outline: Outline, progress: Progress) -> Choice | None:
+        """Which model the fleet is to have, by some of its series; None where it is told."""
+        if outline.spec.model.kind != "auto":
+            return None
+        keys = [outline.keys[place] for place in tried_on(len(outline.keys))]
+        material = self._materials.read(outline, keys)
+        tried = part_of(progress, 0.0, _CHOICE_SHARE)
+        return pick(
+            outline.spec,
             material.rows,
             material.normal,
             self._make_model,
-            labelled=material.labelled,
-            anomalous=material.anomalous,
-            modes=labelled_modes(material.rows, labels),
-            progress=part_of(progress, 0.0, _FIT_SHARE if spec.detection_limits else 1.0),
+            tried,
+            **material.said,
         )
-        self._set_aside(spec, outcome.rejected)
-        if outcome.fitted is None or outcome.training is None:
-            raise NotEnoughNormalData(_why_nothing(spec.name, outcome.rejected))
-        fitted, training = outcome.fitted, outcome.training
-        limits = self._look_for_limits(material, fitted, training, progress)
-        record = {
-            **training_record(fitted, training, material.warnings, limits),
-            "labels": [plain_label(label) for label in material.labels],
-            "set_aside": dict(outcome.rejected),
-            "seconds": round(time.monotonic() - began, 3),
-        }
-        return self._bring_in(spec, self._store(material, fitted, training, record))
 
-    def _look_for_limits(
-        self, material: Material, fitted: Fitted, training: Training, progress: Progress
-    ) -> tuple[DetectionLimit, ...]:
-        if not material.spec.detection_limits:
-            return ()
-        rows = aligned(material.rows, fitted.keys)
-        part = part_of(progress, _FIT_SHARE, 1.0)
-        return detection_limits(fitted, rows, training.normal, self._make_model, part)
+    def _join(
+        self, asked: Asked, trained: Trained, former: Unchanged | None
+    ) -> tuple[dict[str, bytes], dict[str, Any]]:
+        """The files of the version and its record: what was kept, then what was trained."""
+        files, records = [], []
+        if former is not None and former.kept:
+            files.append(selected(former.files, former.kept))
+            records.append(former.record)
+        for part in trained.parts:
+            if part.artifact is not None:
+                own, record = self._pieces.load(asked, part)
+                files.append(own)
+                records.append(record)
+        digests = {} if former is None else dict(former.digests)
+        digests |= {key: own for part in trained.parts for key, own in part.digests.items()}
+        seen = [part.seen for part in trained.parts]
+        warnings = self._materials.warnings(
+            asked.outline, seen if former is None else [*seen, former.seen]
+        )
+        fleet = asked.fleet if former is None else former.fleet
+        return joined(files, asked.spec, digests, fleet), joined_record(records, warnings)
 
-    def _made_already(self, material: Material) -> Version | None:
-        """The newest version, if it was made from the very same labels, definition and data."""
-        newest = next(iter(self._records.versions(material.spec.name, limit=1)), None)
-        if newest is None or newest.data_hash != data_hash(material.rows, material.normal):
-            return None
-        if _redefined(newest, material.spec, material.labels):
-            return None
-        try:
-            self._artifacts.load(newest.artifact)
-        except (ArtifactError, NotFound):
-            return None  # its files are damaged or gone: an equal version heals that
-        return newest
+    def _with_limits(
+        self, asked: Asked, files: Mapping[str, bytes], record: dict[str, Any], progress: Progress
+    ) -> dict[str, Any]:
+        """The record with the smallest faults that some of the series show."""
+        limits: tuple[DetectionLimit, ...] = ()
+        if asked.spec.detection_limits:
+            keys = list(record["series"])
+            keys = [keys[place] for place in looked_at(len(keys))]
+            few = selected(files, keys)
+            fitted = read_fitted(few, self._make_model)
+            rows = self._materials.read(asked.outline, keys).rows
+            normal = read_archive(few)["normal"]
+            limits = detection_limits(fitted, rows, normal, self._make_model, progress)
+        active = unpack(files["version.npz"], ["active"])["active"]
+        channels = int(counted_channels(asked.spec, active).any(axis=0).sum())
+        return with_limits(record, limits, channels)
 
     # -- writing -----------------------------------------------------------------------------------
 
     def _store(
         self,
-        material: Material,
-        fitted: Fitted,
-        training: Training,
+        outline: Outline,
+        files: Mapping[str, bytes],
+        data: str,
         record: Mapping[str, Any],
     ) -> Version:
         """Files first, then the record: a version that is on record can always be read.
 
         A crash in between leaves files that nothing refers to, and a number that is never used.
         """
-        spec, now = material.spec, self._clock.now()
-        kept = aligned(material.rows, fitted.keys)
+        spec, now = outline.spec, self._clock.now()
         number = self._records.next_number(spec.name)
         artifact = f"{spec.name}/{number}"
-        self._artifacts.save(artifact, to_files(fitted, training, kept))
+        self._artifacts.save(artifact, files)
         return self._records.add_version(
             Version(
                 detector=spec.name,
@@ -218,19 +327,20 @@ class Retraining:
                 created_at=now,
                 artifact=artifact,
                 spec=spec.plain(),
-                label_hash=label_hash(material.labels),
-                data_hash=data_hash(material.rows, material.normal),
-                provisional=not material.labelled,
+                label_hash=label_hash(outline.labels),
+                data_hash=data,
+                provisional=not outline.labelled,
                 verdict=Verdict.CHALLENGER,
                 training=record,
             )
         )
 
-    def _bring_in(self, spec: DetectorSpec, version: Version) -> Version:
+    def _bring_in(self, spec: DetectorSpec, version: Version, fence: Fence) -> Version:
         """Let a version on record serve where it should, and write how its training went.
 
         Both may be done again: a crash in between is made good by the next run.
         """
+        fence()
         verdict = self._decide(spec, version)
         self._write_training(spec, version, verdict)
         return replace(version, verdict=verdict)
@@ -299,6 +409,22 @@ def _outdated(
     if version.provisional and now - version.created_at > _DAY:
         return "the model is provisional and a day old"
     return None
+
+
+def _not_asked(outline: Outline, fleet: Sequence[SeriesKey]) -> dict[SeriesKey, str]:
+    """Series that nobody called normal at any time, with what to do."""
+    nothing = np.zeros(0, dtype=bool)
+    bare = np.empty((0, len(outline.spec.inputs)))
+    reason = what_is_lacking(outline.spec, bare, nothing, nothing) or ""
+    known = set(fleet)
+    return {key: reason for key in outline.keys if key not in known}
+
+
+def _nothing(
+    detector: str, rejected: Mapping[SeriesKey, str], trained: Trained
+) -> NotEnoughNormalData | TaskError:
+    told = _why_nothing(detector, rejected)
+    return TaskError(told) if trained.lost else NotEnoughNormalData(told)
 
 
 def _why_nothing(detector: str, rejected: Mapping[SeriesKey, str]) -> str:

@@ -1,38 +1,25 @@
 """Score what is new, or a past range on request, and write what was found."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
-
-import numpy as np
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from backend.detection.grid import ceil_to, floor_to, last_closed
-from backend.detection.pipeline import Fitted, Scored, score
+from backend.detection.pipeline import Fitted
 from backend.exceptions import ArtifactError, InputError, NoData, NotFound
-from backend.ports import Clock, Progress, Query
-from backend.records import Label, Promotion, SeriesKey, SetAside, Version, parse_series_key
-from backend.schema import (
-    CONTRIBUTIONS,
-    COVERAGE,
-    DETECTOR_TAG,
-    EXPECTED,
-    NOT_DUE,
-    SCORES,
-)
+from backend.ports import Clock, Points, Progress, Query
+from backend.records import Label, Promotion, Run, SeriesKey
+from backend.schema import COVERAGE, DETECTOR_TAG, SCORES
+from backend.services.carrying import Kept, Tail, Tails
 from backend.services.detectors import Detectors
-from backend.services.event_keeping import Rescored, update_events
+from backend.services.fencing import Fence, unfenced
 from backend.services.labelling import Labelling
-from backend.services.reading import aligned, earliest, excluded, read_rows
-from backend.services.results import (
-    alarm_state_before,
-    channel_points,
-    one_point,
-    rows_before,
-    score_points,
-)
+from backend.services.pace import lag_s
+from backend.services.reading import earliest
+from backend.services.results import one_point
 from backend.services.runs import failures_recorded, recorded
-from backend.services.serving import Served, shifts
+from backend.services.scored_part import Part, PartScoring, ScoringReport, Tables, Task
+from backend.services.serving import Served, give_back_memory, shifts
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec, nanoseconds
 
@@ -40,57 +27,14 @@ log = logging.getLogger(__name__)
 
 _PART = 5_000
 """Most grid points scored and written at once: bounds what a crash has to do again."""
-_NUMBERS = 8_000_000
+_NUMBERS = 1_000_000
 """Most numbers of a fleet read at once: bounds memory, however many series there are."""
-_RETRY_NS = 3_600_000_000_000
-
-
-@dataclass(frozen=True)
-class ScoringReport:
-    """What one run scored: the range, how much of it, and what stood out.
-
-    `due` and `judged` count points new in this run that should have been, and were judged; time
-    that nobody expects to be judged (off, settling, excluded) is not due. `bridged` counts points
-    at which a channel showed its last value because a short gap was open. `drifting` names series
-    whose normal error has risen so far that the threshold can follow it no further.
-    """
-
-    detector: str
-    start: int
-    stop: int
-    series: int = 0
-    points: int = 0
-    due: int = 0
-    judged: int = 0
-    bridged: int = 0
-    flagged: int = 0
-    events: int = 0
-    note: str = ""
-    drifting: tuple[SeriesKey, ...] = ()
-    set_aside: dict[SeriesKey, str] = field(default_factory=dict)
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON-ready values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What one version scores: its turn within a run, or a piece of it."""
-
-    number: int
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What the parts of one run share: `live` is the end of all scored time."""
-
-    spec: DetectorSpec
-    labels: tuple[Label, ...]
-    live: int
-    new_from: int
+_TRUSTED_NS = 6 * 3_600_000_000_000
+"""After so long what is in memory is read anew: results may have been deleted, or restored."""
+_MANY_SERIES = 200
+"""A run of more leaves much memory behind that is no longer used."""
+_RUNS = 20
+"""Newest runs of a detector that are looked through for backfills."""
 
 
 class Scoring:
@@ -107,16 +51,23 @@ class Scoring:
         self._source = stores.source
         self._results = stores.results
         self._records = stores.records
+        self._parts = PartScoring(stores, served, clock)
+        self._tails = Tails()
         self._detectors = detectors
         self._labelling = labelling
         self._served = served
         self._clock = clock
 
-    def tick(self, detector: str) -> ScoringReport:
+    def tick(self, detector: str, fence: Fence = unfenced) -> ScoringReport:
         """Score every closed bucket that has not been, and again what may have come late.
+
+        Args:
+            detector: its name.
+            fence: asked before anything is written.
 
         Raises:
             NotFound: there is no such detector.
+            LeaseLost: another process has taken the scoring over.
             StoreError, ArtifactError: the run failed; the next one takes up where this one began.
         """
         spec, now = self._detectors.get(detector), self._clock.now()
@@ -125,17 +76,18 @@ class Scoring:
         if not promotions:
             return ScoringReport(detector, closed, closed, note="no model serves yet")
         with failures_recorded(self._records, self._clock, "score", detector):
-            done = self._scored_until(detector, promotions[-1])
+            marks = self._records.watermarks(detector)
+            done = self._scored_until(marks, promotions[-1])
             oldest = closed - nanoseconds(spec.schedule.catch_up)
             late = nanoseconds(spec.schedule.lateness)
             start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
-            turns = [_Part(*turn) for turn in shifts(promotions, start, closed)]
+            turns = [Part(*turn) for turn in shifts(promotions, start, closed)]
             turns = self._without_lost(detector, turns, promotions[-1].number, done)
-            task = self._task(spec, live=max(closed, done), new_from=max(done, start))
-            report = self._run(task, turns, forward=True)
-            if report.stop > done:
-                self._cover(spec, report, now)
-        return report
+            live, new_from = max(closed, done), max(done, start)
+            backfills = self._backfills(detector)
+            ahead = _ahead(marks, backfills, live)
+            task = Task(spec, self._labels(detector), live, ahead, new_from, fence)
+            return self._go_on(task, turns, done, backfills, now)
 
     def backfill(
         self,
@@ -143,8 +95,16 @@ class Scoring:
         start: int,
         stop: int,
         progress: Progress = lambda share, words: None,
+        fence: Fence = unfenced,
     ) -> ScoringReport:
         """Score `[start, stop)` with the version that serves now, also where others did before.
+
+        Args:
+            detector: its name.
+            start: first nanosecond of the range.
+            stop: first nanosecond behind it.
+            progress: told the share done.
+            fence: asked before anything is written.
 
         Raises:
             InputError: the range is empty or lies in the future.
@@ -164,10 +124,11 @@ class Scoring:
             raise NotFound(f"No model of {detector!r} serves yet: retrain it first.")
         with recorded(self._records, self._clock, "backfill", detector) as details:
             start = self._begin(spec, start, stop)
-            done = self._scored_until(detector, promotions[-1])
-            task = self._task(spec, live=max(stop, done), new_from=start)
-            turn = _Part(promotions[-1].number, start, stop)
-            report = self._run(task, [turn], progress=progress)
+            done = self._scored_until(self._records.watermarks(detector), promotions[-1])
+            live = max(stop, done)
+            task = Task(spec, self._labels(detector), live, live, start, fence)
+            turn = Part(promotions[-1].number, start, stop)
+            report = self._go_back(task, turn, progress)
             details.update(report.plain())
         return report
 
@@ -185,8 +146,8 @@ class Scoring:
         return min(begins)
 
     def _without_lost(
-        self, detector: str, turns: Sequence[_Part], serving: int, done: int
-    ) -> list[_Part]:
+        self, detector: str, turns: Sequence[Part], serving: int, done: int
+    ) -> list[Part]:
         """Let the serving version stand in for older ones whose files are damaged or gone.
 
         What those have scored up to `done` stays as it is.
@@ -199,107 +160,112 @@ class Scoring:
             except (ArtifactError, NotFound) as error:
                 log.warning("version %d of %s is left out: %s", turn.number, detector, error)
                 if done < turn.stop:
-                    kept.append(_Part(serving, max(turn.start, done), turn.stop))
+                    kept.append(Part(serving, max(turn.start, done), turn.stop))
         return kept
 
     # -- one run -----------------------------------------------------------------------------------
 
-    def _scored_until(self, detector: str, serving: Promotion) -> int:
+    def _scored_until(self, marks: Mapping[SeriesKey, int], serving: Promotion) -> int:
         """How far every series of the serving version is scored."""
-        _, fitted = self._served.load(detector, serving.number)
-        marks = self._records.watermarks(detector)
+        _, fitted = self._served.load(serving.detector, serving.number)
         known = (marks[key] for key in fitted.keys if key in marks)
         return min(known, default=serving.serves_from)
 
-    def _task(self, spec: DetectorSpec, *, live: int, new_from: int) -> _Task:
-        return _Task(spec, tuple(self._labelling.list(spec.name)), live, new_from)
+    def _labels(self, detector: str) -> tuple[Label, ...]:
+        return tuple(self._labelling.list(detector))
 
-    def _run(
-        self,
-        task: _Task,
-        turns: Sequence[_Part],
-        *,
-        forward: bool = False,
-        progress: Progress = lambda share, words: None,
+    def _go_on(
+        self, task: Task, turns: Sequence[Part], done: int, backfills: Sequence[Run], now: int
     ) -> ScoringReport:
-        """Score the turns in order; `forward` moves the watermarks along."""
-        detector = task.spec.name
-        parts = [part for turn in turns for part in self._cut(detector, turn)]
-        end = parts[-1].stop if parts else task.new_from
-        total = ScoringReport(detector, parts[0].start if parts else end, end)
-        for index, part in enumerate(parts):
-            version, fitted = self._served.load(detector, part.number)
-            total = _add(total, self._score_part(task, part, version, fitted))
-            if forward:
-                self._records.set_watermarks(detector, dict.fromkeys(fitted.keys, part.stop))
-            progress((index + 1) / len(parts), "scoring")
-        return total
+        """Score the turns in order, and move the watermarks along.
 
-    def _cut(self, detector: str, turn: _Part) -> list[_Part]:
+        What the last of them leaves in memory serves the next tick, unless others were at work.
+        """
+        detector = task.spec.name
+        kept = self._tails.take(detector)
+        others = [(run.id, run.finished_at) for run in backfills]
+        tail = kept.tail if kept and _is_trusted(kept, turns, done, others, now) else None
+        since = kept.since if kept and tail else now
+        parts = [part for turn in turns for part in self._cut(detector, turn)]
+        total = None
+        for part in parts:
+            found = self._parts.run(task, part, tail if _is_of(tail, part) else None)
+            total, tail = _add(total, found.report), found.tail
+            tables = dict(found.tables)
+            if part is parts[-1] and part.stop > done:
+                total = replace(total, lag_s=lag_s(task.spec, part.stop, now))
+                tables[COVERAGE] = [_coverage(task.spec, replace(total, stop=part.stop))]
+            self._finish(task, part, tables)
+        if tail is not None:
+            self._tails.keep(detector, Kept(tail, others, since))
+        end = parts[-1].stop if parts else task.new_from
+        total = total or ScoringReport(detector, end, end)
+        if total.series > _MANY_SERIES:
+            give_back_memory()
+        return replace(total, stop=end, lag_s=lag_s(task.spec, end, now))
+
+    def _finish(self, task: Task, part: Part, tables: Tables) -> None:
+        """Write what is left of a part, and say that it is done."""
+        if tables:
+            task.fence()
+            self._results.write_all(tables)
+        _, fitted = self._served.load(task.spec.name, part.number)
+        self._records.set_watermarks(task.spec.name, dict.fromkeys(fitted.keys, part.stop))
+
+    def _backfills(self, detector: str) -> list[Run]:
+        """The newest backfills: each may have written over what is known."""
+        runs = self._records.runs(detector, limit=_RUNS)
+        return [run for run in runs if run.kind == "backfill"]
+
+    def _go_back(self, task: Task, turn: Part, progress: Progress) -> ScoringReport:
+        """Score a past range; events are always found in what is stored."""
+        parts = self._cut(task.spec.name, turn)
+        total, tail = None, None
+        for index, part in enumerate(parts):
+            found = self._parts.run(task, part, tail)
+            total, tail = _add(total, found.report), found.tail
+            progress((index + 1) / len(parts), "scoring")
+        return total or ScoringReport(task.spec.name, turn.stop, turn.stop)
+
+    def _cut(self, detector: str, turn: Part) -> list[Part]:
         """A turn in pieces, on the version's own grid: the detector's may be another by now."""
         _, fitted = self._served.load(detector, turn.number)
         step = fitted.spec.step
         start, stop = ceil_to(turn.start, step), floor_to(turn.stop, step)
         length = _piece(fitted) * step
         return [
-            _Part(turn.number, begin, min(begin + length, stop))
+            Part(turn.number, begin, min(begin + length, stop))
             for begin in range(start, stop, length)
         ]
 
-    def _score_part(
-        self, task: _Task, part: _Part, version: Version, fitted: Fitted
-    ) -> ScoringReport:
-        then = fitted.spec
-        begin = part.start - fitted.lookback * then.step
-        found = read_rows(self._source, then, begin, part.stop)
-        rows = aligned(found, fitted.keys)
-        scored = score(
-            fitted,
-            rows,
-            first=fitted.lookback,
-            excluded=excluded(rows, task.labels),
-            alarm=alarm_state_before(self._results, then, fitted.keys, part.start),
-            before=rows_before(self._results, then, fitted.keys, part.start, version.name),
-        )
-        self._write(task.spec, then, scored, version)
-        done = Rescored(part.start, part.stop, task.live, self._served.is_provisional)
-        events = update_events(self._results, then, fitted.keys, done)
-        aside = self._without_model(task.spec, found.keys, fitted.keys)
-        report = _report(task, part, scored, events, aside)
-        return report if found.keys else replace(report, note=_why_empty(then))
 
-    def _write(
-        self, spec: DetectorSpec, then: DetectorSpec, scored: Scored, version: Version
-    ) -> None:
-        silent = version.provisional
-        self._results.write(SCORES, score_points(then, scored, version.name, silent=silent))
-        if spec.write_expected:
-            self._results.write(EXPECTED, channel_points(then, scored, "expected"))
-        if spec.write_contributions:
-            self._results.write(CONTRIBUTIONS, channel_points(then, scored, "contributions"))
+def _ahead(marks: Mapping[SeriesKey, int], backfills: Sequence[Run], live: int) -> int:
+    """From where on nothing was ever scored, by ticks of any version or by backfills."""
+    stops = [int(run.details.get("stop", live)) for run in backfills]
+    return max([*marks.values(), *stops], default=live)
 
-    def _without_model(
-        self, spec: DetectorSpec, present: Sequence[SeriesKey], known: Sequence[SeriesKey]
-    ) -> dict[SeriesKey, str]:
-        """Series in the data that the version was not trained for: visible, and never an error."""
-        aside = {s.series: s.reason for s in self._records.series_set_aside(spec.name)}
-        now = self._clock.now()
-        for key in set(present) - set(known) - set(aside):
-            aside[key] = _why_unknown(key)
-            self._records.set_aside(SetAside(spec.name, key, aside[key], now, now + _RETRY_NS))
-        return aside
 
-    def _cover(self, spec: DetectorSpec, report: ScoringReport, now: int) -> None:
-        """Write how much of what was due has been judged; 1 where nothing was due."""
-        values = {
-            "coverage": report.judged / report.due if report.due else 1.0,
-            "lag_s": max(0.0, (now - report.stop) / 1e9),
-            "series": float(report.series),
-            "set_aside": float(len(report.set_aside)),
-            "drifting": float(len(report.drifting)),
-        }
-        tags = {DETECTOR_TAG: spec.name}
-        self._results.write(COVERAGE, [one_point(tags, report.stop - spec.step, values)])
+def _coverage(spec: DetectorSpec, report: ScoringReport) -> Points:
+    """How much of what was due has been judged; 1 where nothing was due."""
+    values = {
+        "coverage": report.judged / report.due if report.due else 1.0,
+        "lag_s": report.lag_s,
+        "series": float(report.series),
+        "set_aside": float(len(report.set_aside)),
+        "drifting": float(len(report.drifting)),
+    }
+    return one_point({DETECTOR_TAG: spec.name}, report.stop - spec.step, values)
+
+
+def _is_trusted(kept: Kept, turns: Sequence[Part], done: int, others: object, now: int) -> bool:
+    """Whether what is in memory is still what is stored."""
+    own = len(turns) == 1 and _is_of(kept.tail, turns[0])
+    fresh = 0 <= now - kept.since < _TRUSTED_NS
+    return own and fresh and kept.tail.stop == done and kept.circumstances == others
+
+
+def _is_of(tail: Tail | None, part: Part) -> bool:
+    return tail is not None and tail.number == part.number
 
 
 def _piece(fitted: Fitted) -> int:
@@ -308,51 +274,12 @@ def _piece(fitted: Fitted) -> int:
     return max(fitted.lookback, min(_PART, _NUMBERS // row))
 
 
-def _why_unknown(key: SeriesKey) -> str:
-    """Why a series in the data has no model; points of a renamed tag are read as one without."""
-    lacking = [tag for tag, value in parse_series_key(key).items() if not value]
-    if not lacking:
-        return "it appeared after the last training: retrain the detector to include it"
-    return (
-        f"its points lack the tag {lacking[0]!r}: if it was renamed, change the detector or what "
-        "writes them, else retrain the detector to include the series"
-    )
-
-
-def _why_empty(spec: DetectorSpec) -> str:
-    where = "".join(f", {tag}={value}" for tag, value in sorted(spec.where.items()))
-    return (
-        f"the source holds no point of {spec.measurement!r}{where} in this time: see what normalcy "
-        "check says"
-    )
-
-
-def _report(
-    task: _Task, part: _Part, scored: Scored, events: int, aside: dict[SeriesKey, str]
-) -> ScoringReport:
-    new = (scored.times >= task.new_from)[None, :]
-    due = new & ~np.isin(scored.reason.astype(str), NOT_DUE)
-    return ScoringReport(
-        task.spec.name,
-        part.start,
-        part.stop,
-        series=len(scored.keys),
-        points=scored.score.size,
-        due=int(due.sum()),
-        judged=int((new & scored.judged).sum()),
-        bridged=int((new & (scored.bridged > 0)).sum()),
-        flagged=int(scored.flag.sum()),
-        events=events,
-        drifting=tuple(
-            key for key, high in zip(scored.keys, scored.drift[:, -1], strict=True) if high
-        ),
-        set_aside=aside,
-    )
-
-
-def _add(total: ScoringReport, part: ScoringReport) -> ScoringReport:
+def _add(total: ScoringReport | None, part: ScoringReport) -> ScoringReport:
+    if total is None:
+        return part
     return replace(
         total,
+        stop=part.stop,
         series=max(total.series, part.series),
         points=total.points + part.points,
         due=total.due + part.due,

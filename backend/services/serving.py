@@ -1,7 +1,9 @@
 """Which version scores a point, and versions kept ready in memory."""
 
+import ctypes
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 
 from backend.detection.pipeline import Fitted
 from backend.exceptions import NotFound
@@ -11,6 +13,9 @@ from backend.services.versions import from_files
 
 _KEPT = 64
 """More than a server has detectors: each tick asks for all of them in turn."""
+
+_NEEDED = ("version", "weights", "probe")
+"""How the names of the files begin that scoring needs."""
 
 
 class Served:
@@ -35,12 +40,18 @@ class Served:
         name = detector, number
         if name not in self._ready:
             version = self._records.version(detector, number)
-            files = self._artifacts.load(version.artifact)
-            self._ready[name] = version, from_files(files, self._make_model)
+            self._ready[name] = version, self._read(version)
+            give_back_memory()
             while len(self._ready) > _KEPT:
                 self._ready.popitem(last=False)
         self._ready.move_to_end(name)
         return self._ready[name]
+
+    def _read(self, version: Version) -> Fitted:
+        """The version without its archive, which is by far the largest of its files."""
+        parts = [self._artifacts.load(version.artifact, prefix) for prefix in _NEEDED]
+        files = {file: data for part in parts for file, data in part.items()}
+        return from_files(files, self._make_model)
 
     def is_provisional(self, name: str) -> bool:
         """Whether a version, by the name that its points carry, was learned without labels."""
@@ -54,6 +65,15 @@ class Served:
             return bool(number) and self._records.version(detector, int(number)).provisional
         except (NotFound, ValueError):
             return False  # the points are older than the records: nobody knows any more
+
+
+def give_back_memory() -> None:
+    """Let the system have what was used for a moment: the C library keeps hundreds of megabytes.
+
+    Only where that library is GNU's; elsewhere nothing happens.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def shifts(promotions: Sequence[Promotion], start: int, stop: int) -> list[tuple[int, int, int]]:

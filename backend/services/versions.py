@@ -1,8 +1,12 @@
-"""A model version as files, and back: JSON and plain arrays, nothing that runs on loading."""
+"""A model version as files, and back: JSON and plain arrays, nothing that runs on loading.
+
+What a version was trained on lies in blocks, `archive.npz` with the first series and
+`archive-1.npz` and so on with those after them: who needs few series of a large fleet reads few.
+"""
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from backend.detection.bases import Profile
-from backend.detection.checks import CheckLimits
+from backend.detection.checks import LONGEST_FLATLINE, CheckLimits
 from backend.detection.curves import Curves
 from backend.detection.grid import Rows
 from backend.detection.modes import OperatingModes
@@ -24,11 +28,13 @@ from backend.detection.usual import Usual
 from backend.detection.window_scaling import WindowScaler
 from backend.detection.yardstick import Yardstick
 from backend.exceptions import ArtifactError
-from backend.ports import Floats, ModelFactory
+from backend.ports import ArtifactStore, Floats, ModelFactory, Times
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
-FORMAT = 2
+FORMAT, FORMAT_OF_BLOCKS = 2, 3
+"""The second one tells of several blocks of the archive, which the first knows nothing of."""
+
 _PROBES = 8
 _TOLERANCE = 1e-6
 _LIMITS = ("table", "levels", "silent", "hours", "wanted_hours")
@@ -45,15 +51,24 @@ class Calibrated:
         smoothed: (S, T) smoothed error of rows held out in training, NaN elsewhere.
         anomalous: (S, T) the same of rows labelled as anomalies; None where it learned from none.
         step_hours: length of a grid step.
+        fleet: how many series shared what the whole detector may do; None for these S.
     """
 
     keys: tuple[SeriesKey, ...]
     smoothed: Floats
     anomalous: Floats | None
     step_hours: float
+    fleet: int | None = None
 
 
-def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]:
+def archive_name(block: int) -> str:
+    """The file that holds a block of the archive."""
+    return f"archive-{block}.npz" if block else "archive.npz"
+
+
+def to_files(
+    fitted: Fitted, training: Training, rows: Rows, digests: Mapping[SeriesKey, str] | None = None
+) -> dict[str, bytes]:
     """Everything a version keeps: itself, its calibration errors, probes and the normal ranges.
 
     Args:
@@ -61,12 +76,14 @@ def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]
         training: its record.
         rows: what it was trained on; the normal rows are archived, so that retention in the source
             cannot take them away.
+        digests: names what each series was trained on.
     """
     about = {
         "format": FORMAT,
         "spec": fitted.spec.plain(),
         "series": list(fitted.keys),
         "basis": list(fitted.limits.basis),
+        "digests": dict(digests or {}),
     }
     archive = {
         "times": training.times,
@@ -81,10 +98,11 @@ def to_files(fitted: Fitted, training: Training, rows: Rows) -> dict[str, bytes]
         archive["anomalous_smoothed"] = training.anomalous_smoothed
     return {
         "version.json": json.dumps(about, ensure_ascii=False, indent=1).encode(),
-        "version.npz": _pack(_arrays(fitted)),
-        "weights.npz": _pack(fitted.model.weights()),
-        "probe.npz": _pack(_probe(fitted, rows)),
-        "archive.npz": _pack(archive),
+        "version.npz": pack(_arrays(fitted)),
+        "weights.npz": pack(fitted.model.weights()),
+        "probe.npz": pack(_probe(fitted, rows)),
+        **({} if training.memory is None else {"folds.npz": pack(training.memory.arrays())}),
+        archive_name(0): pack(archive),
     }
 
 
@@ -95,19 +113,98 @@ def from_files(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
         ArtifactError: the files are not a version this program can read, or score differently.
     """
     try:
-        fitted = _read(files, make_model)
+        fitted = read_fitted(files, make_model)
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ArtifactError(
             "The model file cannot be read: it is not complete, or was made by another version of "
             f"normalcy ({type(error).__name__}). Train the detector again."
         ) from error
-    _prove(fitted, _unpack(files["probe.npz"]))
+    _prove(fitted, unpack(files["probe.npz"]))
     return fitted
 
 
 def read_archive(files: Mapping[str, bytes]) -> Arrays:
-    """The archived normal rows and calibration errors of a version."""
-    return _unpack(files["archive.npz"])
+    """The archived normal rows and calibration errors of a version, all series together."""
+    found = [unpack(block) for block in _blocks(files)]
+    if len(found) == 1:
+        return found[0]
+    names = [name for name in found[0] if name != "times"]
+    whole = {name: _one_after_the_other([block[name] for block in found]) for name in names}
+    return {"times": found[0]["times"], **whole}
+
+
+def archived_times(files: Mapping[str, bytes]) -> Times:
+    """(T,) times of which any series has archived rows.
+
+    Raises:
+        ArtifactError: the archive cannot be read.
+    """
+    parts = []
+    try:
+        for block in _blocks(files):
+            arrays = unpack(block, ("times", "normal"))
+            parts.append(arrays["times"][arrays["normal"].any(axis=0)])
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(
+            f"The archive of the model cannot be read ({type(error).__name__})."
+        ) from error
+    return np.unique(np.concatenate(parts))
+
+
+def read_archived(
+    artifacts: ArtifactStore, name: str, keys: Sequence[SeriesKey], step: int
+) -> Rows | None:
+    """The archived rows of some series of a version, and of others in the same blocks.
+
+    None where the version has none of the series; `step` is its grid in nanoseconds.
+
+    Raises:
+        NotFound: there is no such version.
+        ArtifactError: its archive is damaged.
+    """
+    about = json.loads(artifacts.load(name, "version.json")["version.json"])
+    wanted, found = set(keys), []
+    for block, own in enumerate(series_of_blocks(about)):
+        if wanted.intersection(own):
+            file = archive_name(block)
+            arrays = unpack(artifacts.load(name, file)[file], ("times", "values"))
+            found.append(Rows(own, arrays["times"], step, arrays["values"]))
+    if not found:
+        return None
+    known = tuple(key for rows in found for key in rows.keys)
+    return Rows(known, found[0].times, step, np.concatenate([rows.values for rows in found]))
+
+
+def series_of_blocks(about: Mapping[str, Any]) -> list[tuple[SeriesKey, ...]]:
+    """The series in each block of the archive, by what is said about a version."""
+    keys, sizes = about["series"], about.get("blocks") or [len(about["series"])]
+    ends = np.cumsum(sizes).tolist()
+    return [tuple(keys[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _blocks(files: Mapping[str, bytes]) -> Iterator[bytes]:
+    """The blocks of the archive, in their order."""
+    yield files[archive_name(0)]
+    block = 1
+    while archive_name(block) in files:
+        yield files[archive_name(block)]
+        block += 1
+
+
+def _one_after_the_other(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Joined along the series; rows that are shorter end in NaN."""
+    longest = max(array.shape[1] for array in arrays)
+    rest = [(0, 0)] * (arrays[0].ndim - 2)
+    return np.concatenate(
+        [
+            array
+            if array.shape[1] == longest
+            else np.pad(
+                array, ((0, 0), (0, longest - array.shape[1]), *rest), constant_values=np.nan
+            )
+            for array in arrays
+        ]
+    )
 
 
 def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
@@ -125,6 +222,7 @@ def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
             smoothed=archive["held_out_smoothed"],
             anomalous=archive.get("anomalous_smoothed"),
             step_hours=spec.step / 3.6e12,
+            fleet=about.get("fleet"),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ArtifactError(
@@ -132,18 +230,19 @@ def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
         ) from error
 
 
-def _read(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
+def read_fitted(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
+    """Read a version back, without a proof."""
     about = json.loads(files["version.json"])
-    if about["format"] != FORMAT:
+    if about["format"] not in (FORMAT, FORMAT_OF_BLOCKS):
         raise ArtifactError(
             f"The model file has format {about['format']!r}; this version of normalcy reads "
-            f"{FORMAT}. Train the detector again."
+            f"{FORMAT} and {FORMAT_OF_BLOCKS}. Train the detector again."
         )
     spec = DetectorSpec.model_validate(about["spec"])
-    arrays = _unpack(files["version.npz"])
+    arrays = unpack(files["version.npz"])
     keys = tuple(about["series"])
     model = make_model(spec.model, len(keys), len(spec.inputs))
-    model.load(_unpack(files["weights.npz"]))
+    model.load(unpack(files["weights.npz"]))
     return Fitted(
         spec=spec,
         keys=keys,
@@ -194,8 +293,10 @@ def _limits(arrays: Arrays, basis: Sequence[str]) -> Limits:
 
 
 def _probe(fitted: Fitted, rows: Rows) -> Arrays:
-    """The first rows that can be judged, and their scores."""
-    values = rows.values[:, : fitted.lookback + _PROBES]
+    """The first rows that can be judged, and their scores; as many whatever the series are."""
+    flatline = np.full_like(fitted.checks.flatline, LONGEST_FLATLINE)
+    longest = replace(fitted, checks=replace(fitted.checks, flatline=flatline)).lookback
+    values = rows.values[:, : longest + _PROBES]
     probe = replace(rows, times=rows.times[: values.shape[1]], values=values)
     return {"times": probe.times, "values": values, "score": score(fitted, probe).score}
 
@@ -218,12 +319,14 @@ def _curves(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:
     return table
 
 
-def _pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays by name as a file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def _unpack(data: bytes) -> Arrays:
+def unpack(data: bytes, names: Sequence[str] | None = None) -> Arrays:
+    """The arrays of a file, or those named."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+        return {name: archive[name] for name in (archive.files if names is None else names)}

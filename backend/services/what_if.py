@@ -350,7 +350,11 @@ class _Limits:
         try:
             kept = self._versions.calibrated(name)
             calibration = Calibration(
-                kept.smoothed, kept.step_hours, self.alarm, anomalous=kept.anomalous
+                kept.smoothed,
+                kept.step_hours,
+                self.alarm,
+                anomalous=kept.anomalous,
+                fleet=kept.fleet,
             )
             learned = limits_of(self._threshold, calibration)
         except (ArtifactError, NotFound):

@@ -86,19 +86,37 @@ class FileArtifactStore:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
 
-    def load(self, name: str) -> dict[str, bytes]:
-        """Read an artifact back.
+    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
+        """Read an artifact back, or only its files whose names begin in some way.
 
         Raises:
             NotFound: no artifact of that name.
-            ArtifactError: a file is missing, damaged or foreign.
+            ArtifactError: a file is missing, or one that is read is damaged or foreign.
             InputError: the name is not one that an artifact can have.
         """
         directory = self._path(name)
         with _translated(directory):
             if not directory.is_dir():
                 raise NotFound(f"There is no artifact {name} in {self._directory}.")
-            return _read_all(directory, name)
+            return _read_all(directory, name, prefix)
+
+    def remove(self, name: str) -> None:
+        """Take an artifact away: first out of sight, all at once, then from the disk.
+
+        Raises:
+            InputError: the name is not one that an artifact can have.
+        """
+        target = self._path(name)
+        with _translated(target):
+            if not target.is_dir():
+                return
+            self._refuse_nesting(target)
+            with _alone(target.parent):
+                if target.is_dir():  # another may have removed it meanwhile
+                    aside = target.with_name(f"{_LEFTOVER}{secrets.token_hex(8)}")
+                    target.rename(aside)
+                    shutil.rmtree(aside)
+                    _sync_directory(target.parent)
 
     def names(self) -> list[str]:
         """Complete artifacts, sorted."""
@@ -252,10 +270,11 @@ def _check_format(plain: Any, name: str) -> None:
         )
 
 
-def _read_all(directory: Path, name: str) -> dict[str, bytes]:
+def _read_all(directory: Path, name: str, prefix: str = "") -> dict[str, bytes]:
     manifest = _read_manifest(directory, name)
     _check_listing(directory, name, manifest)
-    return {file: _read(directory / file, name, manifest) for file in manifest.files}
+    wanted = [file for file in manifest.files if file.startswith(prefix)]
+    return {file: _read(directory / file, name, manifest) for file in wanted}
 
 
 def _check_listing(directory: Path, name: str, manifest: _Manifest) -> None:

@@ -25,6 +25,9 @@ LATEST = 2**63 - 2
 _UNHOLDABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|\\(?=[,= ]|\Z)")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
+_GROUP, _SMALL = 10_000, 256
+"""Rows of batches that are looked at together, and of one that is worth it."""
+
 
 def holdable(*names: str) -> bool:
     """Whether a store can hold such names at all; a query for others finds nothing."""
@@ -67,8 +70,37 @@ def admit(measurement: str, batches: Sequence[Points]) -> list[Points]:
         InputError: a name, value or time that no store holds.
     """
     _check_measurement(measurement)
-    admitted = (_admit_batch(measurement, points) for points in batches)
-    return [points for points in admitted if len(points)]
+    admitted = (_admit_group(measurement, group) for group in alike(batches))
+    return [points for group in admitted for points in group if len(points)]
+
+
+def alike(batches: Iterable[Points]) -> Iterator[list[Points]]:
+    """Small batches that follow each other and have the same columns, at most `_GROUP` rows in all.
+
+    What costs as much for one row as for thousands is then done once for many series.
+    """
+    group: list[Points] = []
+    rows, columns = 0, None
+    for points in batches:
+        own = [(name, values.dtype) for name, values in points.fields.items()]
+        if group and (own != columns or rows + len(points) > _GROUP or len(points) > _SMALL):
+            yield group
+            group, rows = [], 0
+        group.append(points)
+        rows, columns = rows + len(points), own if len(points) <= _SMALL else None
+    if group:
+        yield group
+
+
+def concatenated(pieces: Sequence[Points]) -> Points:
+    """Rows with the same columns behind each other, under the tags of the first."""
+    if len(pieces) == 1:
+        return pieces[0]
+    first = pieces[0]
+    fields = {
+        name: np.concatenate([piece.fields[name] for piece in pieces]) for name in first.fields
+    }
+    return Points(first.tags, np.concatenate([piece.times for piece in pieces]), fields)
 
 
 def part_conflicts(
@@ -106,7 +138,7 @@ def joined(pieces: Iterable[Points]) -> list[Points]:
     series: dict[str, list[Points]] = {}
     for piece in pieces:
         series.setdefault(series_key(piece.tags), []).append(piece)
-    return [_concatenated(series[key]) for key in sorted(series)]
+    return [concatenated(series[key]) for key in sorted(series)]
 
 
 def cut(points: Points, rows: int) -> Iterator[Points]:
@@ -141,11 +173,11 @@ def bucketed(
         last_bucket = piece.times[-1] // every * every
         if bucket[0].times[0] >= last_bucket:
             continue  # joined once it is whole, or a long bucket is copied for each of its pieces
-        rows = _concatenated(bucket)
+        rows = concatenated(bucket)
         last = int(np.searchsorted(rows.times, last_bucket))
         bucket[:] = [_take(rows, slice(last, None))]
         yield from filter(len, [aggregated(_take(rows, slice(0, last)), every, aggregate)])
-    rest = (aggregated(_concatenated(bucket), every, aggregate) for bucket in begun.values())
+    rest = (aggregated(concatenated(bucket), every, aggregate) for bucket in begun.values())
     yield from filter(len, rest)
 
 
@@ -160,16 +192,6 @@ def check_deletable(measurement: str) -> None:
             f"{measurement!r} is not a measurement that normalcy writes; it deletes only "
             f"its own: {', '.join(RESULT_MEASUREMENTS)}"
         )
-
-
-def _concatenated(pieces: Sequence[Points]) -> Points:
-    if len(pieces) == 1:
-        return pieces[0]
-    first = pieces[0]
-    fields = {
-        name: np.concatenate([piece.fields[name] for piece in pieces]) for name in first.fields
-    }
-    return Points(first.tags, np.concatenate([piece.times for piece in pieces]), fields)
 
 
 def _conflicts(name: str, values: Floats | Strings, kinds: dict[str, FieldKind]) -> bool:
@@ -199,6 +221,36 @@ def _check_key(what: str, name: str) -> None:
     _check_name(what, name)
     if name == "time":
         raise InputError(f"a {what} cannot be called 'time'; choose another name")
+
+
+def _admit_group(measurement: str, group: Sequence[Points]) -> list[Points]:
+    """Batches with the same columns; one by one where a value is missing or a length is wrong."""
+    whole = len(group) > 1 and all(
+        values.shape == points.times.shape for points in group for values in points.fields.values()
+    )
+    joint = _admit_batch(measurement, concatenated(group)) if whole else group[0]
+    rows = sum(map(len, group))
+    if not whole or len(joint) < rows or not _is_full(joint, group[0]):
+        return [_admit_batch(measurement, points) for points in group]
+    for points in group:
+        _check_tags(points.tags)
+    ends = np.cumsum([len(points) for points in group]).tolist()
+    parts = zip(group, [0, *ends[:-1]], ends, strict=True)
+    return [
+        Points(
+            dict(points.tags),
+            joint.times[start:end],
+            {name: values[start:end] for name, values in joint.fields.items()},
+        )
+        for points, start, end in parts
+    ]
+
+
+def _is_full(admitted: Points, given: Points) -> bool:
+    """Whether every row has every column."""
+    if len(admitted.fields) < len(given.fields):
+        return False
+    return all(present(values).all() for values in admitted.fields.values())
 
 
 def _admit_batch(measurement: str, points: Points) -> Points:

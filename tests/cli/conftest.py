@@ -17,7 +17,7 @@ from backend.services.checking import CheckLine
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
-from backend.services.scoring import ScoringReport
+from backend.services.scored_part import ScoringReport
 from backend.settings import Settings, parse_time
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import BlankArtifactStore

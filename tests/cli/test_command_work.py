@@ -4,7 +4,7 @@ import json
 
 from backend.records import Verdict
 from backend.services.checking import CheckLine
-from backend.services.scoring import ScoringReport
+from backend.services.scored_part import ScoringReport
 from tests.cli.conftest import HOUR, NOW, Command, version
 
 

@@ -77,6 +77,24 @@ class TestContract:
         for number in range(20):  # enough to meet at a bad moment
             assert_one_of_four_saves_wins(store, f"gas-room/{number}")
 
+    def test_files_are_read_by_the_beginning_of_their_names(self, store: ArtifactStore) -> None:
+        store.save("gas-room/7", FILES)
+        assert store.load("gas-room/7", "weights") == {"weights.npz": FILES["weights.npz"]}
+        assert store.load("gas-room/7", "nothing") == {}
+
+    def test_what_was_removed_is_gone_and_may_come_again(self, store: ArtifactStore) -> None:
+        store.save("gas-room/7", FILES)
+        store.save("gas-room/8", FILES)
+        store.remove("gas-room/7")
+        store.remove("gas-room/7")
+        assert store.names() == ["gas-room/8"]
+        with pytest.raises(NotFound, match="gas-room/7"):
+            store.load("gas-room/7")
+        store.save("gas-room/7", {"file": b"2"})
+        assert store.load("gas-room/7") == {"file": b"2"}
+        with pytest.raises(InputError):
+            store.remove("../gas-room")
+
     def test_an_unknown_artifact_is_not_found(self, store: ArtifactStore) -> None:
         with pytest.raises(NotFound, match="gas-room/8"):
             store.load("gas-room/8")

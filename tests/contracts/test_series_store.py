@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from backend.exceptions import InputError, PartialWrite, StoreRefused
 from backend.ports import Aggregate, Credentials, Points, Query, SeriesStore
+from backend.records import series_key
 from backend.schema import EVENTS, SCORES, SCRATCH, SCRATCH_FIELD
 from backend.stores.opening import open_series_store
 from backend.stores.rows import aggregated, joined, means
@@ -422,6 +423,50 @@ def test_group_by_parts_series_and_names_a_missing_tag_by_nothing(store: SeriesS
     ]
     (alone,) = store.read(query("air", "temp", where={"room": "b"}, group_by=("nope", "temp")))
     assert alone.tags == {"nope": "", "temp": ""}
+
+
+def test_some_series_are_read_and_no_others(store: SeriesStore) -> None:
+    write_three_rooms(store)
+
+    def read(*keys: str, by: tuple[str, ...] = ("room",), **options: Any) -> list[Any]:
+        found = store.read(query("air", "temp", group_by=by, series=keys, **options))
+        return [(series_key(series.tags), len(series)) for series in found]
+
+    assert read("room=b", "room=a", "room=z") == [("room=a", 4), ("room=b", 1)]
+    assert read("room=") == [("room=", 2)]
+    assert read() == read("room=z") == []
+    assert read("room=a", where={"site": "y"}) == [("room=a", 2)]
+    assert read("room=a,site=y", "room=,site=x", by=("site", "room")) == [
+        ("room=,site=x", 2),
+        ("room=a,site=y", 2),
+    ]
+    assert read("room=a", "room=b", oldest=1) == [("room=a", 1), ("room=b", 1)]
+    assert read("room=a", every=MINUTE) == [("room=a", 2)]
+    assert read("", by=()) == [("", 7)]
+    streamed = store.stream(query("air", "temp", group_by=("room",), series=("room=b",)), 1)
+    assert [series.tags["room"] for series in streamed] == ["b"]
+
+
+def test_series_are_asked_for_by_names_of_any_kind(store: SeriesStore) -> None:
+    names = ["it's", 'a "b"', "a,b=c", "x) OR (1=1", "é", "/.*/"]
+    store.write("air", [points([0], {"room": name}, temp=[1.0]) for name in [*names, "other"]])
+
+    keys = tuple(series_key({"room": name}) for name in names)
+    found = store.read(query("air", "temp", group_by=("room",), series=keys))
+
+    assert {series.tags["room"] for series in found} == set(names)
+    unholdable = series_key({"room": "a\nb"})
+    assert store.read(query("air", "temp", group_by=("room",), series=(unholdable,))) == []
+
+
+def test_a_thousand_series_are_asked_for_at_once(store: SeriesStore) -> None:
+    names = [f"machine number {number:04}" for number in range(1200)]
+    store.write("air", [points([0], {"room": name}, temp=[1.0]) for name in names])
+
+    keys = tuple(series_key({"room": name}) for name in names[100:1100])
+    found = store.read(query("air", "temp", group_by=("room",), series=keys))
+
+    assert [series.tags["room"] for series in found] == names[100:1100]
 
 
 def test_merged_series_keep_rows_of_equal_times_apart(store: SeriesStore) -> None:

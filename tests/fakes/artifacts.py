@@ -27,11 +27,16 @@ class MemoryArtifactStore:
                 raise Conflict(f"Artifact {name} would share a directory with another artifact.")
             self._artifacts[name] = dict(files)
 
-    def load(self, name: str) -> dict[str, bytes]:
+    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
         _check(name)
         if name not in self._artifacts:
             raise NotFound(f"There is no artifact {name}.")
-        return dict(self._artifacts[name])
+        return {n: file for n, file in self._artifacts[name].items() if n.startswith(prefix)}
+
+    def remove(self, name: str) -> None:
+        _check(name)
+        with self._lock:
+            self._artifacts.pop(name, None)
 
     def names(self) -> list[str]:
         return sorted(self._artifacts)
@@ -40,7 +45,7 @@ class MemoryArtifactStore:
 class BlankArtifactStore(MemoryArtifactStore):
     """Holds every artifact, and nothing in it: for versions that only the records know."""
 
-    def load(self, name: str) -> dict[str, bytes]:
+    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
         _check(name)
         return {}
 

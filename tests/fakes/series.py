@@ -36,6 +36,9 @@ class MemorySeriesStore:
         for tags, rows in sorted(self._data.get(query.measurement, {}).items()):
             if not _matches(tags, query.where):
                 continue
+            own = {tag: dict(tags).get(tag, "") for tag in query.group_by}
+            if query.series is not None and series_key(own) not in query.series:
+                continue
             group = groups.setdefault(tuple(dict(tags).get(t, "") for t in query.group_by), [])
             for time, row in rows.items():
                 if query.start <= time < query.stop and any(name in row for name in query.fields):
@@ -64,6 +67,10 @@ class MemorySeriesStore:
                 series.setdefault(time, {}).update({n: v for n, v in row.items() if _is_value(v)})
         if conflict:
             raise conflict
+
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        for measurement, batches in tables.items():
+            self.write(measurement, batches)
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         check_deletable(measurement)

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backend.ports import Points, Query, SeriesStore
+from backend.executors.in_process import InProcess
+from backend.ports import Executor, ModelFactory, Points, Query, SeriesStore
 from backend.records import Label, LabelDraft, LabelKind, Version
 from backend.schema import EVENT_FIELDS, EVENTS, SCORE_FIELDS, SCORES
 from backend.services.detectors import Detectors
+from backend.services.fleet_pieces import FleetPieces
 from backend.services.labelling import Labelling
+from backend.services.piece_size import Sizing
 from backend.services.promotion import Promoting
 from backend.services.requests import Requests
 from backend.services.retraining import Retraining
@@ -50,6 +53,9 @@ class Plant:
             }
         )
         self.clock = StillClock(at(NORMAL))
+        self.sizing = Sizing()
+        self.make_model: ModelFactory = LinearModel
+        self.executor: Executor = InProcess(lambda task, told: self.retraining.fit_piece(told))
         self.source, self.results = MemorySeriesStore(), results or MemorySeriesStore()
         self.records, self.artifacts = MemoryRecordStore(), MemoryArtifactStore()
         self.wire()
@@ -60,10 +66,11 @@ class Plant:
         self.detectors = Detectors({self.spec.name: self.spec}, self.records, self.clock)
         self.promoting = Promoting(self.records, self.artifacts, self.detectors, self.clock)
         self.labelling = Labelling(self.records, self.detectors, self.clock, configured)
-        served = Served(self.records, self.artifacts, LinearModel)
+        served = Served(self.records, self.artifacts, self.make_model)
         self.scoring = Scoring(stores, self.detectors, self.labelling, served, self.clock)
+        pieces = FleetPieces(stores, self.make_model, self.clock, self.executor, self.sizing)
         self.retraining = Retraining(
-            stores, self.detectors, self.labelling, self.promoting, LinearModel, self.clock
+            stores, self.detectors, self.labelling, self.promoting, pieces, self.clock
         )
         self.requests = Requests(
             self.records, self.detectors, self.retraining, self.scoring, self.clock

@@ -135,10 +135,10 @@ def test_a_timetable_replaces_a_version_whose_files_are_damaged(monkeypatch):
     plant = Plant().ready()
     whole = plant.artifacts.load
 
-    def load(name):
+    def load(name, prefix=""):
         if name == "rooms/1":
             raise ArtifactError("damaged")
-        return whole(name)
+        return whole(name, prefix)
 
     monkeypatch.setattr(plant.artifacts, "load", load)
     assert plant.retraining.run("rooms", again=False).number == 2
@@ -186,10 +186,10 @@ def test_a_damaged_old_version_does_not_keep_a_new_one_from_being_made(monkeypat
     plant = Plant().ready()
     load = plant.artifacts.load
 
-    def refuse(name):
+    def refuse(name, prefix=""):
         if name == "rooms/1":
             raise ArtifactError("damaged")
-        return load(name)
+        return load(name, prefix)
 
     monkeypatch.setattr(plant.artifacts, "load", refuse)
     assert plant.train().number == 2

@@ -117,6 +117,11 @@ class EmbeddedSeriesStore:
         if conflict:
             raise conflict
 
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        """Store rows of several measurements; see `SeriesStore.write_all`."""
+        for measurement, batches in tables.items():
+            self.write(measurement, batches)
+
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         """Delete rows; see `SeriesStore.delete`."""
         check_deletable(measurement)
@@ -253,8 +258,11 @@ def _groups(
         if series.matches(query.where):
             values = tuple(series.tags.get(tag, "") for tag in query.group_by)
             groups.setdefault(values, []).append(series)
+    wanted = None if query.series is None else set(query.series)
     for values, members in groups.items():
-        yield dict(zip(query.group_by, values, strict=True)), members
+        tags = dict(zip(query.group_by, values, strict=True))
+        if wanted is None or series_key(tags) in wanted:
+            yield tags, members
 
 
 def _read_group(

@@ -1,7 +1,8 @@
 """What a database holds, and whether it is there at all."""
 
 import logging
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from backend.ports import FieldKind
@@ -16,6 +17,7 @@ _log = logging.getLogger(__name__)
 _NUMBERS = ("float", "integer", "unsigned")
 _PRECEDENCE: tuple[FieldKind, ...] = ("float", "integer", "string", "boolean")
 _Result = TypeVar("_Result")
+_KEPT_S = 60.0
 
 
 class Catalog:
@@ -25,11 +27,19 @@ class Catalog:
         client: asks the server.
         administration: mends what is missing on InfluxDB 2.
         create: create the database on first use if it is missing.
+        monotonic: seconds that pass.
     """
 
     def __init__(
-        self, client: InfluxClient, administration: Administration, *, create: bool
+        self,
+        client: InfluxClient,
+        administration: Administration,
+        *,
+        create: bool,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._monotonic = monotonic
+        self._kept: dict[str, tuple[dict[str, FieldKind], float]] = {}
         self._client = client
         self._administration = administration
         self._create = create
@@ -48,6 +58,18 @@ class Catalog:
         for name, mixed in _mixed(kinds).items():
             self._report_mixed(measurement, name, mixed)
         return {name: _foremost(kinds[name]) for name in sorted(kinds)}
+
+    def kinds(self, measurement: str, names: Sequence[str]) -> dict[str, FieldKind]:
+        """Kinds of those of some fields that are stored.
+
+        Once all of them are, they are not asked for again for a minute: what is scored each second
+        would else ask twice each time.
+        """
+        known, until = self._kept.get(measurement, ({}, 0.0))
+        if self._monotonic() >= until or not set(names) <= set(known):
+            known = self.fields(measurement)
+            self._kept[measurement] = known, self._monotonic() + _KEPT_S
+        return {name: known[name] for name in names if name in known}
 
     def mixed_fields(self, measurement: str) -> dict[str, tuple[str, ...]]:
         """Fields stored under kinds that cannot be read together, foremost first."""

@@ -103,7 +103,21 @@ def create_retention_policy(database: str, policy: str) -> str:
 
 def _source(query: Query) -> str:
     conditions = _conditions(query.where, query.start, query.stop, "::tag")
+    if query.wanted is not None:
+        conditions = f"({_any_of(query.wanted)}) AND {conditions}"
     return f"FROM {identifier(query.measurement)} WHERE {conditions}"
+
+
+def _any_of(series: Sequence[Mapping[str, str]]) -> str:
+    """That the tags are those of one of some series, at least one.
+
+    Halved again and again: a server takes a statement apart by calling itself for each bracket, and
+    a thousand in a row would be as many calls within each other.
+    """
+    if len(series) > 1:
+        middle = len(series) // 2
+        return f"({_any_of(series[:middle])}) OR ({_any_of(series[middle:])})"
+    return " AND ".join(_equal(series[0], "::tag"))
 
 
 def _tags(query: Query) -> list[str]:
@@ -123,8 +137,11 @@ def _cast(kind: FieldKind) -> str:
 
 
 def _conditions(where: Mapping[str, str], start: int, stop: int, cast: str = "") -> str:
-    tags = [f"{identifier(tag)}{cast} = {literal(value)}" for tag, value in where.items()]
-    return " AND ".join([*tags, *_bounds(start, stop)])
+    return " AND ".join([*_equal(where, cast), *_bounds(start, stop)])
+
+
+def _equal(tags: Mapping[str, str], cast: str) -> list[str]:
+    return [f"{identifier(tag)}{cast} = {literal(value)}" for tag, value in tags.items()]
 
 
 def _bounds(start: int, stop: int) -> Sequence[str]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backend.ports import Floats, Points, Strings
-from backend.stores.rows import numeric
+from backend.stores.rows import alike, concatenated, numeric
 
 LINES_A_BODY = 10_000  # InfluxDB's documentation advises 5 000 to 10 000
 BYTES_A_BODY = 4 << 20  # InfluxDB 3 takes 10 MiB, InfluxDB 1 25 MB
@@ -31,8 +31,9 @@ def bodies(measurement: str, batches: Sequence[Points]) -> Iterator[bytes]:
     """
     waiting: list[bytes] = []
     lines = size = 0
-    for points in batches:
-        prefix = series_prefix(measurement, points.tags)
+    for group in alike(batches):
+        prefix = _prefixes(measurement, group)
+        points = concatenated(group)
         for start in range(0, len(points), LINES_A_BODY):
             encoded = _lines(prefix, points, slice(start, start + LINES_A_BODY))
             for count, piece in _pieces(encoded):
@@ -51,7 +52,16 @@ def series_prefix(measurement: str, tags: Mapping[str, str]) -> str:
     return measurement.translate(_MEASUREMENT) + "".join(pairs) + " "
 
 
-def _lines(prefix: str, points: Points, rows: slice) -> pa.LargeBinaryArray:
+def _prefixes(measurement: str, group: Sequence[Points]) -> str | pa.LargeStringArray:
+    """What stands before the fields: one for all rows, or of each row its series'."""
+    prefixes = [series_prefix(measurement, points.tags) for points in group]
+    if len(group) == 1:
+        return prefixes[0]
+    place = np.repeat(np.arange(len(group)), [len(points) for points in group])
+    return pa.array(prefixes, pa.large_string()).take(pa.array(place))
+
+
+def _lines(prefix: str | pa.LargeStringArray, points: Points, rows: slice) -> pa.LargeBinaryArray:
     """A line a row, each with its line break."""
     keys = [name.translate(_KEY) + "=" for name in points.fields]
     columns = [_column(values[rows]) for values in points.fields.values()]

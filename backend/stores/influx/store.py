@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from backend.exceptions import StoreRefused
 from backend.ports import FieldKind, Finding, Points, Query
+from backend.records import parse_series_key
 from backend.stores.influx import influxql, writing
 from backend.stores.influx.address import Address
 from backend.stores.influx.administration import Administration
@@ -56,7 +57,12 @@ class InfluxSeriesStore:
 
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
         """Store rows; see `SeriesStore.write`."""
-        writing.write(measurement, admit(measurement, batches), self._send)
+        self.write_all({measurement: batches})
+
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        """Store rows of several measurements; see `SeriesStore.write_all`."""
+        admitted = {name: admit(name, batches) for name, batches in tables.items()}
+        writing.write(admitted, self._send)
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         """Delete rows; see `SeriesStore.delete`."""
@@ -108,13 +114,25 @@ class InfluxSeriesStore:
 
     def _answerable(self, query: Query) -> tuple[Query, Kinds] | None:
         """The query within what the store can hold, and the stored fields; None if it is empty."""
+        query = _of_known_series(query)
+        if query.series == ():
+            return None
         names = (query.measurement, *query.where, *query.where.values(), *query.group_by)
         start, stop = bounded(query.start, query.stop)
         if stop <= start or 0 in (query.newest, query.oldest) or not holdable(*names):
             return None
-        stored = self._catalog.fields(query.measurement)
-        kinds = {name: stored[name] for name in query.fields if name in stored}
+        kinds = self._catalog.kinds(query.measurement, query.fields)
         return (replace(query, start=start, stop=stop), kinds) if kinds else None
 
     def _send(self, body: bytes, encoding: str | None) -> None:
         self._catalog.ensured(lambda: self._client.write(body, encoding))
+
+
+def _of_known_series(query: Query) -> Query:
+    """The query for those of its series that a store can hold; without any, all are meant."""
+    if query.series is None:
+        return query
+    if not query.group_by:
+        return replace(query, series=None if "" in query.series else ())
+    wanted = [key for key in query.series if holdable(*parse_series_key(key).values())]
+    return replace(query, series=tuple(wanted))

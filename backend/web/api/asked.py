@@ -216,11 +216,14 @@ class RetrainBody(Strict):
 
     kind: Literal["retrain"]
     detector: str = Field(max_length=63)
+    cold: bool = Field(
+        default=False, description="begin anew, not with the weights of the version that serves"
+    )
 
     @property
     def payload(self) -> dict[str, Any]:
         """What the worker is told."""
-        return {}
+        return {"cold": True} if self.cold else {}
 
 
 class BackfillBody(Strict):

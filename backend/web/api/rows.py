@@ -39,6 +39,8 @@ class DetectorRow(BaseModel):
     trained_at: int | None
     version: int | None
     coverage: float | None
+    lag_s: float | None = Field(description="how long the oldest unscored bucket has waited")
+    too_large: str | None = Field(description="what to do where a tick takes about its interval")
     open_events: int
     series: int
     set_aside: int
@@ -56,6 +58,8 @@ class DetectorRow(BaseModel):
             trained_at=milliseconds(one.trained_at),
             version=one.champion,
             coverage=one.coverage,
+            lag_s=one.lag_s,
+            too_large=one.too_large or None,
             open_events=one.open_events,
             series=one.series,
             set_aside=len(one.set_aside),
