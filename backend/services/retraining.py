@@ -34,6 +34,7 @@ from backend.services.material import Outline
 from backend.services.promotion import Promoting
 from backend.services.results import one_point
 from backend.services.runs import recorded
+from backend.services.serving import give_back_memory
 from backend.services.stores import Stores
 from backend.services.training_record import joined_record, with_limits
 from backend.services.unchanged import Unchanged, look_back
@@ -268,6 +269,7 @@ class Retraining:
         self, asked: Asked, trained: Trained, former: Unchanged | None
     ) -> tuple[dict[str, bytes], dict[str, Any]]:
         """The files of the version and its record: what was kept, then what was trained."""
+        give_back_memory()  # what the last piece took, before all of them are held at once
         files, records = [], []
         if former is not None and former.kept:
             files.append(selected(former.files, former.kept))

@@ -74,8 +74,10 @@ class Retraining:
     records: MemoryRecordStore
     made: Version = field(default_factory=version)
     error: BaseException | None = None
+    cold: list[bool] = field(default_factory=list)
 
-    def run(self, detector: str, progress: Progress) -> Version:
+    def run(self, detector: str, progress: Progress, *, cold: bool) -> Version:
+        self.cold.append(cold)
         progress(0.5, "half")
         if self.error is not None:
             raise self.error

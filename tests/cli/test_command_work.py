@@ -1,6 +1,7 @@
 """retrain, score and check."""
 
 import json
+from dataclasses import replace
 
 from backend.records import Verdict
 from backend.services.checking import CheckLine
@@ -37,6 +38,24 @@ def test_retrain_as_json(normalcy: Command) -> None:
 
     assert told["model"] == "gas-room/1"
     assert told["training"]["rows"] == 1000
+
+
+def test_retrain_begins_with_what_serves_unless_told_otherwise(normalcy: Command) -> None:
+    normalcy("retrain", "gas-room")
+    normalcy.application.retraining.made = version(2)
+    normalcy("retrain", "gas-room", "--cold")
+
+    assert normalcy.application.retraining.cold == [False, True]
+
+
+def test_retrain_says_what_it_saved(normalcy: Command) -> None:
+    made = version(8)
+    saved = {"begun_from": 7, "series_begun": 1, "series_trained": 2}
+    saved |= {"epochs_begun": 12, "epochs_before": 60}
+    normalcy.application.retraining.made = replace(made, training={**made.training, **saved})
+
+    text = normalcy("retrain", "gas-room").stdout
+    assert "went on from version 7 with 1 of 2 series: 12 epochs in place of 60" in text
 
 
 def test_score_without_a_range_scores_what_is_due(normalcy: Command) -> None:

@@ -155,6 +155,17 @@ def test_fields_come_in_the_order_asked_for(store: SeriesStore) -> None:
     assert rows(found) == [(0, 3.0, 1.0, 2.0)]
 
 
+def test_several_measurements_are_written_at_once(store: SeriesStore) -> None:
+    rooms = [points([n], {"room": f"r{n:02}"}, a=[n / 7], s=[f"{n}"]) for n in range(40)]
+    store.write_all({"air": rooms, "none": [], "water": [points([1, 2], a=[1.0, 2.0])]})
+
+    found = store.read(query("air", "a", "s", group_by=("room",)))
+
+    assert [rows(one) for one in found] == [[(n, n / 7, f"{n}")] for n in range(40)]
+    assert read_one(store, query("water", "a")) == [(1, 1.0), (2, 2.0)]
+    assert store.measurements() == ["air", "water"]
+
+
 def test_rows_are_sorted_whatever_order_they_were_written_in(store: SeriesStore) -> None:
     store.write("air", [points([5, 1, 3], temp=[5.0, 1.0, 3.0])])
     store.write("air", [points([4, 2], temp=[4.0, 2.0])])
