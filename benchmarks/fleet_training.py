@@ -5,9 +5,9 @@
 Every series gets an LSTM autoencoder (5 channels, windows of 12 rows, 32, 4, 4, 32 units), 840
 windows, batches of 16, Adam, and the absolute error as its loss. The rival is one
 `keras.Sequential` a series, made and fitted one after the other on the same windows, for as many
-epochs in batches of the same size; it is timed on a few series, and its losses are compared with
-the fleet's of the same series. Seconds count from a new model to a trained one, with all that is
-traced and compiled; those of an epoch alone are told beside them.
+epochs in batches of the same size, and begins with the same weights; it is timed on a few series,
+and its losses are compared with the fleet's of the same series. Seconds count from a new model to a
+trained one, with all that is traced and compiled; those of an epoch alone are told beside them.
 
 The limit is what this machine multiplies: large matrices of single precision, on all its threads.
 """
@@ -27,8 +27,10 @@ from typing import Any
 
 import numpy as np
 from distributed import LocalCluster
+from numpy.typing import NDArray
 
 from backend.executors.dask import DaskCluster
+from backend.models.encoder_decoder import encoder_decoder
 from backend.models.registry import build
 from backend.models.runtime import keras, tf, threads
 from backend.ports import Floats, Lesson
@@ -152,6 +154,7 @@ def plain(series: int, epochs: int) -> Course:
             on_epoch_end=lambda epoch, logs, marks=marks: marks.append(time.perf_counter())
         )
         model = _sequential()
+        model.set_weights(first_weights(number))
         model.compile("adam", "mae")
         fitted = model.fit(
             windows, windows, batch_size=16, epochs=epochs, verbose=0, callbacks=[told]
@@ -161,6 +164,13 @@ def plain(series: int, epochs: int) -> Course:
     seconds = time.perf_counter() - began
     later = statistics.median(float(np.median(np.diff(marks))) for marks in ends)
     return Course(series, epochs, seconds, later * series, losses)
+
+
+def first_weights(seed: int) -> list[NDArray[Any]]:
+    """What a series of the fleet begins with, in the order of a Keras model."""
+    stack = encoder_decoder(spec_of(1), "lstm", CHANNELS)
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(3)[0])
+    return [weight[0] for weight in stack.initial([rng]).values()]
 
 
 def _sequential() -> Any:

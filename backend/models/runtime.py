@@ -22,25 +22,6 @@ import tensorflow as tf
 
 from backend.exceptions import NormalcyError
 
-# TensorFlow takes the programs of different architectures for one that is compiled again and again.
-tf.get_logger().setLevel("ERROR")
-tf.config.experimental.enable_op_determinism()
-# Threads take whole programs: within an operation, on networks of this size, they cost more than
-# they bring.
-with suppress(RuntimeError):  # a notebook has used TensorFlow before
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-# Nothing here draws from TensorFlow, but a notebook's own networks may: unseeded draws are refused
-# from now on.
-tf.random.set_seed(0)
-
-Tensor: TypeAlias = Any
-"""A `tf.Tensor`; TensorFlow ships no types."""
-
-Weights: TypeAlias = dict[str, Tensor]
-"""Weights by name (`layer.weight`), each with a leading series axis."""
-
-__all__ = ["Tensor", "Weights", "keras", "tf", "threads", "translated"]
-
 
 def threads() -> int:
     """How many programs may run at once: the processors of this process, or OMP_NUM_THREADS.
@@ -53,6 +34,25 @@ def threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+# TensorFlow takes the programs of different architectures for one that is compiled again and again.
+tf.get_logger().setLevel("ERROR")
+tf.config.experimental.enable_op_determinism()
+# A program that is compiled runs on these, however many programs run at once.
+with suppress(RuntimeError):  # a notebook has used TensorFlow before
+    tf.config.threading.set_intra_op_parallelism_threads(threads())
+# Nothing here draws from TensorFlow, but a notebook's own networks may: unseeded draws are refused
+# from now on.
+tf.random.set_seed(0)
+
+Tensor: TypeAlias = Any
+"""A `tf.Tensor`; TensorFlow ships no types."""
+
+Weights: TypeAlias = dict[str, Tensor]
+"""Weights by name (`layer.weight`), each with a leading series axis."""
+
+__all__ = ["Tensor", "Weights", "keras", "tf", "threads", "translated"]
 
 
 @contextmanager
