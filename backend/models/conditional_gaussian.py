@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.covariance import ledoit_wolf
 
 from backend.models.estimator import Arrays, Estimator, Opinion, Shape
-from backend.models.gaussian import last_given_all_else
+from backend.models.gaussian import last_given_all_else, shrunk
 from backend.ports import Floats, Times
 from backend.specs import ConditionalGaussianSpec
 
@@ -39,9 +38,9 @@ class ConditionalGaussian(Estimator[ConditionalGaussianSpec]):
     def learn(self, windows: Floats, times: Times, seed: int) -> Arrays:
         """Mean, what turns windows into distances of the last row, and the deviations of those."""
         mean = windows.mean(axis=0)
-        covariance = ledoit_wolf(windows - mean, assume_centered=True)[0]
+        covariance = shrunk(windows - mean, centered=True)
         covariance[np.diag_indices_from(covariance)] += self.spec.ridge
-        precision = np.linalg.inv(covariance)[:, -self.channels :]
+        precision = np.asarray(np.linalg.inv(covariance), np.float64)[:, -self.channels :]
         gain, deviation = last_given_all_else(precision)
         return {"mean": mean, "gain": gain, "deviation": deviation}
 

@@ -4,6 +4,23 @@ import numpy as np
 
 from backend.ports import Floats
 
+
+def shrunk(windows: Floats, *, centered: bool = False) -> Floats:
+    """(D, D) covariance of windows (N, D), shrunk by as much as its own noise warrants.
+
+    Source: Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance
+    matrices, 2004.
+
+    Args:
+        windows: of normal time.
+        centered: whether their mean has been taken off.
+    """
+    from sklearn.covariance import ledoit_wolf  # noqa: PLC0415 - scoring starts without it
+
+    covariance: Floats = ledoit_wolf(windows, assume_centered=centered)[0]
+    return covariance
+
+
 _LEAST = 1e-6
 """Share of the mean variance that every direction is taken to have: what is exactly determined by
 other channels must not make a distance infinite."""

@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.cluster import KMeans
-from sklearn.covariance import ledoit_wolf
 
 from backend.models.estimator import Arrays, Estimator, Opinion, Shape
-from backend.models.gaussian import independent, inverse_root, with_last_expected
+from backend.models.gaussian import independent, inverse_root, shrunk, with_last_expected
 from backend.ports import Floats, Times
 from backend.specs import GaussianMixtureSpec
 
@@ -98,7 +96,7 @@ def choose(windows: Floats, most: int, ridge: float, seed: int) -> Mixture:
     would have fewer windows each than a window has numbers.
     """
     count, size = windows.shape
-    prior = ledoit_wolf(windows, assume_centered=False)[0]
+    prior = shrunk(windows)
     alone = independent(windows)
     best, least, worse = None, np.inf, 0
     for k in range(1, most + 1):
@@ -134,6 +132,8 @@ def fit_mixture(
     Returns:
         The mixture and its log likelihood.
     """
+    from sklearn.cluster import KMeans  # noqa: PLC0415 - scoring starts without it
+
     size = windows.shape[1]
     # Clouds that share the space are smaller than the whole.
     prior = prior / components ** (2 / size)
