@@ -35,6 +35,7 @@ class Course:
         folds: K of each series.
         make_model: builds an untrained model.
         modes: (S, T) rows of each operating mode by its name, as labels say.
+        fleet: how many series share what the whole detector may do; these if not given.
         former: what the training may begin from.
         histories: what the former folds of each series have seen; None where its folds begin cold.
     """
@@ -47,6 +48,7 @@ class Course:
     folds: tuple[tuple[Fold, ...], ...]
     make_model: ModelFactory
     modes: Mapping[str, Mask] = field(default_factory=dict)
+    fleet: int | None = None
     former: Former | None = None
     histories: tuple[FoldHistory | None, ...] = ()
 

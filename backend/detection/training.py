@@ -118,6 +118,7 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
     labelled: bool = True,
     anomalous: Mask | None = None,
     modes: Mapping[str, Mask] | None = None,
+    fleet: int | None = None,
     former: Former | None = None,
     progress: Progress = lambda share, words: None,
 ) -> Outcome:
@@ -135,6 +136,7 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
         labelled: False where `normal` is only "recent": more is trimmed.
         anomalous: (S, T) rows labelled as anomalies; only a threshold may look at them.
         modes: (S, T) rows of each operating mode by its name, as labels say.
+        fleet: how many series share what the whole detector may do, where these are a part of them.
         former: the version that serves, to begin from.
         progress: told the share done.
 
@@ -155,7 +157,8 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
     former = None if former is None else former.for_training(spec, make_model)
     while able := [s for s, key in enumerate(rows.keys) if key not in rejected]:
         course = plan(spec, rows.select(able), normal[able], make_model, former)
-        course = replace(course, modes={n: mask[able] for n, mask in (modes or {}).items()})
+        own = {name: mask[able] for name, mask in (modes or {}).items()}
+        course = replace(course, modes=own, fleet=fleet)
         try:
             fitted, training = _run(course, labelled, bad[able], progress)
         except Diverged as failed:
@@ -210,7 +213,7 @@ def _run(
     hours = course.rows.step / _HOUR
     modes = fitted.modes.of(course.prepared.values)
     limits = learn_limits(
-        spec.threshold, Calibration(smoothed, hours, spec.alarm, modes, anomalous=bad)
+        spec.threshold, Calibration(smoothed, hours, spec.alarm, modes, bad, course.fleet)
     )
     fitted = replace(fitted, limits=limits, usual=learn_usual(by_channel, ~impure))
     training = Training(
@@ -251,9 +254,8 @@ def _purified(
         if not impure.any() or left.min() < windows_needed(course.spec):
             break
         trimmed += _list_trimmed(course, impure, by_channel)
-        modes = course.modes
         again = plan(course.spec, course.rows, rest, course.make_model, course.former)
-        course = replace(again, modes=modes)
+        course = replace(again, modes=course.modes, fleet=course.fleet)
     return course, tuple(trimmed)
 
 

@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from backend.detection import training
-from backend.detection.fleet_limits import as_part_of
 from backend.detection.former import Former
 from backend.detection.progress import part_of
 from backend.exceptions import (
@@ -196,17 +195,16 @@ class FleetPieces:
             material.rows,
             material.normal,
             self.make_model,
+            fleet=fleet,
             former=former,
             progress=_HEARD.get(_silent),
             **material.said,
         )
-        rejected = dict(outcome.rejected)
-        if outcome.fitted is None or outcome.training is None:
+        fitted, record, rejected = outcome.fitted, outcome.training, dict(outcome.rejected)
+        if fitted is None or record is None:
             return rejected
-        rows = aligned(material.rows, outcome.fitted.keys)
-        fitted, record = as_part_of(outcome.fitted, outcome.training, rows, fleet)
         told = {"record": training_record(fitted, record), "rejected": rejected}
-        files = to_files(fitted, record, rows, digests)
+        files = to_files(fitted, record, aligned(material.rows, fitted.keys), digests)
         files[_RECORD] = json.dumps(told, ensure_ascii=False).encode()
         with suppress(Conflict):  # another worker has done the same
             self._artifacts.save(name, files)
