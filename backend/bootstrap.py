@@ -19,6 +19,7 @@ from backend.grafana.names import shown_alone
 from backend.grafana.states import GrafanaRuleBook
 from backend.messengers import ChatWebhook
 from backend.models.exporting import export
+from backend.models.processors import processors
 from backend.models.registry import build
 from backend.ports import (
     ArtifactStore,
@@ -179,7 +180,7 @@ def bootstrap(
             stores,
             clock,
             piece_sizing(settings),
-            Machine(machine.memory(), _cores()),
+            Machine(machine.memory(), processors()),
             lambda: LocalProcesses(_ENTRY, {"probe": 1}, lambda task, arguments: "probe"),
         ),
         probe=Probe(
@@ -233,13 +234,13 @@ def open_pieces(
             memory=training.memory,
         )
     if training.executor == "processes":
-        count = training.processes or _cores()
+        count = training.processes or processors()
         return LocalProcesses(
             _ENTRY,
             {"piece": count},
             lambda task, arguments: "piece",
             memory=training.memory,
-            threads=max(1, _cores() // count),
+            threads=max(1, processors() // count),
         )
     return InProcess(here)
 
@@ -255,16 +256,9 @@ def piece_sizing(settings: Settings) -> Sizing:
     if (limit := training.memory) is not None:
         memory = max(limit - _LIBRARIES, limit // 4)
     else:
-        workers = training.processes or _cores() if training.executor == "processes" else 1
+        workers = training.processes or processors() if training.executor == "processes" else 1
         memory = machine.memory() // 4 // workers
     return Sizing(memory=memory, timeout_s=training.timeout.total_seconds())
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def identity() -> dict[str, str]:

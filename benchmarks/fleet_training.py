@@ -31,8 +31,9 @@ from numpy.typing import NDArray
 
 from backend.executors.dask import DaskCluster
 from backend.models.encoder_decoder import encoder_decoder
+from backend.models.processors import threads
 from backend.models.registry import build
-from backend.models.runtime import keras, tf, threads
+from backend.models.runtime import keras, tf
 from backend.ports import Floats, Lesson
 from backend.specs import LstmAutoencoderSpec
 from benchmarks.memory import resident

@@ -21,20 +21,7 @@ import keras
 import tensorflow as tf
 
 from backend.exceptions import NormalcyError
-
-
-def threads() -> int:
-    """How many programs may run at once: the processors of this process, or OMP_NUM_THREADS.
-
-    The variable is what a cluster's workers are told by.
-    """
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit():
-        return max(1, int(told))
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
+from backend.models.processors import threads
 
 # TensorFlow takes the programs of different architectures for one that is compiled again and again.
 tf.get_logger().setLevel("ERROR")
@@ -52,7 +39,7 @@ Tensor: TypeAlias = Any
 Weights: TypeAlias = dict[str, Tensor]
 """Weights by name (`layer.weight`), each with a leading series axis."""
 
-__all__ = ["Tensor", "Weights", "keras", "tf", "threads", "translated"]
+__all__ = ["Tensor", "Weights", "keras", "tf", "translated"]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from backend.models import batches, program
 from backend.models.objectives import FleetWeights, Objective
-from backend.models.runtime import threads
+from backend.models.processors import threads
 from backend.models.stack import Stack
 from backend.ports import Lesson, LossCurve, Progress
 from backend.specs import NetworkSpec
@@ -66,9 +66,9 @@ class Member:
     best: float = np.inf
     failed: bool = False
     history: list[tuple[float, float]] = field(default_factory=list)
-    _best_at: int = 0
-    _gained_at: int = 0
-    _judged: int = 0
+    _best_at: int = field(default=0, init=False)
+    _gained_at: int = field(default=0, init=False)
+    _judged: int = field(default=0, init=False)
 
     @property
     def taught(self) -> int:

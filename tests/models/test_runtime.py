@@ -1,5 +1,3 @@
-import os
-
 import pytest
 
 from backend.exceptions import NormalcyError
@@ -21,13 +19,3 @@ def test_our_own_errors_pass_as_they_are() -> None:
 
     with pytest.raises(KeyError), translated("scoring"):
         raise KeyError("mine")
-
-
-def test_threads_are_those_one_is_told_or_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    from backend.models.runtime import threads  # noqa: PLC0415
-
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert threads() == 3
-    for nothing in ("", "many"):
-        monkeypatch.setenv("OMP_NUM_THREADS", nothing)
-        assert 1 <= threads() <= (os.cpu_count() or 1)
