@@ -549,8 +549,8 @@ class ArtifactStore(Protocol):
         """
         ...
 
-    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
-        """Read an artifact back, or only its files whose names begin in some way.
+    def load(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
+        """Read an artifact back, or only its files whose names begin in one of some ways.
 
         Raises:
             NotFound: no artifact of that name.

@@ -18,7 +18,7 @@ from backend.services.labelling import Labelling
 from backend.services.reading import aligned, excluded, read_rows
 from backend.services.serving import Served, shifts
 from backend.services.stores import Stores
-from backend.services.versions import read_archive
+from backend.services.versions import ARCHIVE, read_archive
 from backend.specs import nanoseconds
 
 
@@ -166,7 +166,8 @@ class Explaining:
     def _nearest(
         self, version: Version, key: SeriesKey, looked: Looked, step: int
     ) -> WindowSaid | None:
-        archive = read_archive(self._artifacts.load(version.artifact))
+        files = self._artifacts.load(version.artifact, ARCHIVE)
+        archive = read_archive(files, ["values", "normal"])
         s = list(version.training["series"]).index(key)
         rows, normal = archive["values"][s], archive["normal"][s]
         end = nearest_normal(looked.window, rows, normal)

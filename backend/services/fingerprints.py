@@ -71,7 +71,12 @@ def data_hash(digests: Mapping[SeriesKey, str]) -> str:
 
 
 def piece_hash(
-    spec: DetectorSpec, fleet: int, digests: Mapping[SeriesKey, str], former: str | None = None
+    spec: DetectorSpec,
+    fleet: int,
+    digests: Mapping[SeriesKey, str],
+    former: str | None = None,
+    *,
+    labelled: bool = True,
 ) -> str:
     """Names what some series of a fleet of so many are asked to become.
 
@@ -80,8 +85,9 @@ def piece_hash(
         fleet: how many series share what the whole detector may do.
         digests: of the series.
         former: artifact of the version that is begun from, if any.
+        labelled: whether anybody said what is normal: less is left out then.
     """
-    asked = [learned_part(spec.plain()), fleet, list(digests.items()), former]
+    asked = [learned_part(spec.plain()), fleet, list(digests.items()), former, labelled]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 

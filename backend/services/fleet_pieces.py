@@ -161,7 +161,8 @@ class FleetPieces:
         spec = DetectorSpec.model_validate(arguments["spec"])
         material = self.materials.read(outline, keys)
         digests = digests_of(material)
-        name = f"{spec.name}/{_PREFIX}{piece_hash(spec, fleet, digests, former)}"
+        asked = piece_hash(spec, fleet, digests, former, labelled=outline.labelled)
+        name = f"{spec.name}/{_PREFIX}{asked}"
         rejected = self._found(name)
         if rejected is None:
             begun = former and former_of(self._artifacts, former, keys, self.make_model)

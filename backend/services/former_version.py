@@ -1,5 +1,6 @@
 """The version that serves, as what the training after it begins from."""
 
+import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -14,11 +15,6 @@ from backend.services.joining import selected
 from backend.services.versions import read_fitted, unpack
 
 log = logging.getLogger(__name__)
-
-_FOLDS = "folds.npz"
-_NEEDED = ("version", "weights", "folds")
-"""How the names of the files begin that a training may begin from; archives are left where they
-are."""
 
 
 def former_of(
@@ -36,14 +32,16 @@ def former_of(
         make_model: builds an untrained model.
     """
     try:
-        files: dict[str, bytes] = {}
-        for prefix in _NEEDED:
-            files |= artifacts.load(name, prefix)
-        if _FOLDS not in files:
+        files = artifacts.load(name, "folds")
+        if not files:
             return None  # learned in one go, not step by step
+        files |= artifacts.load(name, "version")
+        if set(keys).isdisjoint(json.loads(files["version.json"])["series"]):
+            return None
+        files |= artifacts.load(name, "weights")  # archives are left where they are
         some = selected(files, keys)
-        fitted = read_fitted(some, make_model)
-        return Former(fitted, FoldMemory.from_arrays(unpack(some[_FOLDS]))) if fitted.keys else None
+        folds = FoldMemory.from_arrays(unpack(some["folds.npz"]))
+        return Former(read_fitted(some, make_model), folds)
     except (ArtifactError, NotFound, KeyError, TypeError, ValueError, ValidationError) as error:
         log.warning("Training begins anew: %s cannot be begun from: %s", name, error)
         return None

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from backend.detection.former import FoldMemory
 from backend.exceptions import ArtifactError
 from backend.records import SeriesKey
 from backend.services.versions import (
@@ -24,7 +23,6 @@ from backend.services.versions import (
     archive_name,
     pack,
     series_of_blocks,
-    unpack,
 )
 from backend.specs import DetectorSpec
 
@@ -77,15 +75,14 @@ def selected(files: Files, keys: Sequence[SeriesKey]) -> dict[str, bytes]:
     """
     about, wanted = json.loads(files[_ABOUT]), set(keys)
     place = [s for s, key in enumerate(about["series"]) if key in wanted]
-    found = {name: _selected(files[name], place) for name in _PARTED if name in files}
-    if _FOLDS in files:
-        found[_FOLDS] = pack(_some(FoldMemory.from_arrays(unpack(files[_FOLDS])), place).arrays())
+    found = {n: _selected(n, files[n], place) for n in (*_PARTED, _FOLDS) if n in files}
     blocks: list[int] = []
     for block, own in enumerate(series_of_blocks(about)):
         inner = [s for s, key in enumerate(own) if key in wanted]
         if inner:
             if (whole := files.get(archive_name(block))) is not None:
-                kept = whole if len(inner) == len(own) else _selected(whole, inner)
+                file = archive_name(block)
+                kept = whole if len(inner) == len(own) else _selected(file, whole, inner)
                 found[archive_name(len(blocks))] = kept
             blocks.append(len(inner))
     chosen = {name: [about[name][s] for s in place] for name in ("series", "basis")}
@@ -104,18 +101,19 @@ def _about(told: Sequence[Mapping[str, Any]], blocks: list[int], said: Mapping[s
     return json.dumps(about, ensure_ascii=False, indent=1).encode()
 
 
-def _some(folds: FoldMemory, place: list[int]) -> FoldMemory:
-    return FoldMemory(
-        {name: weight[place] for name, weight in folds.weights.items()},
-        folds.center[place],
-        folds.scale[place],
-        tuple(folds.histories[s] for s in place),
-    )
+def _selected(file: str, data: bytes, place: Sequence[int]) -> bytes:
+    """Each array of some series, of which only one is whole in memory at a time."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as whole:
+        return pack({name: _taken(file, name, whole[name], place) for name in whole.files})
 
 
-def _selected(data: bytes, place: list[int]) -> bytes:
-    arrays = unpack(data)
-    return pack({n: array if n == _COMMON else array[place] for n, array in arrays.items()})
+def _taken(file: str, name: str, array: NDArray[Any], place: Sequence[int]) -> NDArray[Any]:
+    if name == _COMMON:
+        return array
+    if file == _FOLDS and name in _RANGES:
+        own = array[np.isin(array[:, 0], place)]
+        return np.column_stack((np.searchsorted(place, own[:, 0]), own[:, 1:]))
+    return array[np.asarray(place, dtype=np.intp)]
 
 
 # -- arrays of several parts -----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from backend.detection.grid import Rows, grid_times
 from backend.detection.runs import spans
 from backend.ports import SeriesStore
 from backend.records import SeriesKey
-from backend.services.reading import Mask, aligned, is_time, merged, read_rows
+from backend.services.reading import Mask, aligned, filled_from, read_rows
 from backend.specs import DetectorSpec
 
 _NEAR = 500
@@ -39,12 +39,10 @@ def read_unknown(
     if known is None:
         return aligned(read_rows(source, spec, start, stop, series=keys), keys), 0
     times = grid_times(start, stop, spec.step)
-    values = np.full((len(keys), len(times), len(spec.inputs)), np.nan)
-    there = np.flatnonzero(is_time(known.times))
-    _, here, place = np.intersect1d(times, known.times[there], return_indices=True)
-    values[:, here] = aligned(known, keys).values[:, there[place]]
-    missing: Mask = ~np.isfinite(values).any(axis=2).all(axis=0)
-    for first, end in merged(spans(missing), _NEAR):
+    bare = np.full((len(keys), len(times), len(spec.inputs)), np.nan)
+    values = filled_from(Rows(keys, times, spec.step, bare), known).values
+    missing: Mask = np.asarray(~np.isfinite(values).any(axis=2).all(axis=0))
+    for first, end in spans(missing, _NEAR):
         first_time, end_time = int(times[first]), int(times[end - 1]) + spec.step
         read = read_rows(source, spec, first_time, end_time, series=keys)
         values[:, first:end] = aligned(read, keys).values

@@ -11,7 +11,7 @@ from backend.exceptions import NoData
 from backend.ports import Times
 from backend.records import Label, LabelKind, parse_series_key
 from backend.services.labelling import shown
-from backend.services.reading import Mask
+from backend.services.reading import Mask, is_time
 
 _NOTICEABLE = 0.1
 """Share of a label's time, at its beginning, from which on its absence is told."""
@@ -115,8 +115,7 @@ def _of_label(label: Label, seen: Seen, start: int, stop: int) -> str:
 
 def _inside(rows: Rows, start: int, stop: int) -> Times:
     """Indices of the rows of a range, without those that only keep ranges apart."""
-    real = np.concatenate(([True], np.diff(rows.times) > 0))  # those repeat the time before them
-    found: Times = np.flatnonzero(real & (rows.times >= start) & (rows.times < stop))
+    found: Times = np.flatnonzero(is_time(rows.times) & (rows.times >= start) & (rows.times < stop))
     return found
 
 

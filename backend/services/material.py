@@ -38,7 +38,7 @@ from backend.services.reading import (
     unlabelled_normal,
 )
 from backend.services.stores import Stores
-from backend.services.versions import archived_times, read_archived
+from backend.services.versions import ARCHIVE, archived_times, read_archived
 from backend.specs import DetectorSpec, nanoseconds
 
 log = logging.getLogger(__name__)
@@ -367,7 +367,7 @@ class Materials:
             if any(version.spec.get(key) != spec.plain()[key] for key in same):
                 continue
             try:
-                times = archived_times(self._artifacts.load(version.artifact, "archive"))
+                times = archived_times(self._artifacts.load(version.artifact, ARCHIVE))
             except (ArtifactError, NotFound) as error:
                 # A damaged old version must not keep a new one from being made.
                 log.warning("The archive of %s cannot be used: %s", version.name, error)

@@ -49,8 +49,7 @@ def firsts(store: SeriesStore, query: Query) -> dict[SeriesKey, int]:
 
 def earliest(store: SeriesStore, query: Query) -> int | None:
     """The time of the first row of a query; None if it has none."""
-    found = store.read(replace(query, oldest=1))
-    return min((int(points.times[0]) for points in found), default=None)
+    return min(firsts(store, query).values(), default=None)
 
 
 def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:

@@ -45,6 +45,8 @@ _DAY = 86_400_000_000_000
 _RETRY_NS = 3_600_000_000_000
 _CHOICE_SHARE = 0.3
 """Of a training's time, where the model is to be chosen first."""
+_UNREAD = ("folds", "probe")
+"""How the names of those files of a version begin that its detection limits do not need."""
 _FIT_SHARE = 0.9
 """When the fleet is trained; what it can see is looked for in the rest."""
 
@@ -209,6 +211,7 @@ class Retraining:
         trained = self._pieces.run(asked, missing, part_of(progress, *share))
         rejected |= trained.rejected
         rejected |= {} if former is None else former.rejected
+        fence()
         self._set_aside(spec, rejected)
         made = [part for part in trained.parts if part.artifact is not None]
         if former is not None and not made and former.is_enough:
@@ -296,10 +299,10 @@ class Retraining:
         if asked.spec.detection_limits:
             keys = list(record["series"])
             keys = [keys[place] for place in looked_at(len(keys))]
-            few = selected(files, keys)
+            few = selected({n: f for n, f in files.items() if not n.startswith(_UNREAD)}, keys)
             fitted = read_fitted(few, self._make_model)
             rows = self._materials.read(asked.outline, keys).rows
-            normal = read_archive(few)["normal"]
+            normal = read_archive(few, ["normal"])["normal"]
             limits = detection_limits(fitted, rows, normal, self._make_model, progress)
         active = unpack(files["version.npz"], ["active"])["active"]
         channels = int(counted_channels(asked.spec, active).any(axis=0).sum())

@@ -49,9 +49,7 @@ class Served:
 
     def _read(self, version: Version) -> Fitted:
         """The version without its archive, which is by far the largest of its files."""
-        parts = [self._artifacts.load(version.artifact, prefix) for prefix in _NEEDED]
-        files = {file: data for part in parts for file, data in part.items()}
-        return from_files(files, self._make_model)
+        return from_files(self._artifacts.load(version.artifact, _NEEDED), self._make_model)
 
     def is_provisional(self, name: str) -> bool:
         """Whether a version, by the name that its points carry, was learned without labels."""

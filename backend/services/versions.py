@@ -32,6 +32,11 @@ from backend.ports import ArtifactStore, Floats, ModelFactory, Times
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
+ARCHIVE = "archive"
+"""How the names of the files begin that hold what a version was trained on."""
+CALIBRATION = ("version.json", ARCHIVE)
+"""The same of those that hold its calibration errors."""
+
 FORMAT, FORMAT_OF_BLOCKS = 2, 3
 """The second one tells of several blocks of the archive, which the first knows nothing of."""
 
@@ -123,9 +128,15 @@ def from_files(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
     return fitted
 
 
-def read_archive(files: Mapping[str, bytes]) -> Arrays:
-    """The archived normal rows and calibration errors of a version, all series together."""
-    found = [unpack(block) for block in _blocks(files)]
+def read_archive(files: Mapping[str, bytes], names: Sequence[str] | None = None) -> Arrays:
+    """The archived normal rows and calibration errors of a version, all series together.
+
+    Args:
+        files: of the version; its archive is enough.
+        names: only these arrays of it, with the times.
+    """
+    wanted = None if names is None else ["times", *names]
+    found = [unpack(block, wanted) for block in _blocks(files)]
     if len(found) == 1:
         return found[0]
     names = [name for name in found[0] if name != "times"]
@@ -154,7 +165,7 @@ def archived_times(files: Mapping[str, bytes]) -> Times:
 def read_archived(
     artifacts: ArtifactStore, name: str, keys: Sequence[SeriesKey], step: int
 ) -> Rows | None:
-    """The archived rows of some series of a version, and of others in the same blocks.
+    """The archived rows of some series of a version.
 
     None where the version has none of the series; `step` is its grid in nanoseconds.
 
@@ -165,10 +176,11 @@ def read_archived(
     about = json.loads(artifacts.load(name, "version.json")["version.json"])
     wanted, found = set(keys), []
     for block, own in enumerate(series_of_blocks(about)):
-        if wanted.intersection(own):
+        if inner := [s for s, key in enumerate(own) if key in wanted]:
             file = archive_name(block)
             arrays = unpack(artifacts.load(name, file)[file], ("times", "values"))
-            found.append(Rows(own, arrays["times"], step, arrays["values"]))
+            some = tuple(own[s] for s in inner)
+            found.append(Rows(some, arrays["times"], step, arrays["values"][inner]))
     if not found:
         return None
     known = tuple(key for rows in found for key in rows.keys)
@@ -216,7 +228,7 @@ def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
     try:
         about = json.loads(files["version.json"])
         spec = DetectorSpec.model_validate(about["spec"])
-        archive = read_archive(files)
+        archive = read_archive(files, ["held_out_smoothed", "anomalous_smoothed"])
         return Calibrated(
             keys=tuple(about["series"]),
             smoothed=archive["held_out_smoothed"],
@@ -327,6 +339,7 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def unpack(data: bytes, names: Sequence[str] | None = None) -> Arrays:
-    """The arrays of a file, or those named."""
+    """The arrays of a file, or those of the named that it has."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return {name: archive[name] for name in (archive.files if names is None else names)}
+        wanted = archive.files if names is None else [n for n in names if n in archive.files]
+        return {name: archive[name] for name in wanted}

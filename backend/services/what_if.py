@@ -50,7 +50,7 @@ from backend.services.drawing import (
 )
 from backend.services.pieces import Deadline
 from backend.services.selection import check_range, chosen_series, results_query
-from backend.services.versions import Calibrated, read_calibration
+from backend.services.versions import CALIBRATION, Calibrated, read_calibration
 from backend.specs import AlarmSpec, DetectorSpec, FixedThreshold, LimitThreshold, ThresholdSpec
 
 T = TypeVar("T")
@@ -389,7 +389,8 @@ class _Versions:
         """
         found = self._ready.get(name)
         if found is None:
-            found = read_calibration(self._artifacts.load(self._version(name).artifact))
+            artifact = self._version(name).artifact
+            found = read_calibration(self._artifacts.load(artifact, CALIBRATION))
             self._ready[name] = found
             while len(self._ready) > _KEPT:
                 self._ready.popitem(last=False)

@@ -86,8 +86,8 @@ class FileArtifactStore:
             finally:
                 shutil.rmtree(unfinished, ignore_errors=True)
 
-    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
-        """Read an artifact back, or only its files whose names begin in some way.
+    def load(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
+        """Read an artifact back, or only its files whose names begin in one of some ways.
 
         Raises:
             NotFound: no artifact of that name.
@@ -270,7 +270,9 @@ def _check_format(plain: Any, name: str) -> None:
         )
 
 
-def _read_all(directory: Path, name: str, prefix: str = "") -> dict[str, bytes]:
+def _read_all(
+    directory: Path, name: str, prefix: str | tuple[str, ...] = ""
+) -> dict[str, bytes]:
     manifest = _read_manifest(directory, name)
     _check_listing(directory, name, manifest)
     wanted = [file for file in manifest.files if file.startswith(prefix)]

@@ -27,7 +27,7 @@ class MemoryArtifactStore:
                 raise Conflict(f"Artifact {name} would share a directory with another artifact.")
             self._artifacts[name] = dict(files)
 
-    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
+    def load(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
         _check(name)
         if name not in self._artifacts:
             raise NotFound(f"There is no artifact {name}.")
@@ -45,7 +45,7 @@ class MemoryArtifactStore:
 class BlankArtifactStore(MemoryArtifactStore):
     """Holds every artifact, and nothing in it: for versions that only the records know."""
 
-    def load(self, name: str, prefix: str = "") -> dict[str, bytes]:
+    def load(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
         _check(name)
         return {}
 

@@ -36,10 +36,11 @@ class TestFence:
     def test_a_training_that_was_lost_stores_nothing(self):
         plant = Plant()
         plant.measure()
-        plant.label(0, 600)
+        plant.label(0, 600, tags={"room": "a"})
         with pytest.raises(LeaseLost, match="retrain:rooms"):
             plant.retraining.run("rooms", fence=lost_fence(plant))
         assert plant.records.versions("rooms") == []
+        assert plant.records.series_set_aside("rooms") == []
         assert plant.records.promotions("rooms") == []
         (run,) = plant.records.runs("rooms")
         assert (run.state, run.details["retry"]) == (State.FAILED, True)
@@ -52,8 +53,8 @@ class TestFence:
         asked = []
 
         def fence() -> None:
-            asked.append(1)
-            if len(asked) > 1:
+            asked.append(1)  # before series are set aside, the version is stored, and it serves
+            if len(asked) > 2:
                 lost()
 
         with pytest.raises(LeaseLost):

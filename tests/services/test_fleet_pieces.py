@@ -21,6 +21,7 @@ from backend.executors.in_process import InProcess
 from backend.models.registry import build
 from backend.ports import Points
 from backend.records import LabelKind, State, Version
+from backend.services.fingerprints import piece_hash
 from backend.services.piece_size import Sizing
 from backend.services.versions import from_files, read_archive, read_calibration, unpack
 from tests.fakes.models import LinearModel
@@ -553,3 +554,9 @@ def test_too_little_for_every_series_leaves_nothing_behind():
         plant.train()
     assert plant.artifacts.names() == []
     assert plant.records.runs("rooms")[0].state is State.FAILED
+
+
+def test_a_piece_of_a_training_without_labels_is_none_of_one_with_them():
+    plant = Plant()
+    names = {piece_hash(plant.spec, 2, {"room=a": "1"}, labelled=said) for said in (True, False)}
+    assert len(names) == 2

@@ -6,6 +6,7 @@ import pytest
 from backend.ports import Points, Query
 from backend.records import LabelKind
 from backend.services.fingerprints import piece_hash
+from backend.services.piece_size import Sizing
 from tests.fakes.models import LinearModel, StepwiseModel
 from tests.services.plant import START, STEP, Plant, at
 
@@ -176,3 +177,16 @@ def test_what_the_source_has_corrected_is_read_unless_only_labels_count():
     nightly = rooms.retraining.run("rooms", again=False)
     assert nightly.number != first.number
     assert nightly.training["rows_known"] == 0
+
+
+def test_a_piece_of_new_series_has_nothing_to_warn_of(caplog):
+    rooms = Plant(**LIMITS)
+    rooms.make_model, rooms.sizing = StepwiseModel, Sizing(most=1)
+    rooms.wire()
+    rooms.measure(rooms=("a",))
+    rooms.label(0, 500)
+    rooms.train()
+    rooms.measure()
+    series = rooms.train().training["series"]
+    assert [series[key]["begun"] for key in ("room=a", "room=b")] == [True, False]
+    assert "begins anew" not in caplog.text
