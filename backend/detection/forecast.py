@@ -167,12 +167,14 @@ class Ways:
     Attributes:
         alone: series that one process holds.
         processes: how many bring anything on this machine, by its processors and its memory.
+        by_memory: whether it is memory that holds no more of them.
         here: series that so many processes hold.
         workers: machines like this one that the fleet asked for needs, this one included.
     """
 
     alone: int
     processes: int
+    by_memory: bool
     here: int
     workers: int
 
@@ -195,8 +197,9 @@ def ways(
     alone = cost.most(available, piece)
     by_cores = machine.cores / min(max(cost.cores, 1.0), machine.cores)
     by_memory = machine.memory / max(memory.at(min(piece, max(series, 1))), 1.0)
-    processes = max(1, math.floor(min(by_cores + 0.25, by_memory)))
+    by_cores_about = by_cores + 0.25
+    processes = max(1, math.floor(min(by_cores_about, by_memory)))
     speed = min(by_cores, processes)
     here = min(UNBOUNDED, math.floor(alone * max(1.0, speed)))
     workers = math.ceil(series / here) if here else 0
-    return Ways(alone, processes, here, workers)
+    return Ways(alone, processes, by_memory < by_cores_about, here, workers)

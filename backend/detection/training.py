@@ -34,13 +34,7 @@ from backend.detection.windows import full_windows
 from backend.detection.yardstick import Yardstick, as_it_is, learn_yardstick
 from backend.ports import Floats, LossCurve, ModelFactory, Progress
 from backend.records import SeriesKey
-from backend.specs import (
-    DetectorSpec,
-    ModelSpec,
-    NetworkSpec,
-    OnNetworkSpec,
-    SeveralSpec,
-)
+from backend.specs import DetectorSpec, ModelSpec, networks
 
 Mask = NDArray[np.bool_]
 
@@ -169,21 +163,12 @@ def fit(  # noqa: PLR0913 - what labels say comes in three parts
 
 
 def _why_diverged(model: ModelSpec) -> str:
-    slower = ", ".join(dict.fromkeys(_with_learning_rate(model)))
+    slower = ", ".join(dict.fromkeys(network.kind for network in networks(model)))
     lower = f"lower the learning_rate of {slower}, or " if slower else ""
     return (
         f"what the model learned of it grew beyond all bounds: {lower}see whether its normal "
         "ranges hold extreme values that are not normal"
     )
-
-
-def _with_learning_rate(model: ModelSpec) -> list[str]:
-    """The kinds in a model that are taught step by step."""
-    if isinstance(model, SeveralSpec):
-        return [kind for part in model.parts for kind in _with_learning_rate(part)]
-    if isinstance(model, OnNetworkSpec):
-        return [model.network.kind]
-    return [model.kind] if isinstance(model, NetworkSpec) else []
 
 
 def _run(

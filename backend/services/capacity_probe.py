@@ -30,18 +30,18 @@ from backend.exceptions import NormalcyError, NotEnoughNormalData
 from backend.ports import ArtifactStore, Clock, Floats, ModelFactory
 from backend.services.capacity_tick import Ticking
 from backend.services.material import Materials, Outline
+from backend.services.piece_size import is_flat
 from backend.services.serving import give_back_memory
 from backend.services.stores import Stores
 from backend.services.versions import from_files, to_files, unpack
 from backend.specs import (
-    DenseAutoencoderSpec,
     DetectorSpec,
     EnsembleSpec,
     GanSpec,
     ModelSpec,
     NetworkSpec,
     OnNetworkSpec,
-    SeveralSpec,
+    networks,
 )
 
 TRAIN, TICK = "probe_training", "probe_scoring"
@@ -389,27 +389,10 @@ def is_taught(model: ModelSpec) -> bool:
     return any(True for _ in networks(model))
 
 
-def networks(model: ModelSpec) -> Iterator[NetworkSpec]:
-    """The networks in a model."""
-    if isinstance(model, SeveralSpec):
-        for part in model.parts:
-            yield from networks(part)
-    elif isinstance(model, OnNetworkSpec):
-        yield model.network
-    elif isinstance(model, NetworkSpec):
-        yield model
-
-
 def _most_rows(spec: DetectorSpec) -> int:
     """Normal rows of a series that are tried, enough to learn from."""
-    whole = all(_sees_the_whole(network) for network in networks(spec.model))
+    whole = all(is_flat(own) or own.window == 1 for own in networks(spec.model))
     return max(MOST_ROWS if whole else MOST_ROWS_OF_STEPS, 2 * windows_needed(spec))
-
-
-def _sees_the_whole(network: NetworkSpec) -> bool:
-    """Whether a network takes a window at once, and not row by row."""
-    dense = isinstance(network, DenseAutoencoderSpec) or getattr(network, "layers", "") == "dense"
-    return dense or network.window == 1
 
 
 def hurried(model: ModelSpec, epochs: int, times: float) -> Any:

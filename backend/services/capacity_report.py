@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from backend.detection.forecast import Line, Machine, Run, TrainingCost, Ways
 from backend.records import Version
-from backend.services.capacity_probe import is_taught, networks
+from backend.services.capacity_probe import is_taught
 from backend.services.cron import cron_trigger
-from backend.specs import DetectorSpec, EnsembleSpec, SingleSpec, nanoseconds
+from backend.specs import DetectorSpec, EnsembleSpec, SingleSpec, nanoseconds, networks
 
 TRIED = 4
 """Series that candidates are tried on."""
@@ -199,8 +199,8 @@ def _trained_for(spec: DetectorSpec, champion: Version | None) -> float | None:
     """Mean epochs of the version that serves, if it has such networks."""
     if champion is None or not is_taught(spec.model):
         return None
-    model = champion.spec.get("model", {})
-    if model.get("kind") != spec.model.kind:
+    chosen = champion.training.get("choice") or champion.spec.get("model", {})
+    if chosen.get("kind") != spec.model.kind:
         return None
     told = [own.get("epochs") for own in champion.training["series"].values()]
     known = [float(epochs) for epochs in told if epochs]
@@ -211,9 +211,9 @@ def epochs_from(spec: DetectorSpec, champion: Version | None) -> str:
     """Where the number of epochs comes from, in words; nothing where no network is taught."""
     if not is_taught(spec.model):
         return ""
+    if champion is not None and (known := _trained_for(spec, champion)) is not None:
+        return f"{known:.0f} epochs, as {champion.name} was trained for"
     epochs = _epochs(spec, champion)
-    if _trained_for(spec, champion) is not None and champion is not None:
-        return f"{epochs:.0f} epochs, as {champion.name} was trained for"
     return f"all {epochs:.0f} epochs, as no version of it has been trained: most stop earlier"
 
 

@@ -107,9 +107,9 @@ def _ways(report: Report) -> Iterator[str]:
         )
     elif found.alone < UNBOUNDED:
         why = (
-            "a training keeps its processors busy already"
-            if report.machine.cores <= 1.5 * report.cost.cores
-            else "its memory holds no second one"
+            "its memory holds no second one"
+            if found.by_memory
+            else "a training keeps its processors busy already"
         )
         yield f"More processes on this machine bring little: {why}."
     if found.here >= _LARGE:

@@ -24,7 +24,7 @@ from backend.specs import (
     NetworkSpec,
     OneClassSvmSpec,
     OnNetworkSpec,
-    SeveralSpec,
+    singles,
 )
 
 _ALWAYS = 256 << 20
@@ -84,18 +84,10 @@ def bytes_of_series(spec: DetectorSpec, points: int) -> int:
         spec: the detector, with the model that it is to have.
         points: rows of the series.
     """
-    models = list(_single(spec.model))
+    models = list(singles(spec.model))
     copies = _COPIES + _COPIES_A_VOICE * (len(models) - 1)
     rows = 8 * points * len(spec.inputs) * copies
     return rows + sum(_bytes_of_model(model, points, spec) for model in models)
-
-
-def _single(model: ModelSpec) -> Iterator[ModelSpec]:
-    if isinstance(model, SeveralSpec):
-        for part in model.parts:
-            yield from _single(part)
-    else:
-        yield model
 
 
 def _bytes_of_model(model: ModelSpec, points: int, spec: DetectorSpec) -> int:
@@ -103,7 +95,7 @@ def _bytes_of_model(model: ModelSpec, points: int, spec: DetectorSpec) -> int:
         return _bytes_of_model(model.network, points, spec)
     flat = model.window * len(spec.inputs)
     if isinstance(model, NetworkSpec):
-        each = 1 if _is_flat(model) else model.window * _GATES
+        each = 1 if is_flat(model) else model.window * _GATES
         layers = 2 * flat + 2 * each * sum(_widths(model))
         return 4 * _STEP * spec.folds * model.batch * layers
     if isinstance(model, _KEEPING_ROWS):
@@ -111,7 +103,7 @@ def _bytes_of_model(model: ModelSpec, points: int, spec: DetectorSpec) -> int:
     return 0
 
 
-def _is_flat(model: NetworkSpec) -> bool:
+def is_flat(model: NetworkSpec) -> bool:
     """Whether its layers see the window as a whole, and not row by row."""
     return isinstance(model, DenseAutoencoderSpec) or getattr(model, "layers", "") == "dense"
 

@@ -17,7 +17,7 @@ from backend.services.fleet_pieces import digests_of
 from backend.services.labelled_time import Seen, united
 from backend.services.material import Materials, Outline
 from backend.services.training_record import of_some
-from backend.specs import DetectorSpec
+from backend.specs import DetectorSpec, networks
 
 _OTHER_FLEET = 0.1
 """A fleet that has grown or shrunk by more than this share has other shares of a budget."""
@@ -96,6 +96,10 @@ def look_back(
         before: dict[str, str] = json.loads(files["version.json"])["digests"]
     except (ArtifactError, NotFound, KeyError):
         return None  # its files are damaged, gone or old: a whole new version heals that
+    said = label_hash(outline.labels) == version.label_hash
+    pooled = any(network.start == "pooled" for network in networks(outline.spec.model))
+    if pooled and not said:
+        return None  # what a series begins with is learned from all of them
     now: dict[SeriesKey, str] = {}
     seen: dict[int, Seen] = {}
     for number, keys in enumerate(parts):
@@ -107,8 +111,6 @@ def look_back(
     series, aside = version.training["series"], version.training["set_aside"]
     kept = tuple(key for key in series if key in same)
     rejected = {key: aside[key] for key in same if key not in series}
-    pooled = outline.spec.plain()["model"].get("start") == "pooled"
-    said = label_hash(outline.labels) == version.label_hash
     whole = said and data_hash(now) == version.data_hash
     if not whole and (pooled or not kept):
         return None

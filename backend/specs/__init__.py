@@ -39,7 +39,15 @@ from backend.specs.estimators import (
     RobustZSpec,
     SeasonalQuantileSpec,
 )
-from backend.specs.models import AutoSpec, EnsembleSpec, ModelSpec, SeveralSpec, SingleSpec
+from backend.specs.models import (
+    AutoSpec,
+    EnsembleSpec,
+    ModelSpec,
+    SeveralSpec,
+    SingleSpec,
+    networks,
+    singles,
+)
 from backend.specs.neighbours import (
     IsolationForestSpec,
     KernelDensitySpec,
@@ -137,6 +145,8 @@ __all__ = [
     "VariationalAutoencoderSpec",
     "format_duration",
     "nanoseconds",
+    "networks",
     "parse_duration",
+    "singles",
     "specs_in",
 ]

@@ -1,7 +1,7 @@
 """Every kind of model that a detector can name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from backend.specs.derived import (
     DeepSvddSpec,
     EmbeddedSpec,
     GanSpec,
+    OnNetworkSpec,
     RappSpec,
     TransformationSpec,
 )
@@ -38,6 +39,7 @@ from backend.specs.networks import (
     ForecasterSpec,
     GruAutoencoderSpec,
     LstmAutoencoderSpec,
+    NetworkSpec,
     RnnAutoencoderSpec,
     VariationalAutoencoderSpec,
 )
@@ -142,3 +144,21 @@ class AutoSpec(SeveralSpec):
 
 
 ModelSpec = Annotated[SingleSpec | EnsembleSpec | AutoSpec, Field(discriminator="kind")]
+
+
+def singles(model: ModelSpec) -> Iterator[SingleSpec]:
+    """The kinds that a model is made of, or may be; itself where it stands for itself."""
+    if isinstance(model, SeveralSpec):
+        for part in model.parts:
+            yield from singles(part)
+    else:
+        yield model
+
+
+def networks(model: ModelSpec) -> Iterator[NetworkSpec]:
+    """The networks among them, also those that other kinds look into."""
+    for single in singles(model):
+        if isinstance(single, OnNetworkSpec):
+            yield single.network
+        elif isinstance(single, NetworkSpec):
+            yield single

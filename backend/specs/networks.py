@@ -1,6 +1,6 @@
 """Networks: what they share, and each kind with its defaults."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,9 @@ Activation = Literal[
 
 class NetworkSpec(Spec):
     """What every network shares: size, regularisation, optimiser, stopping."""
+
+    if TYPE_CHECKING:
+        kind: str
 
     window: int = Field(10, ge=1, le=4096, description="grid points fed to the model at once")
     activation: Activation = "tanh"

@@ -270,9 +270,7 @@ def _check_format(plain: Any, name: str) -> None:
         )
 
 
-def _read_all(
-    directory: Path, name: str, prefix: str | tuple[str, ...] = ""
-) -> dict[str, bytes]:
+def _read_all(directory: Path, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
     manifest = _read_manifest(directory, name)
     _check_listing(directory, name, manifest)
     wanted = [file for file in manifest.files if file.startswith(prefix)]

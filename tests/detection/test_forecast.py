@@ -118,6 +118,18 @@ def test_more_processes_bring_nothing_where_one_keeps_all_processors_busy() -> N
     assert found.workers == 2
 
 
+def test_what_bounds_the_processes_is_said_by_what_counted_them() -> None:
+    half_busy = replace(COST, cores=2.5)
+    roomy, tight = Machine(64 * GB, 4), Machine(16 * GB // 10, 4)
+
+    by_cores, by_memory = (
+        ways(half_busy, MEMORY, machine, 100, 1000.0, series=500) for machine in (roomy, tight)
+    )
+
+    assert by_cores.processes == by_memory.processes == 1
+    assert (by_cores.by_memory, by_memory.by_memory) == (False, True)
+
+
 def test_a_machine_that_others_keep_busy_gets_no_processes_it_has_no_processors_for() -> None:
     starved = replace(COST, cores=0.3)
 

@@ -207,6 +207,23 @@ def test_a_model_to_be_chosen_costs_its_tries(plant: Plant) -> None:
     assert any(f"chose {chosen} last time" in note for note in known.notes)
 
 
+def test_the_epochs_of_a_network_that_auto_chose_are_those_it_was_trained_for(
+    plant: Plant,
+) -> None:
+    candidates = [{"kind": "dense_autoencoder", "window": 5, "epochs": 5}]
+    plant.spec = DetectorSpec.model_validate(
+        {**plant.spec.plain(), "model": {"kind": "auto", "candidates": candidates}}
+    )
+    plant.wire()
+    plant.label(0, 600)
+    version = plant.train()
+
+    report = look(plant)
+
+    assert report.cost.epochs == np.mean([s["epochs"] for s in version.training["series"].values()])
+    assert "rooms/1" in report.epochs_from
+
+
 def test_a_piece_that_takes_longer_than_it_may_is_told(plant: Plant) -> None:
     plant.label(0, 600)
     plant.sizing = Sizing(timeout_s=1e-3)

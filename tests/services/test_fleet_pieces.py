@@ -560,3 +560,26 @@ def test_a_piece_of_a_training_without_labels_is_none_of_one_with_them():
     plant = Plant()
     names = {piece_hash(plant.spec, 2, {"room=a": "1"}, labelled=said) for said in (True, False)}
     assert len(names) == 2
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "dense_autoencoder", "window": 5, "start": "pooled"},
+        {
+            "kind": "ensemble",
+            "members": [
+                {"kind": "pca", "window": 5},
+                {"kind": "dense_autoencoder", "window": 5, "start": "pooled"},
+            ],
+        },
+    ],
+    ids=["alone", "in an ensemble"],
+)
+def test_what_begins_with_what_all_have_in_common_is_trained_whole(model):
+    plant, workers = fleet(most=4, model=model)
+    plant.train()
+    workers.asked = []
+    plant.label(100, 110, LabelKind.ANOMALY, {"room": "a"})
+    plant.retraining.run("rooms", again=False)
+    assert sorted(key for keys in workers.asked for key in keys) == KEYS
