@@ -798,7 +798,7 @@ class Model(Protocol):
     def fit(
         self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
     ) -> list[LossCurve]:
-        """Train all S members as one program; same lessons, seeds and start give the same weights.
+        """Train all S members; the same lessons, seeds and start give the same weights.
 
         Args:
             lessons: one a member.

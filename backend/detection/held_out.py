@@ -40,7 +40,7 @@ class HeldOut:
 
 
 def held_out(course: Course, progress: Progress) -> HeldOut:
-    """Teach each fold of each series, all as one program, and look at what it had not seen.
+    """Teach each fold of each series, all in one training, and look at what it had not seen.
 
     Raises:
         Diverged: the losses of some series are not finite.

@@ -8,7 +8,7 @@ window.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class Shape:
 
     def rounded(self) -> "Shape":
         """Room for the same and a little more: of such shapes there are few."""
-        return Shape(*map(_rounded, (getattr(self, name) for name in self.__annotations__)))
+        return Shape(*map(rounded, astuple(self)))
 
 
 def check(lessons: Sequence[Lesson], window: int, channels: int) -> None:
@@ -214,7 +214,7 @@ def _by_step(values: NDArray[Any], steps: int) -> NDArray[Any]:
     return values.reshape(seats, steps, places // steps if steps else 1, *rest).swapaxes(0, 1)
 
 
-def _rounded(count: int) -> int:
+def rounded(count: int) -> int:
     """The next number of 1, 2, 3, 4, 6, 8, 12, 16, ...; 0 stays."""
     power = 1 << max(0, count - 1).bit_length()
     three_quarters = power * 3 // 4

@@ -56,7 +56,7 @@ class Network:
     def fit(
         self, lessons: Sequence[Lesson], progress: Progress, start: Start | None = None
     ) -> list[LossCurve]:
-        """Train all S members as one program.
+        """Train all S members, a few at a time side by side.
 
         Loss is the mean of the objective over each batch, plus `l2` times the squares of all
         matrices; the curves show it without the latter. A member's weights follow from its own
@@ -104,7 +104,7 @@ class Network:
                 f" {self._series} members: give what `starts` gave"
             )
         weights = {name: np.asarray(start[name], np.float32) for name in shapes}
-        return None if _cold(weights).all() else weights
+        return None if training.cold(weights).all() else weights
 
     def _with_pools(
         self, lessons: Sequence[Lesson], first: FleetWeights | None, progress: Progress
@@ -113,8 +113,8 @@ class Network:
 
         A pool whose own training comes to nothing leaves its members as they were.
         """
-        cold = np.ones(self._series, np.bool_) if first is None else _cold(first)
-        own, place = pooling.pooled(lessons, self.window)
+        cold = np.ones(self._series, np.bool_) if first is None else training.cold(first)
+        own, place = pooling.pooled(lessons, self.window, cold)
         helped = cold & (place != pooling.ALONE)
         if not helped.any():
             return first
@@ -127,7 +127,7 @@ class Network:
             if first is not None:
                 begun[~cold] = first[name][~cold]
             found[name] = begun
-        return None if _cold(found).all() else found
+        return None if training.cold(found).all() else found
 
     def _learn(
         self, lessons: Sequence[Lesson], progress: Progress, weights: FleetWeights | None
@@ -251,12 +251,6 @@ def _code(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor]:
 
 def _hidden(stack: Stack, weights: Weights, windows: Tensor) -> tuple[Tensor, ...]:
     return stack.hidden(weights, windows)
-
-
-def _cold(weights: FleetWeights) -> NDArray[np.bool_]:
-    """(S,) members that have no start: not all of it is a number."""
-    whole = [np.isfinite(w).reshape(len(w), -1).all(axis=1) for w in weights.values()]
-    return ~np.logical_and.reduce(whole)
 
 
 def _failure(members: Sequence[int]) -> TrainingFailed:

@@ -21,7 +21,9 @@ ALONE = -1
 """Pool of a member that has no companion."""
 
 
-def pooled(lessons: Sequence[Lesson], window: int) -> tuple[list[Lesson], NDArray[np.int64]]:
+def pooled(
+    lessons: Sequence[Lesson], window: int, helped: NDArray[np.bool_] | None = None
+) -> tuple[list[Lesson], NDArray[np.int64]]:
     """Lessons of the pools that have several members.
 
     A pool holds only windows that its members' own lessons hold, those to train on and those that
@@ -30,6 +32,7 @@ def pooled(lessons: Sequence[Lesson], window: int) -> tuple[list[Lesson], NDArra
     Args:
         lessons: one a member, S of them.
         window: W.
+        helped: (S,) members for whom it is done, all if not given; pools without one are left out.
 
     Returns:
         P lessons, and (S,) the place of each member's pool among them, or `ALONE`.
@@ -37,10 +40,12 @@ def pooled(lessons: Sequence[Lesson], window: int) -> tuple[list[Lesson], NDArra
     made: list[Lesson] = []
     place = np.full(len(lessons), ALONE)
     numbers = np.array([lesson.pool for lesson in lessons])
-    for number in np.unique(numbers):
+    for number in np.unique(numbers if helped is None else numbers[helped]):
         members = np.flatnonzero(numbers == number).tolist()
+        if len(members) == 1:
+            continue
         together = _together([lessons[m] for m in members], window)
-        if len(members) > 1 and len(together.train):
+        if len(together.train):
             place[members] = len(made)
             made.append(together)
     return made, place

@@ -9,7 +9,7 @@ W rows a window, F channels, Q random numbers.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,9 @@ class Training:
         self._objective = objective
         self._teaching = teaching
         self._rule = RULES[teaching.optimizer]
+        # made here, as several threads use them: one that meets another would trace it again
+        self._epoch = self._make_epoch()
+        self._losses = self._make_losses()
 
     def start(self, seats: int) -> State:
         """The state of P empty seats."""
@@ -160,8 +163,7 @@ class Training:
         found: NDArray[np.float32] = totals.numpy()
         return found
 
-    @cached_property
-    def _epoch(self) -> Any:
+    def _make_epoch(self) -> Any:
         def run(
             weights: Weights, slots: Any, taken: Tensor, rows: Tensor, count: Tensor, *batches: Any
         ) -> tuple[Tensor, ...]:
@@ -183,8 +185,7 @@ class Training:
         signature.append(self._noise())
         return self._function(run, signature)
 
-    @cached_property
-    def _losses(self) -> Any:
+    def _make_losses(self) -> Any:
         def run(
             weights: Weights, rows: Tensor, count: Tensor, index: Tensor, noise: Tensor
         ) -> Tensor:

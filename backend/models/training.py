@@ -33,8 +33,6 @@ that takes seconds and makes a step about three times as fast."""
 EVALUATED = 128
 """Stop windows of a member that are looked at together, if that is more than a batch."""
 
-_SEATS_COMPILED = (1, 2, 3, 4, 6, SEATS)
-
 _CLEAR_GAIN = 0.01
 """What a member that goes on from a network must gain to be given more epochs."""
 
@@ -210,6 +208,12 @@ def _members(
     ]
 
 
+def cold(start: FleetWeights) -> NDArray[np.bool_]:
+    """(S,) members that have no start: not all of it is a number."""
+    whole = [np.isfinite(w).reshape(len(w), -1).all(axis=1) for w in start.values()]
+    return np.asarray(~np.logical_and.reduce(whole))
+
+
 def _starts(
     stack: Stack, first: Sequence[np.random.Generator], start: FleetWeights | None
 ) -> tuple[NDArray[np.bool_], FleetWeights]:
@@ -217,8 +221,7 @@ def _starts(
     drawn = {name: weight.astype(np.float32) for name, weight in stack.initial(first).items()}
     if start is None:
         return np.zeros(len(first), np.bool_), drawn
-    known = np.isfinite(next(iter(start.values()))).reshape(len(first), -1)
-    begun: NDArray[np.bool_] = np.asarray(known.all(axis=1))
+    begun = ~cold(start)
     for name, weight in drawn.items():
         weight[begun] = start[name][begun]
     return begun, drawn
@@ -267,7 +270,7 @@ class _Classroom:
         count = min(threads(), len(self._members))
         seats = min(SEATS, -(-len(self._members) // count))
         if self._trainer.compiled:
-            seats = min(size for size in _SEATS_COMPILED if size >= seats)
+            seats = batches.rounded(seats)
         rows = [_Row(self._trainer, self._material, seats) for _ in range(count)]
         if count == 1:
             self._through(rows[0], lambda: self._tell(progress))

@@ -4,7 +4,7 @@ The rules are those of InfluxDB's line protocol, so that rows move between store
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeGuard
 
 import numpy as np
@@ -72,6 +72,30 @@ def admit(measurement: str, batches: Sequence[Points]) -> list[Points]:
     _check_measurement(measurement)
     admitted = (_admit_group(measurement, group) for group in alike(batches))
     return [points for group in admitted for points in group if len(points)]
+
+
+def write_each(
+    tables: Mapping[str, Sequence[Points]], store: Callable[[str, Sequence[Points]], None]
+) -> None:
+    """Store several measurements one after the other, all of them checked before.
+
+    Args:
+        tables: measurements with their rows.
+        store: stores admitted rows of one.
+
+    Raises:
+        InputError: a name, value or time that no store holds; nothing is stored.
+        PartialWrite: some rows were dropped, all others are stored.
+    """
+    admitted = {name: admit(name, batches) for name, batches in tables.items()}
+    dropped: list[PartialWrite] = []
+    for name, batches in admitted.items():
+        try:
+            store(name, batches)
+        except PartialWrite as error:
+            dropped.append(error)
+    if dropped:
+        raise PartialWrite(str(dropped[0]), sum(error.dropped for error in dropped))
 
 
 def alike(batches: Iterable[Points]) -> Iterator[list[Points]]:

@@ -166,6 +166,26 @@ def test_several_measurements_are_written_at_once(store: SeriesStore) -> None:
     assert store.measurements() == ["air", "water"]
 
 
+def test_what_one_measurement_drops_keeps_no_other_from_being_stored(store: SeriesStore) -> None:
+    store.write("air", [points([0], temp=[1.0])])
+
+    with pytest.raises(PartialWrite) as caught:
+        store.write_all(
+            {"air": [points([1], temp=["hot"])], "water": [points([1, 2], a=[1.0, 2.0])]}
+        )
+
+    assert caught.value.dropped == 1
+    assert "temp" in str(caught.value)
+    assert read_one(store, query("water", "a")) == [(1, 1.0), (2, 2.0)]
+
+
+def test_a_wrong_name_in_one_measurement_keeps_all_from_being_stored(store: SeriesStore) -> None:
+    with pytest.raises(InputError):
+        store.write_all({"air": [points([0], temp=[1.0])], "": [points([0], temp=[1.0])]})
+
+    assert store.measurements() == []
+
+
 def test_rows_are_sorted_whatever_order_they_were_written_in(store: SeriesStore) -> None:
     store.write("air", [points([5, 1, 3], temp=[5.0, 1.0, 3.0])])
     store.write("air", [points([4, 2], temp=[4.0, 2.0])])

@@ -10,7 +10,7 @@ import numpy as np
 from backend.ports import FieldKind, Finding, Points, Query
 from backend.records import series_key
 from backend.stores.examining import attempted, round_trip
-from backend.stores.rows import admit, aggregated, check_deletable, cut, part_conflicts
+from backend.stores.rows import admit, aggregated, check_deletable, cut, part_conflicts, write_each
 
 Row = dict[str, Any]
 Tags = tuple[tuple[str, str], ...]
@@ -55,7 +55,12 @@ class MemorySeriesStore:
         return (piece for points in self.read(query) for piece in cut(points, rows))
 
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
-        admitted = admit(measurement, batches)
+        self._store(measurement, admit(measurement, batches))
+
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        write_each(tables, self._store)
+
+    def _store(self, measurement: str, admitted: Sequence[Points]) -> None:
         kinds = self._kinds.setdefault(measurement, {}) if admitted else {}
         kept, conflict = part_conflicts(measurement, admitted, kinds)
         for points in kept:
@@ -67,10 +72,6 @@ class MemorySeriesStore:
                 series.setdefault(time, {}).update({n: v for n, v in row.items() if _is_value(v)})
         if conflict:
             raise conflict
-
-    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
-        for measurement, batches in tables.items():
-            self.write(measurement, batches)
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         check_deletable(measurement)

@@ -1,5 +1,7 @@
 """A pool holds what its members' lessons hold, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,3 +78,10 @@ def test_a_pool_without_any_window_is_none() -> None:
     made, place = pooled(lessons, W)
     assert made == []
     assert place.tolist() == [ALONE, ALONE]
+
+
+def test_pools_that_help_nobody_are_not_laid_out() -> None:
+    lessons = [replace(lesson(m), pool=m % 2) for m in range(4)]
+    made, place = pooled(lessons, W, np.array([True, False, True, False]))
+    assert len(made) == 1
+    np.testing.assert_array_equal(place, [0, ALONE, 0, ALONE])

@@ -24,6 +24,7 @@ from backend.stores.rows import (
     holdable,
     joined,
     part_conflicts,
+    write_each,
 )
 
 
@@ -102,7 +103,13 @@ class EmbeddedSeriesStore:
 
     def write(self, measurement: str, batches: Sequence[Points]) -> None:
         """Store rows; see `SeriesStore.write`."""
-        admitted = admit(measurement, batches)
+        self._store(measurement, admit(measurement, batches))
+
+    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
+        """Store rows of several measurements; see `SeriesStore.write_all`."""
+        write_each(tables, self._store)
+
+    def _store(self, measurement: str, admitted: Sequence[Points]) -> None:
         if not admitted:
             return
         with self._database.writing() as connection:
@@ -116,11 +123,6 @@ class EmbeddedSeriesStore:
                 compaction.add(connection, series, layer)
         if conflict:
             raise conflict
-
-    def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
-        """Store rows of several measurements; see `SeriesStore.write_all`."""
-        for measurement, batches in tables.items():
-            self.write(measurement, batches)
 
     def delete(self, measurement: str, where: Mapping[str, str], start: int, stop: int) -> None:
         """Delete rows; see `SeriesStore.delete`."""
