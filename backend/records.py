@@ -212,6 +212,7 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,21 @@ class Run:
     finished_at: int | None = None
     message: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    progress: float = 0.0
+    words: str = ""
+    """What it does at the moment."""
+    told_at: int | None = None
+    """When it last told of its progress."""
+    cancelled_by: str | None = None
+    """Who asked for its end; it stops at its next step."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """What a run told of itself at a moment."""
+
+    at: int
+    words: str
 
 
 @dataclass(frozen=True)
@@ -235,7 +251,7 @@ class Request:
 
     id: int
     kind: str
-    """`retrain`, `backfill` or `sync`."""
+    """What is asked for, such as `retrain` or `backfill`."""
     detector: str
     payload: Mapping[str, Any]
     created_by: str
@@ -248,6 +264,10 @@ class Request:
     progress: float = 0.0
     result: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
+    words: str = ""
+    """What is done for it at the moment."""
+    cancelled_by: str | None = None
+    """Who asked for its end; its worker stops at its next step."""
 
 
 @dataclass(frozen=True)
@@ -363,3 +383,66 @@ class Message:
     ended_at: int | None = None
     problem: str = ""
     """Why it was not delivered so far, or at all."""
+
+
+class Role(StrEnum):
+    """What a person may do; each may also do what those before may."""
+
+    VIEWER = "viewer"
+    LABELLER = "labeller"
+    ADMIN = "admin"
+
+    def may(self, needed: "Role") -> bool:
+        """Whether this role suffices where another is needed."""
+        order = list(Role)
+        return order.index(self) >= order.index(needed)
+
+
+@dataclass(frozen=True)
+class User:
+    """A local account.
+
+    Attributes:
+        name: as it is typed at sign-in.
+        password_hash: never the password.
+        role: what the person may do.
+        created_by: who made it.
+        created_at: when.
+        changed_at: when password or role last changed: what was signed in before counts no more.
+    """
+
+    name: str
+    password_hash: str = field(repr=False)
+    role: Role
+    created_by: str
+    created_at: int
+    changed_at: int
+
+
+@dataclass(frozen=True)
+class Token:
+    """The right of a program to call the API.
+
+    Attributes:
+        id: its number.
+        name: what it is for.
+        digest: SHA-256 of the secret, which is shown once and kept nowhere.
+        role: what its holder may do.
+        detectors: for these only; for all if empty.
+        created_by: who made it.
+        created_at: when.
+        expires_at: from then on it counts no more; None for never.
+        revoked_at: when it was taken back.
+        used_at: when it was last shown, to the minute.
+    """
+
+    id: int
+    name: str
+    digest: str = field(repr=False)
+    role: Role
+    detectors: tuple[str, ...] = ()
+    created_by: str = ""
+    created_at: int = 0
+    expires_at: int | None = None
+    revoked_at: int | None = None
+    used_at: int | None = None

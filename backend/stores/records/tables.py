@@ -166,8 +166,23 @@ runs = Table(
     _integer("finished_at", absent=True),
     _text("message"),
     Column("details", JSON, nullable=False),
+    Column("progress", Double, nullable=False, server_default="0"),
+    Column("words", Text, nullable=False, server_default=""),
+    _integer("told_at", absent=True),
+    _text("cancelled_by", absent=True),
     Index("ix_runs_detector_id", "detector", "id"),
     _partial("ix_runs_running", "worker", where=RUNNING),
+    sqlite_autoincrement=True,
+)
+
+run_log = Table(
+    "run_log",
+    metadata,
+    _id(),
+    _integer("run"),
+    _integer("at"),
+    _text("words"),
+    Index("ix_run_log_run", "run", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -204,6 +219,8 @@ requests = Table(
     Column("progress", Double, nullable=False),
     Column("result", JSON, nullable=False),
     _text("message"),
+    Column("words", Text, nullable=False, server_default=""),
+    _text("cancelled_by", absent=True),
     _partial("uq_requests_waiting", "kind", "detector", "fingerprint", where=WAITING, unique=True),
     _partial("ix_requests_open", "id", where=OPEN),
     sqlite_autoincrement=True,
@@ -247,5 +264,33 @@ alerts = Table(
     Index("uq_alerts_told", "fingerprint", "start", "state", unique=True),
     Index("ix_alerts_start", "start"),
     Index("ix_alerts_message", "message"),
+    sqlite_autoincrement=True,
+)
+
+users = Table(
+    "users",
+    metadata,
+    _text("name", key=True),
+    _text("password_hash"),
+    _text("role"),
+    _text("created_by"),
+    _integer("created_at"),
+    _integer("changed_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _id(),
+    _text("name"),
+    _text("digest"),
+    _text("role"),
+    Column("detectors", JSON, nullable=False),
+    _text("created_by"),
+    _integer("created_at"),
+    _integer("expires_at", absent=True),
+    _integer("revoked_at", absent=True),
+    _integer("used_at", absent=True),
+    Index("uq_tokens_digest", "digest", unique=True),
     sqlite_autoincrement=True,
 )
