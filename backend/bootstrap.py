@@ -31,14 +31,17 @@ from backend.ports import (
     RecordStore,
     SeriesStore,
 )
+from backend.services.access import Access
 from backend.services.alerting import Alerting
 from backend.services.capacity import Capacity
 from backend.services.capacity_probe import TICK, TRAIN, Probe
 from backend.services.catalogue import Catalogue
 from backend.services.checking import Checking
+from backend.services.comparing import Comparing
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
 from backend.services.drawing import Span
+from backend.services.dry_run import DryRuns
 from backend.services.embedding import Embedding
 from backend.services.events import Event, read_events
 from backend.services.explaining import Explaining
@@ -47,26 +50,34 @@ from backend.services.fencing import fenced
 from backend.services.fleet_pieces import FleetPieces
 from backend.services.forgetting import Forgetting
 from backend.services.history import History
+from backend.services.label_files import LabelFiles
+from backend.services.label_history import LabelHistory
 from backend.services.label_publishing import LabelPublishing
 from backend.services.label_sync import LabelSync, SyncOptions
 from backend.services.labelling import Labelling
 from backend.services.links import Links
 from backend.services.notifying import Notifying
+from backend.services.passwords import Passwords
 from backend.services.piece_size import Sizing
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
 from backend.services.retraining import Retraining
+from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.run_publishing import RunPublishing
 from backend.services.runs import working_for
 from backend.services.saying import Saying
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
+from backend.services.setting_up import SettingUp
 from backend.services.stores import Stores
+from backend.services.suggesting import Suggesting
+from backend.services.sufficiency import Sufficiency
 from backend.services.trial import Trials
 from backend.services.what_if import WhatIf
 from backend.settings import Settings, load, same_place, shared_places
+from backend.settings.detector_file import mistakes_in
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.checkpoints import FileCheckpoints
 from backend.stores.key_file import FileKey
@@ -97,6 +108,9 @@ class Application:
     detectors: Detectors
     labelling: Labelling
     label_sync: LabelSync | None
+    label_files: LabelFiles
+    label_history: LabelHistory
+    suggesting: Suggesting
     retraining: Retraining
     scoring: Scoring
     embedding: Embedding
@@ -106,6 +120,10 @@ class Application:
     capacity: Capacity
     probe: Probe
     promotion: Promoting
+    comparing: Comparing
+    reviewing: Reviewing
+    setting_up: SettingUp
+    sufficiency: Sufficiency
     requests: Requests
     queries: Queries
     what_if: WhatIf
@@ -120,6 +138,8 @@ class Application:
     alerting: Alerting
     saying: Saying
     notifying: Notifying
+    access: Access
+    session_key: Callable[[], str]
 
     def close(self) -> None:
         """Release connections and files, and end workers."""
@@ -150,6 +170,7 @@ def bootstrap(
     served = Served(records, stores.artifacts, make_model)
     labelling = Labelling(records, detectors, clock, settings.labels)
     explaining = Explaining(stores, detectors, labelling, served, make_model, clock)
+    comparing = Comparing(stores, detectors, labelling, served, make_model, clock)
     fleet = FleetPieces(stores, make_model, clock, pieces, piece_sizing(settings))
     retraining = Retraining(stores, detectors, labelling, promoting, fleet, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
@@ -170,6 +191,11 @@ def bootstrap(
         detectors=detectors,
         labelling=labelling,
         label_sync=label_sync,
+        label_files=LabelFiles(
+            labelling, detectors, clock, settings.grafana.labels.tags, shown_alone
+        ),
+        label_history=LabelHistory(records, labelling, clock),
+        suggesting=Suggesting(records, stores.results, detectors, clock),
         retraining=retraining,
         scoring=scoring,
         embedding=Embedding(stores, detectors, labelling, served, clock),
@@ -187,6 +213,10 @@ def bootstrap(
             stores, make_model, clock, used, lambda folder: FileArtifactStore(Path(folder))
         ),
         promotion=promoting,
+        comparing=comparing,
+        reviewing=Reviewing(stores, labelling),
+        setting_up=SettingUp(stores.source, detectors, clock, mistakes_in),
+        sufficiency=Sufficiency(stores, detectors, labelling, clock),
         requests=Requests(
             records,
             detectors,
@@ -195,6 +225,8 @@ def bootstrap(
             clock,
             label_sync.run if label_sync else None,
             explaining=explaining,
+            comparing=comparing,
+            dry_runs=DryRuns(stores, make_model, clock),
         ),
         queries=queries,
         what_if=WhatIf(records, stores.results, stores.artifacts, detectors, clock),
@@ -211,6 +243,10 @@ def bootstrap(
         alerting=alerting,
         saying=Saying(records, alerting, labelling, links, clock),
         notifying=Notifying(records, alerting, links, chat, clock, style=notify.kind),
+        access=Access(
+            records, detectors, clock, Passwords(), has_token=settings.web.token is not None
+        ),
+        session_key=FileKey(settings.home / "session.key"),
     )
     return application
 

@@ -18,10 +18,12 @@
     ├── GrafanaError            Grafana did not do what was asked
     │   ├── GrafanaUnavailable  down, slow or busy                                    retry
     │   └── GrafanaRefused      rights, an unknown dashboard, a value refused
+    ├── TooManyTries            somebody tried to sign in too often, for the moment
     ├── LinkError               a signed link is damaged or was never ours
     │   └── LinkExpired         it worked once
     ├── ArtifactError           a model file is damaged, foreign or of another version
     ├── TrainingFailed          members of a fleet did not learn, the others did
+    ├── Cancelled               a person ended the work before it was done
     └── TaskError               work in a worker failed
         ├── TaskTimeout         it was ended at its time limit                        retry
         ├── WorkerDied          its process ended                                     retry
@@ -136,6 +138,14 @@ class GrafanaRefused(GrafanaError):
     """Grafana answered and said no: rights, an unknown dashboard, a value it refuses."""
 
 
+class TooManyTries(NormalcyError):
+    """Somebody tried to sign in too often; after so many seconds the next try is let through."""
+
+    def __init__(self, message: str, wait_s: int) -> None:
+        self.wait_s = wait_s
+        super().__init__(message)
+
+
 class LinkError(NormalcyError):
     """A signed link is damaged, or was not made by this normalcy."""
 
@@ -153,6 +163,14 @@ class TrainingFailed(NormalcyError):
 
     def __init__(self, message: str, members: Sequence[int]) -> None:
         self.members = tuple(members)
+        super().__init__(message)
+
+
+class Cancelled(NormalcyError):
+    """A person ended the work before it was done; nothing of it is kept, and nobody goes on."""
+
+    def __init__(self, message: str, by: str = "") -> None:
+        self.by = by
         super().__init__(message)
 
 

@@ -20,14 +20,18 @@ from backend.records import (
     Delivery,
     Label,
     Lease,
+    LogLine,
     Message,
     Promotion,
     Request,
+    Role,
     Run,
     SeriesKey,
     SetAside,
     State,
     StoredDetector,
+    Token,
+    User,
     Verdict,
     Version,
     parse_series_key,
@@ -247,6 +251,26 @@ class RecordStore(Protocol):
         """Take labels back, all or none; `NotFound` if one is unknown or removed already."""
         ...
 
+    def change_labels(
+        self, add: Sequence[Label], remove: Sequence[int], *, by: str, at: int
+    ) -> tuple[list[Label], list[Label]]:
+        """Take labels back and store others in their place, all or none.
+
+        Args:
+            add: labels to store; their `id` is assigned here.
+            remove: labels to take back.
+            by: who takes them back.
+            at: when.
+
+        Returns:
+            The labels stored, in the order given, and those taken back, by start and id.
+
+        Raises:
+            NotFound: one to take back is unknown or removed already.
+            Conflict: as `add_labels`, judged after the removal.
+        """
+        ...
+
     # annotations in Grafana and the labels they stand for
     def annotation_links(self, book: str | None = None) -> list[AnnotationLink]:
         """What is known of the annotations of one Grafana, or of all, by book and number."""
@@ -358,14 +382,45 @@ class RecordStore(Protocol):
         ...
 
     # runs of jobs
-    def start_run(self, kind: str, detector: str, *, worker: str, at: int) -> Run:
-        """Record that a job began."""
+    def start_run(
+        self,
+        kind: str,
+        detector: str,
+        *,
+        worker: str,
+        at: int,
+        details: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Record that a job began, with what is known of it already; forgets the oldest logs."""
+        ...
+
+    def tell_run(self, run: int, *, share: float, words: str, at: int) -> Run:
+        """Keep how far a run is, and what it does in its log where that changed; the run then.
+
+        One that has ended stays as it is, and is returned so. A power cut may undo the newest.
+        """
+        ...
+
+    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+        """Note that a run is to end; its worker ends it at its next step. The first wish stands.
+
+        Raises:
+            Conflict: it has ended already.
+        """
+        ...
+
+    def run(self, run: int) -> Run:
+        """One run."""
+        ...
+
+    def run_log(self, run: int) -> list[LogLine]:
+        """What a run told of itself, oldest first: at most the newest `records.LOG_LINES`."""
         ...
 
     def finish_run(
         self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
     ) -> None:
-        """Record how a job ended; one that was found interrupted stays so."""
+        """Record how a job ended; one that was found interrupted or cancelled stays so."""
         ...
 
     def runs(self, detector: str | None = None, *, limit: int = 100) -> list[Run]:
@@ -377,7 +432,7 @@ class RecordStore(Protocol):
         ...
 
     def interrupt_runs(self, *, worker: str, at: int) -> int:
-        """Mark running runs of a worker as interrupted; how many."""
+        """Mark running runs of a worker as interrupted, or as cancelled if asked so; how many."""
         ...
 
     # leases: of several processes one does a piece of work; a power cut may undo the last ones
@@ -448,9 +503,15 @@ class RecordStore(Protocol):
         ...
 
     def update_request(
-        self, request: int, *, progress: float, deadline: int, worker: str | None = None
-    ) -> None:
-        """Report progress and extend the claim.
+        self,
+        request: int,
+        *,
+        progress: float,
+        deadline: int,
+        worker: str | None = None,
+        words: str | None = None,
+    ) -> Request:
+        """Report progress, with `words` what is done, and extend the claim; the request then.
 
         Raises:
             Conflict: it ended meanwhile or, if `worker` is given, another one has claimed it.
@@ -474,12 +535,27 @@ class RecordStore(Protocol):
         """
         ...
 
+    def cancel_request(self, request: int, *, by: str, at: int) -> Request:
+        """End a request that waits; of one worked on, note that it is to end: its worker ends it.
+
+        Raises:
+            Conflict: it has ended already.
+        """
+        ...
+
     def request(self, request: int) -> Request:
         """One request."""
         ...
 
-    def requests(self, *, limit: int = 100) -> list[Request]:
-        """Requests, newest first."""
+    def requests(
+        self,
+        *,
+        kind: str | None = None,
+        detector: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        limit: int = 100,
+    ) -> list[Request]:
+        """Requests, newest first: of one kind, one detector, one payload, or of any."""
         ...
 
     def open_requests(self) -> list[Request]:
@@ -531,6 +607,61 @@ class RecordStore(Protocol):
 
     def settle_message(self, message: int, state: Delivery, *, at: int, problem: str = "") -> None:
         """Record how a try ended; one that is pending is tried again at `at`."""
+        ...
+
+    # accounts and tokens: who may call
+    def users(self) -> list[User]:
+        """Accounts by name."""
+        ...
+
+    def user(self, name: str) -> User:
+        """One account."""
+        ...
+
+    def add_user(self, user: User) -> User:
+        """Store a new account.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        ...
+
+    def change_user(
+        self, name: str, *, at: int, password_hash: str | None = None, role: Role | None = None
+    ) -> User:
+        """Change what is given of an account, and note when.
+
+        Raises:
+            Conflict: it is the only administrator and would be none.
+        """
+        ...
+
+    def remove_user(self, name: str, *, last: bool = False) -> None:
+        """Remove an account; with `last` even that of the only administrator.
+
+        Raises:
+            Conflict: it is the only administrator.
+        """
+        ...
+
+    def tokens(self) -> list[Token]:
+        """Every token by id, those that count no more too."""
+        ...
+
+    def add_token(self, token: Token) -> Token:
+        """Store a token; its `id` is assigned here."""
+        ...
+
+    def revoke_token(self, token: int, *, at: int) -> Token:
+        """Take a token back; `NotFound` if it is unknown or was revoked already."""
+        ...
+
+    def token_by_digest(self, digest: str) -> Token | None:
+        """The token whose secret has this digest, whether or not it still counts."""
+        ...
+
+    def touch_token(self, token: int, *, at: int) -> None:
+        """Note when a token was last shown."""
         ...
 
     def close(self) -> None:
@@ -915,12 +1046,25 @@ class NetworkExporter(Protocol):
 class Executor(Protocol):
     """Runs a named task somewhere: in this process, in a local one, on a cluster."""
 
-    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    def run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        wanted: Callable[[], bool] | None = None,
+    ) -> dict[str, Any]:
         """Run a task to its end and return its JSON-ready result.
+
+        Args:
+            task: its name.
+            arguments: JSON-ready.
+            timeout_s: it is ended when it takes longer.
+            wanted: asked each second or two, in another thread, whether the result still is; the
+                task is ended when it says no. Not asked where nothing can end it.
 
         Raises:
             TaskTimeout: it was ended at its limit.
-            WorkerDied: the process that ran it ended.
+            WorkerDied: the process that ran it ended, or was ended as nobody wants its result.
             NormalcyError: what the task itself raised.
         """
         ...
@@ -941,7 +1085,8 @@ class Executor(Protocol):
             task: its name.
             calls: the arguments of each.
             timeout_s: of each.
-            told: how many are done, after each.
+            told: how many are done, after each and, where they run elsewhere, every second or two
+                meanwhile; what it raises ends those that still run.
 
         Returns:
             What each call came to, in the order of `calls`: its result, or what it raised.

@@ -215,6 +215,12 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+LOG_LINES = 500
+"""Most that is kept of what one run told; the oldest go first."""
+LOGS_KEPT = 1000
+"""Of so many runs, the newest, what they told is kept; of older ones only how they ended."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution of a job: what, when, how it ended."""

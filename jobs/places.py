@@ -8,12 +8,19 @@ SLOTS: Mapping[str, int] = {"score": 1, "train": 1, "backfill": 1}
 
 REQUESTED: Mapping[str, tuple[str, ...]] = {
     "score": ("explain",),
-    "train": ("retrain",),
-    "backfill": ("backfill",),
+    "train": ("retrain", "dry_run"),
+    "backfill": ("backfill", "compare"),
 }
 """The kinds of requests that are served in a place."""
 
-_PLACES = {"score": "score", "explain": "score", "retrain": "train", "backfill": "backfill"}
+_PLACES = {
+    "score": "score",
+    "explain": "score",
+    "retrain": "train",
+    "dry_run": "train",
+    "backfill": "backfill",
+    "compare": "backfill",
+}
 
 
 def place_of(task: str, arguments: Mapping[str, Any]) -> str:

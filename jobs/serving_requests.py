@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from backend.exceptions import LeaseLost, NormalcyError
+from backend.exceptions import Cancelled, LeaseLost, NormalcyError
 from backend.records import Request, State
 from jobs.leases import Held
 from jobs.workplace import Task, Workplace
 
 BACKFILL_LIMIT = timedelta(hours=6)
 EXPLAIN_LIMIT = timedelta(minutes=1)
-_ANY_NUMBER = ("explain",)
+COMPARE_LIMIT = timedelta(hours=1)
+DRY_RUN_LIMIT = timedelta(minutes=15)
+_LIMITS = {"explain": EXPLAIN_LIMIT, "compare": COMPARE_LIMIT, "dry_run": DRY_RUN_LIMIT}
+"""Of those that neither train nor score."""
+_ANY_NUMBER = ("explain", "compare", "dry_run")
 """What several processes may do for one detector at once: it changes nothing."""
 
 
@@ -50,7 +54,7 @@ def _have_done(work: Workplace, request: Request, attempt: str, lease: Held | No
     failed = isinstance(result, NormalcyError)
     lost = isinstance(result, LeaseLost)
     if isinstance(result, NormalcyError) and not lost and not work.stopping.is_set():
-        _give_up(work, request, str(result))
+        _give_up(work, request, result)
     work.patience.remember(attempt, request.id, work.clock.now(), succeeded=not failed)
 
 
@@ -64,18 +68,22 @@ def _limit(work: Workplace, request: Request) -> timedelta:
         for spec in work.detectors():
             if spec.name == request.detector:
                 return spec.schedule.retrain_timeout
-    return EXPLAIN_LIMIT if request.kind == "explain" else BACKFILL_LIMIT
+    return _LIMITS.get(request.kind, BACKFILL_LIMIT)
 
 
-def _give_up(work: Workplace, request: Request, message: str) -> None:
+def _give_up(work: Workplace, request: Request, error: NormalcyError) -> None:
     """Fail the request that was in hand when its worker was lost: it might cost the next one too.
 
+    One whose worker was ended because a person cancelled it ends so.
     While the service stops it is left as it is, and taken up again once its deadline has passed.
     One that was not claimed, or by another process meanwhile, is left alone.
     """
     now = work.records.request(request.id)
     if now.state is State.RUNNING and now.worker == work.worker:
-        at = work.clock.now()
+        at, state = work.clock.now(), State.FAILED
+        if isinstance(error, Cancelled):
+            work.records.cancel_request(request.id, by=error.by, at=at)
+            state = State.CANCELLED
         work.records.finish_request(
-            request.id, State.FAILED, at=at, result={}, message=message, worker=work.worker
+            request.id, state, at=at, result={}, message=str(error), worker=work.worker
         )

@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from backend.exceptions import LeaseLost, NormalcyError
+from backend.exceptions import Cancelled, LeaseLost, NormalcyError
 from backend.ports import Clock, Executor, RecordStore
-from backend.records import State
+from backend.records import Run, State
 from backend.services.pace import Pace
+from backend.services.progress import cancelled
 from backend.specs import DetectorSpec
+from jobs.cancelling import Watch, Work
 from jobs.leases import LENGTH, Held, Leases
 from jobs.patience import Patience
 
 logger = logging.getLogger(__name__)
+
+_TICKS = ("score",)
+"""Kinds of work that nobody can cancel: soon over, and due again."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,9 @@ class Workplace:
         logger.warning("%s detector=%s is taken over from %s", kind, detector, worker)
         for run in self.records.open_runs():
             if (run.kind, run.detector, run.worker) == (kind, detector, worker):
-                at = self.clock.now()
-                self.records.finish_run(run.id, State.INTERRUPTED, at=at, details={})
+                at, state = self.clock.now(), State.INTERRUPTED
+                state = State.CANCELLED if run.cancelled_by else state
+                self.records.finish_run(run.id, state, at=at, details=run.details)
 
     def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
         """Have a task done and say so in one line; an error is returned, and on record then."""
@@ -103,12 +109,13 @@ class Workplace:
         if task.lease is not None:
             arguments["lease"] = task.lease.plain()
         try:
-            result = self.executor.run(task.name, arguments, task.limit.total_seconds())
+            result = self._run(task, arguments)
         except LeaseLost as error:
             logger.warning("%s detector=%s: %s", task.kind, task.detector, error)
             return error
         except NormalcyError as error:
-            logger.warning("%s detector=%s failed: %s", task.kind, task.detector, error)
+            ended = "was ended" if isinstance(error, Cancelled) else "failed"
+            logger.warning("%s detector=%s %s: %s", task.kind, task.detector, ended, error)
             self._put_on_record(task, started, error)
             if task.lease is not None:
                 task.lease.finished = not self.stopping.is_set()
@@ -119,18 +126,36 @@ class Workplace:
         )
         return result
 
+    def _run(self, task: Task, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a task done, as long as nobody cancels it.
+
+        Raises:
+            Cancelled: somebody did.
+        """
+        request = task.arguments.get("request")
+        watch = Watch(self.records, Work(task.kind, task.detector, self.worker, request))
+        limit_s = task.limit.total_seconds()
+        if task.kind in _TICKS:
+            return self.executor.run(task.name, arguments, limit_s)
+        try:
+            return self.executor.run(task.name, arguments, limit_s, watch.is_wanted)
+        except NormalcyError as error:
+            if watch.ended_for is None:
+                raise
+            raise cancelled(f"The {task.kind} of {task.detector}", watch.ended_for) from error
+
     def _put_on_record(self, task: Task, started: int, error: NormalcyError) -> None:
         try:
-            self._close_run(task, started, str(error))
+            self._close_run(task, started, error)
         except NormalcyError as second:
             logger.warning("%s detector=%s not put on record: %s", task.kind, task.detector, second)
 
-    def _close_run(self, task: Task, started: int, message: str) -> None:
+    def _close_run(self, task: Task, started: int, error: NormalcyError) -> None:
         """End the run that a lost worker left open; make one where it had not begun its own.
 
         A failure that goes on is one run, which another process may have begun.
         """
-        state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
+        message = str(error)
         runs = [
             run
             for run in self.records.runs(task.detector)
@@ -140,8 +165,17 @@ class Workplace:
         ] or [self.records.start_run(task.kind, task.detector, worker=self.worker, at=started)]
         for run in runs:
             if run.state is State.RUNNING:
-                at = self.clock.now()
-                self.records.finish_run(run.id, state, at=at, message=message, details={})
+                self._end(run, error)
+
+    def _end(self, run: Run, error: NormalcyError) -> None:
+        at, message = self.clock.now(), str(error)
+        state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
+        details: Mapping[str, Any] = {}
+        if isinstance(error, Cancelled):
+            self.records.cancel_run(run.id, by=error.by, at=at)
+            # What it was to learn from stays known: the same is not begun by itself again.
+            state, details = State.CANCELLED, run.details
+        self.records.finish_run(run.id, state, at=at, message=message, details=details)
 
 
 def _figures(result: Mapping[str, Any]) -> str:

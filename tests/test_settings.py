@@ -9,7 +9,7 @@ from backend.exceptions import ConfigurationError
 from backend.ports import Credentials
 from backend.records import LabelKind
 from backend.settings import Settings, load, require_token
-from backend.settings.times import parse_time
+from backend.specs.times import parse_time
 from backend.stores.influx.address import SCHEMES
 
 GOOD = """

@@ -1,17 +1,15 @@
 """Say what was normal, an anomaly, or maintenance."""
 
-import sys
-from pathlib import Path
-
 import click
 
-from backend.cli.label_file import read_labels, write_labels
+from backend.cli.label_file import export, import_
+from backend.cli.label_history import diff, history, revert
+from backend.cli.label_suggest import suggest
 from backend.cli.label_sync import sync
 from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, plain_label, print_json, print_table
 from backend.cli.session import Session, pass_session
 from backend.cli.tags import TAG, tags_of
-from backend.exceptions import InputError
 from backend.records import Label, LabelDraft, LabelKind, series_key
 
 
@@ -23,7 +21,8 @@ def command() -> None:
     """
 
 
-command.add_command(sync)
+for part in (sync, import_, export, history, diff, revert, suggest):
+    command.add_command(part)
 
 
 @command.command("add")
@@ -106,51 +105,3 @@ def remove(session: Session, ids: tuple[int, ...], as_json: bool) -> None:
             f"removed {label.id}: {label.detector} {label.kind} "
             f"{iso(label.start)} to {iso(label.stop)}"
         )
-
-
-@command.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--detector", help="For rows whose column `detector` is empty or missing.")
-@json_option
-@pass_session
-def import_(session: Session, file: Path, detector: str | None, as_json: bool) -> None:
-    """Add the labels of a CSV file, all or none; those that are there already are left alone.
-
-    Columns: start, stop, kind, detector, tags (as tag=value,…) and note; the last three may be
-    missing.
-    """
-    drafts = read_labels(file, detector)
-    labelling = session.application.labelling
-    present = {_identity(label) for label in labelling.list()}
-    fresh = list({_identity(d): d for d in drafts if _identity(d) not in present}.values())
-    added = labelling.add_all(fresh, source="file", by=session.user) if fresh else []
-    if as_json:
-        print_json([plain_label(label) for label in added])
-        return
-    left = len(drafts) - len(added)
-    click.echo(f"{len(added)} labels added" + (f", {left} were there already" if left else ""))
-
-
-def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
-    tags = series_key(label.tags)
-    return label.detector, label.kind, label.start, label.stop, tags, label.note
-
-
-@command.command("export")
-@click.argument("detector", required=False)
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="File; default is the screen."
-)
-@pass_session
-def export(session: Session, detector: str | None, out: Path | None) -> None:
-    """Write the labels of DETECTOR, or of all, as CSV that `label import` reads."""
-    labels = session.application.labelling.list(detector)
-    if out is None:
-        write_labels(labels, sys.stdout)
-        return
-    try:
-        with out.open("w", encoding="utf-8", newline="") as stream:
-            write_labels(labels, stream)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}.") from error
-    click.echo(f"{len(labels)} labels written to {out}", err=True)

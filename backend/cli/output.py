@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from backend.ports import Progress
     from backend.records import Label
 
-_SECOND = 1_000_000_000
 _PATIENCE_S = 2.0
 _STEPS = 1000
 _NUMBERS = (int, float, type(None))
@@ -79,9 +77,9 @@ def printable(text: str) -> str:
 
 def iso(moment: int) -> str:
     """Write UTC nanoseconds as ISO 8601, with as many decimals as there are."""
-    seconds, rest = divmod(moment, _SECOND)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
+    from backend.specs.times import format_time  # noqa: PLC0415 - not needed for --help
+
+    return format_time(moment)
 
 
 def plain_label(label: "Label") -> dict[str, Any]:

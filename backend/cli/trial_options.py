@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from backend.cli.csv_rows import Reading, read_rows
+from backend.cli.csv_rows import read_rows
 from backend.cli.moments import MOMENT, Moment
 from backend.records import parse_series_key
+from backend.services.csv_rows import Reading
 from backend.services.trial_failures import Failure
 from backend.settings import parse_time
 from backend.specs import DetectorSpec, nanoseconds, parse_duration

@@ -236,6 +236,38 @@ def decide(labels: ArrayLike, flags: ArrayLike) -> Decision:
     )
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Figures of flags that were only counted, of one limit or of K at once; (), or (K,).
+
+    NaN where no row was labelled an anomaly (`precision`, `recall`, `f1`) or normal (`far`).
+    """
+
+    precision: Floats
+    recall: Floats
+    f1: Floats
+    far: Floats
+
+
+def of_counts(hits: ArrayLike, false: ArrayLike, anomalous: int, normal: int) -> Counted:
+    """The figures of `decide` from counts.
+
+    Args:
+        hits: anomalous rows that are flagged, of each limit.
+        false: normal rows that are flagged, of each limit.
+        anomalous: rows labelled as anomalies.
+        normal: rows labelled normal.
+    """
+    hits, false = np.asarray(hits, dtype=np.float64), np.asarray(false, dtype=np.float64)
+    flagged, unknown = hits + false, np.full(hits.shape, UNDEFINED)
+    precision = np.divide(hits, flagged, out=np.zeros(hits.shape), where=flagged > 0)
+    recall = hits / anomalous if anomalous else unknown
+    f1 = _harmonic(precision, recall) if anomalous else unknown
+    return Counted(
+        precision if anomalous else unknown, recall, f1, false / normal if normal else unknown
+    )
+
+
 def by_class(labels: ArrayLike, flags: ArrayLike) -> ClassReport:
     """Judge flags for each class.
 

@@ -76,14 +76,25 @@ class DaskCluster:
         self._lock = threading.Lock()
         self._connected: Client | None = None
 
-    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    def run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        wanted: Callable[[], bool] | None = None,
+    ) -> dict[str, Any]:
         """Run a task to its end; `timeout_s` counts from when a worker begins it. See the port.
 
         Raises:
             ClusterUnavailable: no scheduler, or no workers for too long.
             WorkerRefused: no worker runs the same software over the same stores.
         """
-        (outcome,) = self.run_all(task, [arguments], timeout_s, lambda done: None)
+
+        def look(done: int) -> None:
+            if wanted is not None and not done and not wanted():
+                raise WorkerDied(f"The task {task} was ended: nobody waits for its result.")
+
+        (outcome,) = self.run_all(task, [arguments], timeout_s, look)
         if isinstance(outcome, NormalcyError):
             raise outcome
         return outcome
@@ -228,13 +239,15 @@ class _Course:
             self._begin(number)
 
     def step(self) -> None:
-        """Wait until one more order is done."""
+        """Wait until one more order is done, or for a short while."""
         outcome: Outcome | None = None
         while outcome is None:
             if not self._running and (convicted := self._try_suspects()):
                 number, outcome = convicted
             else:
-                number, future = self._next()
+                if (came := self._next()) is None:
+                    return
+                number, future = came
                 outcome = self._settled(number, future)
         self._found[number] = outcome
         self._let_go(number)
@@ -267,13 +280,14 @@ class _Course:
     def _listen(self, number: int, future: "Future[bytes]") -> None:
         future.add_done_callback(lambda ended: self._ended.put((number, ended)))
 
-    def _next(self) -> tuple[int, "Future[bytes]"]:
+    def _next(self) -> tuple[int, "Future[bytes]"] | None:
+        """The next order that came to something; None where none did for a while."""
         while True:
             try:
                 number, future = self._ended.get(timeout=_LOOK_EVERY_S)
             except queue.Empty:
                 self._look()
-                continue
+                return None
             if self._running.get(number) is future:
                 return number, future
 

@@ -11,7 +11,8 @@ logger = logging.getLogger(__name__)
 
 
 class InProcess:
-    """Runs tasks by calling a function; nothing can end them, so `timeout_s` is not enforced.
+    """Runs tasks by calling a function; nothing can end them, so `timeout_s` is not enforced and `wanted` not
+    asked.
 
     Arguments and results take the same form as on their way to a worker, so that what runs here
     runs there too.
@@ -20,7 +21,13 @@ class InProcess:
     def __init__(self, run_task: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
         self._run_task = run_task
 
-    def run(self, task: str, arguments: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    def run(
+        self,
+        task: str,
+        arguments: Mapping[str, Any],
+        timeout_s: float,
+        wanted: Callable[[], bool] | None = None,
+    ) -> dict[str, Any]:
         """Run a task to its end; see `ports.Executor`."""
         name, plain = wire.unpack_call(wire.pack_call(task, arguments))
         try:

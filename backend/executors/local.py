@@ -5,8 +5,10 @@ import multiprocessing
 import queue
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -22,6 +24,8 @@ Outcome = dict[str, Any] | NormalcyError
 
 _TO_END_S = 2.0
 """How long a process may take to end before it is killed."""
+_LOOK_EVERY_S = 1.0
+"""So often it is looked whether work that goes on is wanted."""
 
 
 class Wish:
@@ -38,6 +42,27 @@ class Wish:
         """Release the pipe, when the calls have ended."""
         self._held.close()
         self.withdrawn.close()
+
+
+@contextmanager
+def wish_while(wanted: Callable[[], bool]) -> Iterator[Wish]:
+    """A wish that is withdrawn as soon as a look, each second, finds that it is over."""
+    wish, over = Wish(), threading.Event()
+
+    def look() -> None:
+        while not over.wait(_LOOK_EVERY_S):
+            if not wanted():
+                return wish.withdraw()
+        return None
+
+    looking = threading.Thread(target=look, name="wish", daemon=True)
+    looking.start()
+    try:
+        yield wish
+    finally:
+        over.set()
+        looking.join()
+        wish.close()
 
 
 class LocalProcesses:
@@ -86,16 +111,18 @@ class LocalProcesses:
         task: str,
         arguments: Mapping[str, Any],
         timeout_s: float,
-        wish: Wish | None = None,
+        wanted: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
-        """Run a task to its end; see the port.
+        """Run a task to its end; `timeout_s` counts from when a worker is free. See the port."""
+        if wanted is None:
+            return self._run(task, arguments, timeout_s, None)
+        with wish_while(wanted) as wish:
+            return self._run(task, arguments, timeout_s, wish)
 
-        Args:
-            task: its name.
-            arguments: JSON-ready.
-            timeout_s: counts from when a worker is free.
-            wish: ends it, as `WorkerDied`, when it is withdrawn.
-        """
+    def _run(
+        self, task: str, arguments: Mapping[str, Any], timeout_s: float, wish: Wish | None
+    ) -> dict[str, Any]:
+        """Run a task to its end, as long as the wish is not withdrawn."""
         call = wire.pack_call(task, arguments)
         free = self._free[self._place(task, arguments)]
         worker = free.get()
@@ -127,8 +154,7 @@ class LocalProcesses:
                     for arguments in calls
                 ]
                 try:
-                    for done, _ in enumerate(as_completed(futures), 1):
-                        told(done)
+                    _tell(futures, told)
                 except BaseException:
                     threads.shutdown(wait=False, cancel_futures=True)
                     wish.withdraw()
@@ -160,9 +186,21 @@ class LocalProcesses:
         self, task: str, arguments: Mapping[str, Any], timeout_s: float, wish: Wish
     ) -> Outcome:
         try:
-            return self.run(task, arguments, timeout_s, wish)
+            return self._run(task, arguments, timeout_s, wish)
         except NormalcyError as error:
             return error
+
+
+def _tell(futures: Sequence[Future[Outcome]], told: Callable[[int], None]) -> None:
+    """Tell how many are done, after each, and each second in which none has ended."""
+    done, waiting = 0, set(futures)
+    while waiting:
+        ended, waiting = wait_for(waiting, _LOOK_EVERY_S, FIRST_COMPLETED)
+        for _ in ended:
+            done += 1
+            told(done)
+        if not ended:
+            told(done)
 
 
 def died_again(task: str, error: WorkerDied) -> WorkerDied:

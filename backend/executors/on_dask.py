@@ -7,8 +7,7 @@ TensorFlow's threads and a held GIL keep a worker from telling its scheduler tha
 
 import multiprocessing
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +15,13 @@ import orjson
 
 from backend.exceptions import NormalcyError, WorkerRefused
 from backend.executors import wire
-from backend.executors.local import LocalProcesses, Wish
+from backend.executors.local import LocalProcesses
 from backend.executors.versions import differences, versions
 from backend.executors.worker import resolve
 
 if TYPE_CHECKING:
     from distributed import Worker
 
-_LOOK_EVERY_S = 1.0
 _CLOSING = ("closing", "closed", "failed")
 """States of a worker that does not wait for its tasks; one that retires does."""
 _SLOT = "orders"
@@ -131,8 +129,10 @@ def _done(order: Order, worker: "Worker") -> dict[str, Any]:
         "worker": worker.address,
     }
     processes = _kept(terms.memory, worker.state.nthreads)
-    with _wish(worker) as wish:
-        return processes.run(order.task, arguments, order.timeout_s, wish)
+    key = worker.get_current_task()
+    return processes.run(
+        order.task, arguments, order.timeout_s, lambda: _is_wanted(worker, key)
+    )
 
 
 def _kept(memory: int | None, count: int) -> LocalProcesses:
@@ -147,23 +147,8 @@ def _kept(memory: int | None, count: int) -> LocalProcesses:
         return _processes[memory]
 
 
-@contextmanager
-def _wish(worker: "Worker") -> Iterator[Wish]:
-    """A wish that is withdrawn when the scheduler takes the task back, or the worker closes."""
-    wish, over, key = Wish(), threading.Event(), worker.get_current_task()
-
-    def look() -> None:
-        while not over.wait(_LOOK_EVERY_S):
-            task = worker.state.tasks.get(key)
-            if task is None or task.state == "cancelled" or worker.status.name in _CLOSING:
-                return wish.withdraw()
-        return None
-
-    looking = threading.Thread(target=look, name="wish", daemon=True)
-    looking.start()
-    try:
-        yield wish
-    finally:
-        over.set()
-        looking.join()
-        wish.close()
+def _is_wanted(worker: "Worker", key: str) -> bool:
+    """Whether the scheduler has not taken the task back, and the worker is not closing."""
+    task = worker.state.tasks.get(key)
+    taken_back = task is None or task.state == "cancelled"
+    return not taken_back and worker.status.name not in _CLOSING

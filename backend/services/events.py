@@ -1,7 +1,7 @@
 """Events as they were written, read back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,10 +36,14 @@ class Event:
         return f"{self.detector}/{self.series}/{self.start // 1_000_000}"
 
 
-def read_events(results: SeriesStore, spec: DetectorSpec, span: Span) -> list[Event]:
-    """Valid events that overlap a range, by start and series."""
+def read_events(
+    results: SeriesStore, spec: DetectorSpec, span: Span, series: SeriesKey | None = None
+) -> list[Event]:
+    """Valid events that overlap a range, of all series or of one, by start and series."""
     reach = Span(max(span.start - EVENT_REACH, 0), span.stop)
     query = results_query(spec, schema.EVENTS, schema.EVENT_FIELDS, reach)
+    if series is not None:
+        query = replace(query, series=(series,))
     events = [event for points in results.read(query) for event in _events(spec.name, points)]
     overlapping = [event for event in events if event.stop is None or event.stop > span.start]
     return sorted(overlapping, key=lambda event: (event.start, event.series))

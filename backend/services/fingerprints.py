@@ -104,4 +104,9 @@ def plain_label(label: Label) -> dict[str, Any]:
 
 def learned_part(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a plain specification that a version is made from."""
-    return {key: value for key, value in spec.items() if key not in _NOT_LEARNED}
+    learned = {key: value for key, value in spec.items() if key not in _NOT_LEARNED}
+    threshold = learned.get("threshold")
+    if isinstance(threshold, Mapping) and threshold.get("margin") == 1.0:
+        # versions from before every kind had a margin do not name it
+        learned["threshold"] = {k: value for k, value in threshold.items() if k != "margin"}
+    return learned

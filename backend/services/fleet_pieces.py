@@ -313,7 +313,10 @@ def _silent(share: float, words: str) -> None:
 
 @contextmanager
 def _heard(progress: Progress, count: int) -> Iterator[Any]:
-    """Hear how far pieces are: those of this thread as they go, others when they are done."""
+    """Hear how far pieces are: those of this thread as they go, others when they are done.
+
+    Others that go on are told of as well: whoever hears it may end them by an error.
+    """
 
     def begin(done: int) -> None:
         number = min(done + 1, count)
@@ -324,8 +327,7 @@ def _heard(progress: Progress, count: int) -> Iterator[Any]:
             own(share, words if count == 1 else f"{place}: {words}")
 
         _HEARD.set(within)
-        if count > 1:
-            progress(done / count, place)
+        progress(done / count, place if count > 1 else "training")
 
     token = _HEARD.set(_silent)
     begin(0)

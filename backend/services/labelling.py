@@ -1,9 +1,10 @@
 """An operator says what a range was: normal, an anomaly, or not to be looked at."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend.exceptions import LabelError, NotFound
+from backend.exceptions import Conflict, LabelError, NotFound
 from backend.ports import Clock, RecordStore
 from backend.records import AnnotationProblem, Label, LabelDraft, LabelKind
 from backend.services.detectors import Detectors
@@ -18,6 +19,14 @@ OPPOSITES = {
 
 Place = tuple[object, ...]
 """Detector, range and tags: what a label speaks for."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change did: labels that came, in the order given, and those that went."""
+
+    added: tuple[Label, ...]
+    removed: tuple[Label, ...]
 
 
 class Labelling:
@@ -49,8 +58,71 @@ class Labelling:
     def add_all(self, drafts: Sequence[LabelDraft], *, source: str, by: str) -> list[Label]:
         """Add labels, all or none."""
         self._bring_in_configured()
+        return self._records.add_labels(self._stated(drafts, self._records.labels(), source, by))
+
+    def change(
+        self,
+        detector: str,
+        add: Sequence[LabelDraft],
+        remove: Sequence[int],
+        *,
+        source: str,
+        by: str,
+    ) -> Changed:
+        """Put labels of a detector in the place of others: an edge moved, a split, an undo.
+
+        All or nothing; what the new ones would contradict may be among those taken back.
+
+        Raises:
+            LabelError: as `add`, or there is nothing to change, or a new one is of another
+                detector.
+            NotFound: there is no such detector, or it has no such label.
+            Conflict: a label to take back is gone already, or stands in normalcy.yaml.
+        """
+        self._bring_in_configured()
+        self._detectors.get(detector)
+        if not add and not remove:
+            raise LabelError("There is nothing to change: name labels to add or to take back.")
+        if other := next((one for one in add if one.detector != detector), None):
+            raise LabelError(
+                f"A label of {other.detector!r} cannot be changed together with those of "
+                f"{detector!r}: send it to its own detector."
+            )
+        self._refuse_gone(detector, remove)
+        left = [label for label in self._records.labels() if label.id not in set(remove)]
+        labels = self._stated(add, left, source, by)
+        try:
+            added, taken = self._records.change_labels(labels, remove, by=by, at=self._clock.now())
+        except NotFound:
+            # Somebody came between the look and the change: say who.
+            self._refuse_gone(detector, remove)
+            raise
+        return Changed(tuple(added), tuple(taken))
+
+    def _refuse_gone(self, detector: str, ids: Sequence[int]) -> None:
+        known = {label.id: label for label in self._records.labels(detector, removed=True)}
+        for number in ids:
+            label = known.get(number)
+            if label is None:
+                raise NotFound(f"{detector!r} has no label {number}; nothing was changed.")
+            if label.removed_at is not None:
+                raise Conflict(
+                    f"Label {number} was changed or taken back by "
+                    f"{label.removed_by or 'someone'} at {shown(label.removed_at)}; nothing was "
+                    "changed now. Look at the labels as they are and say it again."
+                )
+            if label.source == "yaml":
+                raise Conflict(
+                    f"Label {number} stands in normalcy.yaml and is changed there; nothing was "
+                    "changed."
+                )
+
+    def _stated(
+        self, drafts: Sequence[LabelDraft], standing: Sequence[Label], source: str, by: str
+    ) -> list[Label]:
+        """Labels of what is said, each checked by itself, against those standing and each other."""
         now = self._clock.now()
-        said = {(label.kind, place_of(label)): label for label in self._records.labels()}
+        said = {(label.kind, place_of(label)): label for label in standing}
         labels: list[Label] = []
         for draft in drafts:
             check_draft(draft, self._detectors.get(draft.detector), now)
@@ -58,7 +130,7 @@ class Labelling:
             refuse_contradiction(label, said)
             said[label.kind, place_of(label)] = label
             labels.append(label)
-        return self._records.add_labels(labels)
+        return labels
 
     def remove(self, ids: Sequence[int], *, by: str) -> list[Label]:
         """Take labels back, all or none.

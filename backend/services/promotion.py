@@ -1,11 +1,22 @@
-"""A version begins to serve, or the one before it comes back."""
+"""A version begins to serve, is turned down, or the one before it comes back."""
+
+from dataclasses import replace
 
 from backend.detection.grid import floor_to, last_closed
 from backend.exceptions import Conflict
 from backend.ports import ArtifactStore, Clock, RecordStore
-from backend.records import Promotion
+from backend.records import Promotion, Verdict, Version
 from backend.services.detectors import Detectors
+from backend.services.runs import recorded
 from backend.specs import DetectorSpec, nanoseconds
+
+KEEP = "keep"
+"""The kind of run that says who turned a challenger down."""
+_STANDS = {
+    Verdict.CHAMPION: "serves",
+    Verdict.RETIRED: "served before",
+    Verdict.REJECTED: "was turned down already",
+}
 
 
 class Promoting:
@@ -49,6 +60,27 @@ class Promoting:
         if not before:
             raise Conflict(f"There is no earlier version of {detector!r} to roll back to.")
         return self.promote(detector, before[-1], by=by)
+
+    def keep(self, detector: str, number: int, *, by: str) -> Version:
+        """Let the present version go on in place of a challenger, which is rejected.
+
+        Who did it is on record as a run. A rejected version may still be promoted later.
+
+        Raises:
+            NotFound: no such detector or version.
+            Conflict: it is no challenger: it serves, has served or was rejected already.
+        """
+        self._detectors.get(detector)
+        version = self._records.version(detector, number)
+        if version.verdict is not Verdict.CHALLENGER:
+            raise Conflict(
+                f"Version {number} of {detector!r} {_STANDS[version.verdict]}: only a challenger, "
+                "which waits to be promoted, can be turned down."
+            )
+        details = {"version": number, "by": by}
+        with recorded(self._records, self._clock, KEEP, detector, details):
+            self._records.set_verdict(detector, number, Verdict.REJECTED)
+        return replace(version, verdict=Verdict.REJECTED)
 
     def _from(self, spec: DetectorSpec, now: int) -> int:
         """The first point not scored yet; before the first scoring, as far back as that goes."""

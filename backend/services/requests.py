@@ -3,21 +3,26 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from backend.exceptions import InputError, LeaseLost, NormalcyError
+from backend.exceptions import Cancelled, InputError, LeaseLost, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
 from backend.records import Request, State
 from backend.services.claims import CLAIM_NS, RENEW_EVERY_S, kept_claim
+from backend.services.comparing import Comparing
+from backend.services.comparison_request import COMPARE, Pair
 from backend.services.detectors import Detectors
+from backend.services.dry_run import DRY_RUN, DryRuns
+from backend.services.dry_run import Asked as AskedDryRun
 from backend.services.explaining import Explaining
 from backend.services.fencing import Fence, unfenced
 from backend.services.label_sync import KIND as SYNC
 from backend.services.label_sync import SyncReport
+from backend.services.progress import cancelled
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
 
 EXPLAIN = "explain"
-KINDS = ("retrain", "backfill", EXPLAIN, SYNC)
+KINDS = ("retrain", "backfill", EXPLAIN, SYNC, COMPARE, DRY_RUN)
 NO_GRAFANA = (
     "No Grafana is known: set grafana.url in normalcy.yaml, or NORMALCY_GRAFANA_URL, so that "
     "labels and its annotations can be kept equal."
@@ -37,6 +42,8 @@ class Requests:
         sync: Callable[[Progress], SyncReport] | None = None,
         *,
         explaining: Explaining | None = None,
+        comparing: Comparing | None = None,
+        dry_runs: DryRuns | None = None,
         renew_every_s: float = RENEW_EVERY_S,
     ) -> None:
         """`sync` lets labels and annotations say the same; none where no Grafana is configured."""
@@ -47,6 +54,8 @@ class Requests:
         self._clock = clock
         self._sync = sync
         self._explaining = explaining
+        self._comparing = comparing
+        self._dry_runs = dry_runs
         self._renew_every_s = renew_every_s
 
     def ask(
@@ -63,13 +72,17 @@ class Requests:
             raise InputError(f"There is no work {kind!r}: expected one of {', '.join(KINDS)}.")
         if kind == SYNC:
             self._grafana()
-        else:
+        elif kind != DRY_RUN:  # it brings a detector that need not be stored
             self._detectors.get(detector)
         payload = dict(payload or {})
         if kind == "backfill":
             _range(payload)
         if kind == EXPLAIN:
             _point(payload)
+        if kind == COMPARE:
+            payload = self._compared(detector, payload)
+        if kind == DRY_RUN:
+            payload = AskedDryRun.of(payload).payload
         return self._records.add_request(kind, detector, payload, by=by, at=self._clock.now())
 
     def get(self, request: int) -> Request:
@@ -108,19 +121,42 @@ class Requests:
         if request is None:
             return None
         try:
-            with kept_claim(self._records, self._clock, request, self._renew_every_s) as progress:
-                result = self._work(request, progress, fence)
+            state, result, words = self._served(request, fence)
         except LeaseLost:
             raise
-        except NormalcyError as error:
-            self._finish(request, State.FAILED, {}, str(error))
         except BaseException as error:
             words = f"unexpected {type(error).__name__}; see the log of the jobs"
             self._finish(request, State.FAILED, {}, words)
             raise
-        else:
-            self._finish(request, State.DONE, result, "")
+        self._finish(request, state, result, words)
         return self._records.request(request.id)
+
+    def _served(self, request: Request, fence: Fence) -> tuple[State, Mapping[str, Any], str]:
+        """How a request ends: its state, result and message.
+
+        Raises:
+            LeaseLost: another process has taken the work over.
+        """
+        try:
+            if request.cancelled_by is not None:  # while its former worker was dying
+                raise cancelled(f"Request {request.id}", request.cancelled_by)
+            with kept_claim(self._records, self._clock, request, self._renew_every_s) as progress:
+                return State.DONE, self._work(request, progress, fence), ""
+        except LeaseLost:
+            raise
+        except Cancelled as error:
+            self._records.cancel_request(request.id, by=error.by, at=self._clock.now())
+            return State.CANCELLED, {}, str(error)
+        except NormalcyError as error:
+            return State.FAILED, {}, str(error)
+
+    def _compared(self, detector: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What a comparison is asked by, written alike whoever asks; its versions must exist."""
+        pair = Pair.of(detector, payload)
+        for number in (pair.challenger, pair.champion):
+            if number is not None:
+                self._records.version(detector, number)
+        return pair.payload
 
     def _grafana(self) -> Callable[[Progress], SyncReport]:
         if self._sync is None:
@@ -134,6 +170,13 @@ class Requests:
             cold = request.payload.get("cold") is True
             version = self._retraining.run(request.detector, progress, cold=cold, fence=fence)
             return {"version": version.number, "verdict": str(version.verdict)}
+        if request.kind == DRY_RUN:
+            assert self._dry_runs is not None, "a worker is wired with all kinds of work"
+            return self._dry_runs.run(AskedDryRun.of(request.payload), progress)
+        if request.kind == COMPARE:
+            assert self._comparing is not None, "a worker is wired with all kinds of work"
+            pair = Pair.of(request.detector, request.payload)
+            return self._comparing.run(pair, progress).plain()
         if request.kind == EXPLAIN:
             assert self._explaining is not None, "a worker is wired with all kinds of work"
             point = _point(request.payload)

@@ -17,6 +17,7 @@ from backend.exceptions import NotEnoughNormalData, TaskError
 from backend.ports import Clock, Progress
 from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
+from backend.services.comparison_request import COMPARE, Pair
 from backend.services.detectors import Detectors
 from backend.services.fencing import Fence, unfenced
 from backend.services.fingerprints import (
@@ -31,6 +32,7 @@ from backend.services.former_version import saved
 from backend.services.joining import joined, selected
 from backend.services.labelling import Labelling
 from backend.services.material import Outline
+from backend.services.progress import both
 from backend.services.promotion import Promoting
 from backend.services.results import one_point
 from backend.services.runs import recorded
@@ -117,17 +119,19 @@ class Retraining:
             NoData: nothing is stored where it should learn from, or under the names it is told.
             NotEnoughNormalData: no series has enough to learn from; the message says which and why.
             LeaseLost: another process has taken the training over; nothing was stored.
+            Cancelled: a person ended it; nothing was stored, and what served goes on.
         """
         spec = self._detectors.get(detector)
         left = self._left_behind(detector)
-        with recorded(self._records, self._clock, "retrain", detector) as details:
-            labels = tuple(self._labelling.list(detector))
-            details["basis"] = basis_hash(spec, labels)
+        labels = tuple(self._labelling.list(detector))
+        known_before = {"basis": basis_hash(spec, labels)}
+        with recorded(self._records, self._clock, "retrain", detector, known_before) as going:
             if left is not None and _outdated(left, spec, labels, self._clock.now()) is None:
                 version = self._bring_in(spec, left, fence)
             else:
-                version = self._train(spec, labels, progress, _How(again, cold, known), fence)
-            details.update(version=version.number, seconds=version.training["seconds"])
+                told = both(going.tell, progress)
+                version = self._train(spec, labels, told, _How(again, cold, known), fence)
+            going.details.update(version=version.number, seconds=version.training["seconds"])
         return version
 
     def due(self, detector: str, now: int) -> str | None:
@@ -139,7 +143,9 @@ class Retraining:
             return None
         present = tuple(label for label in labels if label.removed_at is None)
         reason = self._reason(spec, present, now)
-        return None if reason and self._failed_lately(spec, present, now) else reason
+        if reason and (self._failed_lately(spec, present, now) or self._called_off(spec, present)):
+            return None
+        return reason
 
     def _reason(self, spec: DetectorSpec, labels: Sequence[Label], now: int) -> str | None:
         newest = next(iter(self._records.versions(spec.name, limit=1)), None)
@@ -178,6 +184,15 @@ class Retraining:
             and not run.details.get("retry")
             and now - run.started_at < _RETRY_NS
             for run in self._records.runs(spec.name, limit=20)
+        )
+
+    def _called_off(self, spec: DetectorSpec, labels: Sequence[Label]) -> bool:
+        """Whether a person cancelled the last training: the same is not begun by itself again."""
+        last = next((r for r in self._records.runs(spec.name) if r.kind == "retrain"), None)
+        return (
+            last is not None
+            and last.state is State.CANCELLED
+            and last.details.get("basis") == basis_hash(spec, labels)
         )
 
     def _train(
@@ -232,6 +247,7 @@ class Retraining:
             "seconds": round(time.monotonic() - began, 3),
         }
         digests = json.loads(files["version.json"])["digests"]
+        progress(1.0, "storing the version")  # the last moment at which it may be cancelled
         fence()
         version = self._store(outline, files, data_hash(digests), record)
         self._pieces.clear(spec.name)
@@ -348,6 +364,8 @@ class Retraining:
         fence()
         verdict = self._decide(spec, version)
         self._write_training(spec, version, verdict)
+        if verdict is Verdict.CHALLENGER:
+            self._ask_what_differs(version)
         return replace(version, verdict=verdict)
 
     def _decide(self, spec: DetectorSpec, version: Version) -> Verdict:
@@ -363,6 +381,14 @@ class Retraining:
             return Verdict.CHALLENGER
         self._promoting.promote(spec.name, version.number, by="retraining")
         return Verdict.CHAMPION
+
+    def _ask_what_differs(self, version: Version) -> None:
+        """Have it compared with the one that serves, so that who reviews it finds that ready."""
+        detector, serving = version.detector, self._records.promotions(version.detector)[-1].number
+        payload = Pair(detector, version.number, serving).payload
+        self._records.add_request(
+            COMPARE, detector, payload, by="retraining", at=self._clock.now()
+        )
 
     def _steps_back(self, champion: int, version: Version) -> bool:
         serving = self._records.version(version.detector, champion)

@@ -10,7 +10,8 @@ from backend.services.results import one_point
 LOOKED_AT = 500
 """Of the newest runs; after a restart they are written again, which changes nothing."""
 
-_ENDED = (State.DONE, State.FAILED, State.INTERRUPTED)
+_ENDED = (State.DONE, State.FAILED, State.INTERRUPTED, State.CANCELLED)
+_AS_WISHED = (State.DONE, State.CANCELLED)
 
 
 class RunPublishing:
@@ -47,7 +48,7 @@ def _end(run: Run) -> int:
 
 def _point(run: Run) -> Points:
     values = {
-        "failed": float(run.state is not State.DONE),
+        "failed": float(run.state not in _AS_WISHED),
         "seconds": (_end(run) - run.started_at) / 1e9,
         "message": run.message,
     }

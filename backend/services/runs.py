@@ -1,15 +1,17 @@
-"""Every run leaves a record: what, when, how it ended."""
+"""Every run leaves a record: what, when, how far it is, how it ended."""
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
-from backend.exceptions import NormalcyError
-from backend.ports import Clock, RecordStore
+from backend.exceptions import Cancelled, NormalcyError
+from backend.ports import Clock, Progress, RecordStore
 from backend.records import Run, State
+from backend.services.progress import Telling
 
 _GOES_ON_NS = 3_600_000_000_000
 """A failure this long after an equal one is a new one."""
@@ -36,19 +38,38 @@ def working_for(worker: str | None) -> Iterator[None]:
         _WORKS_FOR.reset(token)
 
 
+@dataclass(frozen=True)
+class Going:
+    """A run that goes on.
+
+    Attributes:
+        tell: keeps its progress on record; raises `Cancelled` once a person asked for its end.
+        details: what is put into it stays on record when the run ends.
+    """
+
+    tell: Progress
+    details: dict[str, Any] = field(default_factory=dict)
+
+
 @contextmanager
 def recorded(
-    records: RecordStore, clock: Clock, kind: str, detector: str
-) -> Iterator[dict[str, Any]]:
-    """Record a run around a block; what the block puts into the mapping becomes its details."""
-    run = records.start_run(kind, detector, worker=worker_name(), at=clock.now())
-    details: dict[str, Any] = {}
+    records: RecordStore,
+    clock: Clock,
+    kind: str,
+    detector: str,
+    details: Mapping[str, Any] | None = None,
+) -> Iterator[Going]:
+    """Record a run around a block, with what is known of it before."""
+    run = records.start_run(
+        kind, detector, worker=worker_name(), at=clock.now(), details=details
+    )
+    going = Going(Telling(records, clock, run), dict(details or {}))
     try:
-        yield details
+        yield going
     except BaseException as error:
-        _fail(records, clock, run, error, details)
+        _fail(records, clock, run, error, going.details)
         raise
-    records.finish_run(run.id, State.DONE, at=clock.now(), details=details)
+    records.finish_run(run.id, State.DONE, at=clock.now(), details=going.details)
 
 
 @contextmanager
@@ -57,10 +78,12 @@ def failures_recorded(
 ) -> Iterator[None]:
     """Record a run only if it fails: one that happens every minute would drown the others.
 
-    A failure that goes on stays one run.
+    A failure that goes on stays one run; to be cancelled is none.
     """
     try:
         yield
+    except Cancelled:
+        raise
     except BaseException as error:
         now = clock.now()
         run = _going_on(records, kind, detector, _message(error), now)
@@ -81,10 +104,13 @@ def _going_on(records: RecordStore, kind: str, detector: str, message: str, now:
 def _fail(
     records: RecordStore, clock: Clock, run: Run, error: BaseException, details: dict[str, Any]
 ) -> None:
-    at, message = clock.now(), _message(error)
+    at, message, state = clock.now(), _message(error), State.FAILED
+    if isinstance(error, Cancelled):
+        state = State.CANCELLED
+        records.cancel_run(run.id, by=error.by, at=at)  # whoever cancelled what asked for it
     if isinstance(error, NormalcyError) and error.retry:
         details["retry"] = True
-    records.finish_run(run.id, State.FAILED, at=at, message=message, details=details)
+    records.finish_run(run.id, state, at=at, message=message, details=details)
 
 
 def _message(error: BaseException) -> str:

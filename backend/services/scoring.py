@@ -15,6 +15,7 @@ from backend.services.detectors import Detectors
 from backend.services.fencing import Fence, unfenced
 from backend.services.labelling import Labelling
 from backend.services.pace import lag_s
+from backend.services.progress import both
 from backend.services.reading import earliest
 from backend.services.results import one_point
 from backend.services.runs import failures_recorded, recorded
@@ -110,6 +111,7 @@ class Scoring:
             InputError: the range is empty or lies in the future.
             NoData: it is a long one, and there is nothing in it.
             NotFound: no such detector, or no version serves yet.
+            Cancelled: a person ended it; what was scored before stays.
         """
         spec, now = self._detectors.get(detector), self._clock.now()
         closed = last_closed(now, spec.step, nanoseconds(spec.delay))
@@ -122,14 +124,14 @@ class Scoring:
         promotions = self._records.promotions(detector)
         if not promotions:
             raise NotFound(f"No model of {detector!r} serves yet: retrain it first.")
-        with recorded(self._records, self._clock, "backfill", detector) as details:
+        with recorded(self._records, self._clock, "backfill", detector) as going:
             start = self._begin(spec, start, stop)
             done = self._scored_until(self._records.watermarks(detector), promotions[-1])
             live = max(stop, done)
             task = Task(spec, self._labels(detector), live, live, start, fence)
             turn = Part(promotions[-1].number, start, stop)
-            report = self._go_back(task, turn, progress)
-            details.update(report.plain())
+            report = self._go_back(task, turn, both(going.tell, progress))
+            going.details.update(report.plain())
         return report
 
     def _begin(self, spec: DetectorSpec, start: int, stop: int) -> int:
@@ -221,6 +223,7 @@ class Scoring:
         """Score a past range; events are always found in what is stored."""
         parts = self._cut(task.spec.name, turn)
         total, tail = None, None
+        progress(0.0, "reading")
         for index, part in enumerate(parts):
             found = self._parts.run(task, part, tail)
             total, tail = _add(total, found.report), found.tail

@@ -5,7 +5,6 @@
 
 from backend.settings.loading import load, require_token
 from backend.settings.sharing import shared_places
-from backend.settings.times import parse_time
 from backend.settings.urls import (
     check_records_url,
     check_series_url,
@@ -19,6 +18,7 @@ from backend.settings.values import (
     TrainingSettings,
     WebSettings,
 )
+from backend.specs.times import parse_time
 
 __all__ = [
     "AnnotationSettings",

@@ -135,6 +135,15 @@ class _Reader:
             )
         return Document(values or {}, self._lines, tuple(self._problems))
 
+    def node(self) -> yaml.Node | None:
+        """The text as one node; None where it is empty."""
+        node: yaml.Node | None = self._loader.get_single_node()
+        return node
+
+    def value_of(self, node: yaml.Node) -> Any:
+        """What a node says."""
+        return self._value(node, (), ())
+
     def _value(self, node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Any:
         if node in around:
             raise yaml.MarkedYAMLError(
@@ -185,3 +194,16 @@ def _key(node: yaml.Node) -> str:
             problem="expected a plain name before the colon", problem_mark=node.start_mark
         )
     return str(node.value)
+
+
+def read_value(text: str) -> Any:
+    """One value as it would stand behind a key.
+
+    Raises:
+        ValueError: it is not YAML.
+    """
+    try:
+        node = (reader := _Reader(text)).node()
+        return None if node is None else reader.value_of(node)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(f"expected a value as in normalcy.yaml, got {text!r}") from error

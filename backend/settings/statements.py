@@ -14,9 +14,9 @@ from backend.exceptions import Problem
 from backend.records import LabelDraft, LabelKind
 from backend.services.cron import cron_trigger
 from backend.settings.document import Document, Path
-from backend.settings.times import parse_time, parse_zone
 from backend.settings.wording import keys_of, problems, unknown_key
 from backend.specs import DetectorSpec, Spec
+from backend.specs.times import parse_time, parse_zone
 
 
 @dataclass

@@ -25,6 +25,7 @@ class FollowSpec(Spec):
 class AnyThreshold(Spec):
     """What every threshold may be given."""
 
+    margin: float = Field(1.0, gt=0, description="the threshold is multiplied by this")
     follow: FollowSpec | None = None
 
 
@@ -42,11 +43,10 @@ class FixedThreshold(LimitThreshold):
 
 
 class QuantileThreshold(LimitThreshold):
-    """A quantile of the held-out normal errors, times `margin`."""
+    """A quantile of the held-out normal errors."""
 
     kind: Literal["quantile"] = "quantile"
     q: float = Field(0.995, gt=0, le=1)
-    margin: float = Field(1.0, gt=0)
 
 
 class SigmaThreshold(LimitThreshold):

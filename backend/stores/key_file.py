@@ -36,13 +36,13 @@ class FileKey:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise StoreRefused(
-                f"The key of links {self._path} cannot be used ({why}): check the rights of the "
+                f"The key file {self._path} cannot be used ({why}): check the rights of the "
                 "file and of its directory."
             ) from error
         if len(key) != _LENGTH or not key.isalnum():
             raise StoreRefused(
-                f"The key of links {self._path} is damaged: remove the file, and a new one is "
-                "made; links that were sent before stop working."
+                f"The key file {self._path} is damaged: remove the file, and a new one is made; "
+                "what was signed with the old one, links or sign-ins, counts no more."
             )
         return key
 

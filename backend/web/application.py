@@ -1,20 +1,29 @@
 """What the web needs of the assembled product, and where its views find it."""
 
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from flask import current_app
 
 from backend.ports import Clock
+from backend.services.access import Access
 from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
+from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
 from backend.services.history import History
+from backend.services.label_files import LabelFiles
+from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
+from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
+from backend.services.suggesting import Suggesting
+from backend.services.setting_up import SettingUp
+from backend.services.sufficiency import Sufficiency
 from backend.services.what_if import WhatIf
 
 
@@ -34,6 +43,11 @@ class WebSettings(Protocol):
     @property
     def token(self) -> str | None:
         """The administrator's token."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Where browsers reach the pages."""
         ...
 
 
@@ -70,8 +84,33 @@ class Application(Protocol):
         ...
 
     @property
+    def label_files(self) -> LabelFiles:
+        """Labels come from files and go into them."""
+        ...
+
+    @property
+    def label_history(self) -> LabelHistory:
+        """Who said what when, and back to it."""
+        ...
+
+    @property
+    def suggesting(self) -> Suggesting:
+        """What might be labelled next."""
+        ...
+
+    @property
     def promotion(self) -> Promoting:
         """A version is chosen to serve."""
+        ...
+
+    @property
+    def comparing(self) -> Comparing:
+        """What another version would change is asked for, and found."""
+        ...
+
+    @property
+    def reviewing(self) -> Reviewing:
+        """What a person looks at before a version serves."""
         ...
 
     @property
@@ -117,6 +156,26 @@ class Application(Protocol):
     @property
     def results_catalogue(self) -> Catalogue:
         """What the store of the results holds."""
+        ...
+
+    @property
+    def setting_up(self) -> SettingUp:
+        """A detector is proposed, checked and saved."""
+        ...
+
+    @property
+    def sufficiency(self) -> Sufficiency:
+        """Whether there is enough labelled normal time."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """Accounts and tokens."""
+        ...
+
+    @property
+    def session_key(self) -> Callable[[], str]:
+        """What signs the cookies of who is signed in."""
         ...
 
 

@@ -18,6 +18,7 @@ from backend.exceptions import (
     NormalcyError,
     NotFound,
     StoreUnavailable,
+    TooManyTries,
 )
 
 _log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ STATUS: tuple[tuple[type[NormalcyError], int], ...] = (
     (ArtifactError, 409),
     (InputError, 422),
     (ConfigurationError, 400),
+    (TooManyTries, 429),
     (LinkExpired, 410),
     (LinkError, 403),
     (StoreUnavailable, 503),
@@ -60,7 +62,7 @@ def status_of(error: NormalcyError) -> int:
 
 def problem(status: int, message: str, **more: object) -> Response:
     """An answer that tells a problem: JSON for machines, a page for people."""
-    if request.path.startswith(MACHINE_PATHS):
+    if request.path.startswith(MACHINE_PATHS) or request.is_json:
         reason = HTTP_REASONS.get(status, "Error")
         response = jsonify({"message": message, "error": reason, **more})
     else:
@@ -98,6 +100,7 @@ HTTP_REASONS = {
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
@@ -106,7 +109,10 @@ HTTP_REASONS = {
 def _known(error: NormalcyError) -> Response:
     status = status_of(error)
     if status != 500:
-        return problem(status, str(error))
+        response = problem(status, str(error))
+        if isinstance(error, TooManyTries):
+            response.headers["Retry-After"] = str(error.wait_s)
+        return response
     number = _number()
     _log.error("%s (%s %s): %s", number, request.method, request.path, error, exc_info=error)
     return problem(status, str(error), id=number)

@@ -2,19 +2,23 @@
 
 from importlib.metadata import version
 
+from flask_compress import Compress
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from backend.web import api, errors, security
+from backend.web import api, errors, security, sessions, texts, who
 from backend.web.answers import StrictJson
 from backend.web.api.blueprints import SCHEMES
 from backend.web.api.rows import ProblemAnswer
 from backend.web.application import EXTENSION, Application
+from backend.web.chart_script import address as chart_script_address
+from backend.web.chart_script import chart_script
 from backend.web.datasource import datasource
 from backend.web.health import health
 from backend.web.hooks import hooks
 from backend.web.label_pages import label_pages, said
-from backend.web.pages import pages
+from backend.web.pages import BLUEPRINTS, navigation
+from backend.web.pages.preferences import register as register_preferences
 from backend.web.sync_hook import sync_api, sync_hook
 from backend.web.times import register as register_times
 
@@ -34,11 +38,29 @@ def create_app(application: Application) -> OpenAPI:
     )
     app.json = StrictJson(app)
     app.extensions[EXTENSION] = application
-    security.register(app, application.settings.web.token)
+    web = application.settings.web
+    sessions.register(app, application.session_key(), web.url, web.port)
+    security.register(app)
     errors.register(app)
     register_times(app, application.clock)
+    texts.register(app)
+    register_preferences(app)
+    navigation.register(app)
+    app.add_template_global(who.person)
+    app.add_template_global(chart_script_address, "chart_script")
+    app.config["COMPRESS_STREAMS"] = False  # it leaves the files open that it reads
+    Compress(app)
     api.register(app)
     app.register_api(sync_api)
-    for blueprint in (datasource, health, hooks, label_pages, pages, said, sync_hook):
+    for blueprint in (
+        chart_script,
+        datasource,
+        health,
+        hooks,
+        label_pages,
+        said,
+        sync_hook,
+        *BLUEPRINTS,
+    ):
         app.register_blueprint(blueprint)
     return app

@@ -1,29 +1,44 @@
 """Who may call, from where, and with what; headers that keep browsers careful.
 
-With a token every call must show it, but for liveness and for links that are signed: whoever holds
-such a link may make the one statement it stands for, from anywhere. Without a token the service is
-open, listens on loopback only, and takes only requests addressed to loopback: a page on the
-internet whose name was made to resolve to 127.0.0.1 is refused. Requests that change something must
-be JSON, which no form of a foreign page can send, whosever password the browser would add; the form
-of a signed link carries its right itself.
+Once there is a token or an account, every call must say whose it is, by a token or by a session,
+but for liveness and for links that are signed: whoever holds such a link may make the one statement
+it stands for, from anywhere. Before that the service is open, listens on loopback only, and takes
+only requests addressed to loopback: a page on the internet whose name was made to resolve to
+127.0.0.1 is refused. What a person may then do stands in `rights`. Requests that change something
+must be JSON, which no form of a foreign page can send, whosever password the browser would add, or
+a form with a mark that only our own pages know; the form of a signed link carries its right itself.
 """
 
 import hmac
 from hashlib import sha256
 from ipaddress import ip_address
+from urllib.parse import urlencode, urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response as AnyResponse
 
-from backend.web.errors import problem
+from backend.records import Role
+from backend.web import rights, sessions, who
+from backend.web.application import application
+from backend.web.errors import MACHINE_PATHS, problem
+from backend.web.who import LOCAL, NOBODY, Person
 
 LARGEST_JSON = 4 * 1024 * 1024
 LARGEST_BODY = 16 * LARGEST_JSON
 """What the server in front should still take, so that a refusal is told in our own words."""
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_csrf = CSRFProtect()
+
 ALWAYS_OPEN = ("/healthz",)
 SIGNED = "said"
 """The part of the app whose addresses carry their own right; nothing else under it is open."""
+
+SIGN_IN = "/sign-in"
+OPEN_TO_STRANGERS = (SIGN_IN, "/sign-out", "/preferences", "/static/")
+"""What it takes to sign in, and to see what one does there."""
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -36,17 +51,29 @@ _HEADERS = {
 }
 
 
-def register(app: Flask, token: str | None) -> None:
+def register(app: Flask) -> None:
     """Guard every request of the app."""
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_JSON
-
-    def guard() -> Response | None:
-        if request.path in ALWAYS_OPEN or request.blueprint == SIGNED:
-            return None
-        return _stranger(token) or _not_json()
-
-    app.before_request(guard)
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # looked at below, where it applies
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    _csrf.init_app(app)
+    app.before_request(_guard)
     app.after_request(_with_headers)
+    app.register_error_handler(CSRFError, _unmarked)
+
+
+def _guard() -> AnyResponse | None:
+    if request.path in ALWAYS_OPEN or request.blueprint == SIGNED:
+        return None
+    found = _recognize()
+    if found is None and not request.path.startswith(OPEN_TO_STRANGERS):
+        return _ask()
+    if found is LOCAL and (refused := _not_here()):
+        return refused
+    who.recognized(found or NOBODY)
+    if found is not None:
+        rights.check(found)
+    return _not_ours()
 
 
 def is_loopback(host: str) -> bool:
@@ -58,16 +85,38 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
-def _stranger(token: str | None) -> Response | None:
-    if token:
-        return None if any(_same(shown, token) for shown in _shown()) else _ask_for_token()
+def _recognize() -> Person | None:
+    """Whose request it is: by a secret that it shows, by its session, or by being here."""
+    for secret in _shown():
+        if found := of_secret(secret):
+            return found
+    if found := sessions.signed_in():
+        return found
+    return None if application().access.is_guarded() else LOCAL
+
+
+def of_secret(secret: str) -> Person | None:
+    """Who holds a secret: the configured token, or one of those that were made here."""
+    if is_configured(secret):
+        return Person("", Role.ADMIN)
+    token = application().access.token_of(secret)
+    return sessions.of_token(token) if token else None
+
+
+def is_configured(secret: str) -> bool:
+    """Whether this is the administrator's token of the configuration."""
+    configured = application().settings.web.token
+    return bool(configured) and _same(secret, str(configured))
+
+
+def _not_here() -> Response | None:
     host = request.headers.get("Host", "localhost")
     if is_loopback(_without_port(host)):
         return None
     return problem(
         403,
-        "Without a token this service answers only to localhost: set NORMALCY_TOKEN to open it "
-        "under another name.",
+        "Without a token or an account this service answers only to localhost: set NORMALCY_TOKEN "
+        "to open it under another name.",
     )
 
 
@@ -83,27 +132,53 @@ def _same(shown: str, token: str) -> bool:
     return hmac.compare_digest(sha256(shown.encode()).digest(), sha256(token.encode()).digest())
 
 
-def _ask_for_token() -> Response:
+def _ask() -> AnyResponse:
+    """Ask who it is: people on a page, programs by a status."""
+    if not request.path.startswith(MACHINE_PATHS) and not _shown() and not request.is_json:
+        return redirect(f"{SIGN_IN}?{urlencode({'next': _back()})}", 303)
     message = (
-        "This needs the token of normalcy: as Authorization: Bearer, as X-Api-Key, or as the "
-        "password of HTTP Basic."
+        "This needs a token of normalcy: as Authorization: Bearer, as X-Api-Key, or as the "
+        "password of HTTP Basic; people sign in at /sign-in."
     )
     # Grafana replaces the text of a 401 from a data source by its own.
     if request.path.startswith("/grafana"):
         return problem(403, message)
-    response = problem(401, message)
-    scheme = "Bearer" if request.path.startswith("/api/") else "Basic"
+    response = problem(401, message, sign_in=SIGN_IN)
+    scheme = "Bearer" if request.path.startswith("/api/") or request.is_json else "Basic"
     response.headers["WWW-Authenticate"] = f'{scheme} realm="normalcy"'
     return response
 
 
-def _not_json() -> Response | None:
+def _back() -> str:
+    """Where to go after signing in: the page asked for, or that of the form that was sent."""
+    if request.method in rights.READING:
+        return request.full_path if request.query_string else request.path
+    came = urlsplit(request.referrer or "")
+    return f"{came.path}?{came.query}" if came.query else came.path or "/"
+
+
+def _unmarked(error: CSRFError) -> Response:
+    return problem(
+        400,
+        "This form is too old or was not made here, or the browser keeps no cookies: go back, load "
+        "the page again, and send it once more.",
+    )
+
+
+def _not_ours() -> Response | None:
     if request.method not in ("POST", "PUT", "PATCH", "DELETE") or not _changes_something():
         return None
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         return problem(403, "This was sent by a page of another site.")
     if request.method == "DELETE" and not request.content_length:
         return None
+    if request.mimetype in _FORMS and not request.path.startswith(MACHINE_PATHS):
+        _csrf.protect()
+        return None
+    return _no_json()
+
+
+def _no_json() -> Response | None:
     if request.mimetype != "application/json":
         return problem(415, "The request must carry JSON: set Content-Type to application/json.")
     try:

@@ -12,9 +12,11 @@ _UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
 
 
 def register(app: Flask, clock: Clock) -> None:
-    """Offer `ago`, `clock` and `rhythm` to templates."""
+    """Offer `ago`, `at`, `clock`, `field` and `rhythm` to templates."""
     app.add_template_filter(lambda time: ago(time, clock.now()), "ago")
     app.add_template_filter(exactly, "clock")
+    app.add_template_filter(at, "at")
+    app.add_template_filter(lambda time: _moment(time).strftime("%Y-%m-%dT%H:%M:%S"), "field")
     app.add_template_filter(rhythm, "rhythm")
 
 
@@ -28,6 +30,16 @@ def ago(time: int | None, now: int) -> Markup:
 def exactly(time: int) -> Markup:
     """A time element of the UTC time of day, its title with the date."""
     return _element(time, _moment(time).strftime("%H:%M:%S UTC"))
+
+
+def at(time: int | None) -> Markup:
+    """A time element of the UTC date and time, which a script shows in the browser's zone."""
+    if time is None:
+        return Markup('<span class="none">never</span>')
+    moment = _moment(time)
+    text = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+    element = Markup('<time datetime="{}" title="{}" data-exact>{}</time>')
+    return element.format(moment.isoformat(), text, text)
 
 
 def distance(time: int, now: int) -> str:

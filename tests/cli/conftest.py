@@ -12,17 +12,21 @@ from click.testing import CliRunner, Result
 from backend.cli import cli
 from backend.cli.session import Session
 from backend.ports import Progress
-from backend.records import Verdict, Version
+from backend.records import LabelKind, Verdict, Version
 from backend.services.checking import CheckLine
 from backend.services.detectors import Detectors
+from backend.services.label_files import LabelFiles
+from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
 from backend.services.promotion import Promoting
 from backend.services.scored_part import ScoringReport
+from backend.services.suggesting import Suggesting
 from backend.settings import Settings, parse_time
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import BlankArtifactStore
 from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
+from tests.fakes.series import MemorySeriesStore
 
 NOW = parse_time("2026-03-10T12:00")
 HOUR = 3_600_000_000_000
@@ -141,11 +145,17 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         }
     )
     detectors = Detectors({"gas-room": spec}, records, clock)
+    labelling = Labelling(records, detectors, clock)
+    results = MemorySeriesStore()
     application = SimpleNamespace(
         clock=clock,
         records=records,
+        results=results,
         detectors=detectors,
-        labelling=Labelling(records, detectors, clock),
+        labelling=labelling,
+        label_files=LabelFiles(labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}),
+        label_history=LabelHistory(records, labelling, clock),
+        suggesting=Suggesting(records, results, detectors, clock),
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         retraining=Retraining(records),
         scoring=Scoring(),

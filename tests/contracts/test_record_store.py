@@ -13,6 +13,8 @@ import pytest
 from backend.exceptions import Conflict, NotFound, StoreRefused
 from backend.ports import RecordStore
 from backend.records import (
+    LOG_LINES,
+    LOGS_KEPT,
     Alert,
     AlertState,
     AnnotationLink,
@@ -20,6 +22,7 @@ from backend.records import (
     Delivery,
     Label,
     LabelKind,
+    LogLine,
     Message,
     Promotion,
     Run,
@@ -178,6 +181,47 @@ class TestLabels:
         with pytest.raises(StoreRefused, match="JSON"):
             store.add_labels([label(), label(tags=wrong)])
         assert store.labels() == []
+
+    def test_a_change_takes_some_back_and_adds_others(self, store: RecordStore) -> None:
+        one, two, three = store.add_labels([label(2), label(1), label(3)])
+        added, taken = store.change_labels(
+            [label(5), label(4)], [one.id, two.id], by="bob", at=NOW + 1
+        )
+        assert [x.start for x in added] == [5, 4]
+        assert [x.id for x in taken] == [two.id, one.id]
+        assert {(x.removed_by, x.removed_at) for x in taken} == {("bob", NOW + 1)}
+        assert store.labels() == [three, *reversed(added)]
+
+    def test_a_change_of_what_is_gone_changes_nothing(self, store: RecordStore) -> None:
+        one, two = store.add_labels([label(1), label(2)])
+        store.remove_labels([two.id], by="ann", at=NOW)
+        for gone in (two.id, 999):
+            with pytest.raises(NotFound, match=str(gone)):
+                store.change_labels([label(3)], [one.id, gone], by="bob", at=NOW + 1)
+        assert store.labels() == [one]
+
+    def test_a_change_that_cannot_be_stored_takes_nothing_back(self, store: RecordStore) -> None:
+        (one, told) = store.add_labels([label(1), label(2, source="alert f 1")])
+        with pytest.raises(Conflict):
+            store.change_labels([label(3, source="alert f 1")], [one.id], by="bob", at=NOW)
+        assert store.labels() == [one, told]
+        added, _ = store.change_labels(
+            [label(3, source="alert f 1")], [told.id], by="bob", at=NOW
+        )
+        assert store.labels() == [one, *added]
+
+    def test_only_one_of_many_changes_a_label(self, store: RecordStore) -> None:
+        (one,) = store.add_labels([label()])
+
+        def change(number: int) -> bool:
+            try:
+                store.change_labels([label(number)], [one.id], by=str(number), at=NOW)
+            except NotFound:
+                return False
+            return True
+
+        assert sum(at_once(4, change)) == 1
+        assert len(store.labels()) == 1
 
 
 def link(annotation: str = "7", **values: Any) -> AnnotationLink:
@@ -435,6 +479,88 @@ class TestRuns:
             )
         ]
 
+    def test_what_is_known_when_it_begins_stays_unless_it_ends_with_more(
+        self, store: RecordStore
+    ) -> None:
+        run = store.start_run("retrain", "a", worker="w", at=NOW, details={"basis": "x"})
+        assert store.runs() == [run]
+        assert run.details == {"basis": "x"}
+        store.finish_run(run.id, State.DONE, at=NOW, details={"version": 3})
+        assert store.run(run.id).details == {"version": 3}
+
+    def test_how_far_it_is_and_what_it_told(self, store: RecordStore) -> None:
+        other = store.start_run("retrain", "b", worker="w", at=NOW)
+        run = store.start_run("retrain", "a", worker="w", at=NOW)
+        assert store.run_log(run.id) == []
+        store.tell_run(run.id, share=0.0, words="reading", at=NOW + 1)
+        store.tell_run(other.id, share=0.5, words="reading", at=NOW + 1)
+        store.tell_run(run.id, share=0.1, words="reading", at=NOW + 2)
+        told = store.tell_run(run.id, share=0.25, words="epoch 1, <b>50 %</b>", at=NOW + 3)
+        assert told == store.run(run.id)
+        assert told == replace(run, progress=0.25, words="epoch 1, <b>50 %</b>", told_at=NOW + 3)
+        assert store.run_log(run.id) == [
+            LogLine(NOW + 1, "reading"),
+            LogLine(NOW + 3, "epoch 1, <b>50 %</b>"),
+        ]
+        assert store.open_runs() == [store.run(other.id), told]
+
+    def test_one_that_ended_takes_no_progress_any_more(self, store: RecordStore) -> None:
+        run = store.start_run("retrain", "a", worker="w", at=NOW)
+        store.tell_run(run.id, share=0.5, words="fitting", at=NOW)
+        store.finish_run(run.id, State.DONE, at=NOW + 1, details={})
+        told = store.tell_run(run.id, share=0.9, words="late", at=NOW + 2)
+        assert (told.state, told.progress, told.words) == (State.DONE, 0.5, "fitting")
+        assert [line.words for line in store.run_log(run.id)] == ["fitting"]
+
+    def test_of_a_long_log_the_oldest_lines_go(self, store: RecordStore) -> None:
+        run = store.start_run("retrain", "a", worker="w", at=NOW)
+        for number in range(LOG_LINES + 2):
+            store.tell_run(run.id, share=0.5, words=f"step {number}", at=NOW + number)
+        lines = store.run_log(run.id)
+        assert len(lines) == LOG_LINES
+        assert (lines[0].words, lines[-1].words) == ("step 2", f"step {LOG_LINES + 1}")
+
+    def test_logs_of_old_runs_are_forgotten_their_ends_are_not(
+        self, store: RecordStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert LOGS_KEPT > 2
+        for module in ("backend.stores.records.run_log", "tests.fakes.records"):
+            monkeypatch.setattr(f"{module}.LOGS_KEPT", 2)
+        runs = []
+        for number in range(3):
+            runs.append(store.start_run("retrain", "a", worker="w", at=NOW + number))
+            store.tell_run(runs[-1].id, share=0.5, words="fitting", at=NOW)
+        assert [len(store.run_log(run.id)) for run in runs] == [0, 1, 1]
+        assert len(store.runs()) == 3
+
+    def test_one_that_goes_on_is_asked_to_end_once(self, store: RecordStore) -> None:
+        run = store.start_run("retrain", "a", worker="w", at=NOW)
+        asked = store.cancel_run(run.id, by="ada", at=NOW + 1)
+        assert asked == replace(run, cancelled_by="ada")
+        assert store.cancel_run(run.id, by="bob", at=NOW + 2) == asked
+        assert store.tell_run(run.id, share=0.1, words="", at=NOW).cancelled_by == "ada"
+        store.finish_run(run.id, State.CANCELLED, at=NOW + 3, message="enough", details={})
+        store.finish_run(run.id, State.DONE, at=NOW + 4, details={"version": 3})
+        ended = store.run(run.id)
+        assert (ended.state, ended.finished_at) == (State.CANCELLED, NOW + 3)
+        assert (ended.message, ended.cancelled_by) == ("enough", "ada")
+
+    def test_one_that_ended_is_not_asked_to(self, store: RecordStore) -> None:
+        run = store.start_run("retrain", "a", worker="w", at=NOW)
+        store.finish_run(run.id, State.DONE, at=NOW, details={})
+        with pytest.raises(Conflict, match="done"):
+            store.cancel_run(run.id, by="ada", at=NOW)
+        assert store.run(run.id).cancelled_by is None
+
+    def test_one_asked_to_end_is_cancelled_where_it_is_found_interrupted(
+        self, store: RecordStore
+    ) -> None:
+        runs = [store.start_run("retrain", name, worker="w", at=NOW) for name in "ab"]
+        store.cancel_run(runs[1].id, by="ada", at=NOW)
+        assert store.interrupt_runs(worker="w", at=NOW) == 2
+        states = [store.run(run.id).state for run in runs]
+        assert states == [State.INTERRUPTED, State.CANCELLED]
+
     def test_newest_first_and_no_more_than_asked(self, store: RecordStore) -> None:
         begun = [
             store.start_run("score", name, worker="w", at=NOW - number)
@@ -445,8 +571,15 @@ class TestRuns:
         assert store.runs("c") == []
 
     def test_an_unknown_run_is_not_found(self, store: RecordStore) -> None:
-        with pytest.raises(NotFound, match="77"):
-            store.finish_run(77, State.DONE, at=NOW, details={})
+        for ask in (
+            lambda: store.finish_run(77, State.DONE, at=NOW, details={}),
+            lambda: store.tell_run(77, share=0.1, words="", at=NOW),
+            lambda: store.cancel_run(77, by="ada", at=NOW),
+            lambda: store.run(77),
+            lambda: store.run_log(77),
+        ):
+            with pytest.raises(NotFound, match="77"):
+                ask()
 
     def test_one_that_was_found_interrupted_stays_so(self, store: RecordStore) -> None:
         run = store.start_run("retrain", "a", worker="paused", at=NOW)
@@ -660,6 +793,48 @@ class TestRequests:
             message="scored",
         )
 
+    def test_what_is_done_for_it_is_told_and_forgotten_with_the_claim(
+        self, store: RecordStore
+    ) -> None:
+        asked = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        store.claim_request(worker="w", at=NOW, deadline=NOW + 1)
+        told = store.update_request(asked.id, progress=0.5, deadline=NOW + 2, words="fitting")
+        assert (told.words, told.progress) == ("fitting", 0.5)
+        assert store.update_request(asked.id, progress=0.6, deadline=NOW + 2).words == "fitting"
+        again = store.claim_request(worker="v", at=NOW + 2, deadline=NOW + 3)
+        assert again is not None
+        assert (again.words, again.progress) == ("", 0.0)
+
+    def test_one_that_waits_is_cancelled_at_once(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        ended = store.cancel_request(asked.id, by="bob", at=NOW + 1)
+        assert ended == store.request(asked.id)
+        assert ended == replace(
+            asked, state=State.CANCELLED, finished_at=NOW + 1, cancelled_by="bob"
+        )
+        assert store.claim_request(worker="w", at=NOW, deadline=NOW + 1) is None
+        assert store.add_request("retrain", "a", {}, by="ada", at=NOW).id != asked.id
+
+    def test_one_worked_on_is_asked_to_end_and_its_worker_ends_it(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        store.claim_request(worker="w", at=NOW, deadline=NOW + 9)
+        noted = store.cancel_request(asked.id, by="bob", at=NOW + 1)
+        assert (noted.state, noted.cancelled_by) == (State.RUNNING, "bob")
+        assert noted.finished_at is None
+        assert store.cancel_request(asked.id, by="eve", at=NOW + 2).cancelled_by == "bob"
+        told = store.update_request(asked.id, progress=0.5, deadline=NOW + 9, worker="w")
+        assert told.cancelled_by == "bob"
+        store.finish_request(asked.id, State.CANCELLED, at=NOW + 3, result={}, worker="w")
+        assert store.request(asked.id).state is State.CANCELLED
+
+    def test_one_that_ended_cannot_be_cancelled(self, store: RecordStore) -> None:
+        asked = store.add_request("retrain", "a", {}, by="ada", at=NOW)
+        store.finish_request(asked.id, State.DONE, at=NOW, result={})
+        with pytest.raises(Conflict, match="done"):
+            store.cancel_request(asked.id, by="bob", at=NOW)
+        with pytest.raises(NotFound, match="77"):
+            store.cancel_request(77, by="bob", at=NOW)
+
     def test_an_equal_waiting_request_is_found_again(self, store: RecordStore) -> None:
         first = store.add_request("backfill", "a", {"x": 1, "y": [2]}, by="ada", at=NOW)
         again = store.add_request("backfill", "a", {"y": [2], "x": 1}, by="bob", at=NOW + 1)
@@ -672,6 +847,37 @@ class TestRequests:
         assert len({first.id, *(other.id for other in others)}) == 4
         assert store.requests() == [*others[::-1], first]
         assert store.requests(limit=1) == others[-1:]
+
+    def test_requests_are_found_by_kind_detector_and_payload(self, store: RecordStore) -> None:
+        payloads = ({"x": 1, "y": None}, {"x": 2, "y": None})
+        asked = {
+            (kind, detector, payload["x"]): store.add_request(
+                kind, detector, payload, by="ada", at=NOW
+            )
+            for kind in ("compare", "retrain")
+            for detector in "ab"
+            for payload in payloads
+        }
+        for number in (1, 2):
+            store.finish_request(
+                asked["compare", "a", number].id, State.DONE, at=NOW, result={"n": number}
+            )
+        again = store.add_request("compare", "a", {"y": None, "x": 1}, by="bob", at=NOW)
+
+        found = store.requests(kind="compare", detector="a")
+        assert [one.id for one in found] == [
+            again.id,
+            asked["compare", "a", 2].id,
+            asked["compare", "a", 1].id,
+        ]
+        found = store.requests(kind="compare", detector="a", payload={"y": None, "x": 1})
+        assert [(one.id, dict(one.result)) for one in found] == [
+            (again.id, {}),
+            (asked["compare", "a", 1].id, {"n": 1}),
+        ]
+        assert len(store.requests(kind="retrain")) == 4
+        assert len(store.requests(detector="b", limit=3)) == 3
+        assert store.requests(kind="sync") == []
 
     def test_a_claimed_request_may_be_asked_again(self, store: RecordStore) -> None:
         first = store.add_request("retrain", "a", {}, by="ada", at=NOW)

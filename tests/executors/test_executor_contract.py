@@ -92,12 +92,18 @@ def test_it_goes_on_after_an_error(executor: Executor) -> None:
     assert executor.run("echo", {"still": "here"}, 30) == {"still": "here"}
 
 
+def in_order(heard: list[int]) -> list[int]:
+    """What was told of calls that were done; while none is, it is told again now and then."""
+    assert heard == sorted(heard)
+    return sorted(set(heard) - {0})
+
+
 def test_many_calls_are_answered_in_their_order(executor: Executor) -> None:
     calls = [{"detector": "gas-room", "number": number} for number in range(5)]
     heard: list[int] = []
 
     assert executor.run_all("echo", calls, 30, heard.append) == calls
-    assert heard == [1, 2, 3, 4, 5]
+    assert in_order(heard) == [1, 2, 3, 4, 5]
 
 
 def test_no_calls_are_no_answers(executor: Executor) -> None:
@@ -112,7 +118,7 @@ def test_a_call_that_fails_is_an_answer_among_the_others(executor: Executor) -> 
     assert isinstance(first, NotEnoughNormalData)
     assert isinstance(second, TrainingFailed)
     assert isinstance(third, StoreUnavailable)
-    assert heard == [1, 2, 3]
+    assert in_order(heard) == [1, 2, 3]
 
 
 def test_an_unforeseen_error_of_a_call_is_an_answer_too(executor: Executor) -> None:

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 from backend.exceptions import Conflict, NotFound, StoreRefused
 from backend.records import (
+    LOG_LINES,
+    LOGS_KEPT,
     Alert,
     AlertState,
     AnnotationLink,
@@ -17,14 +19,18 @@ from backend.records import (
     Delivery,
     Label,
     Lease,
+    LogLine,
     Message,
     Promotion,
     Request,
+    Role,
     Run,
     SeriesKey,
     SetAside,
     State,
     StoredDetector,
+    Token,
+    User,
     Verdict,
     Version,
 )
@@ -47,6 +53,7 @@ class MemoryRecordStore:
         self._marks: dict[tuple[str, SeriesKey], int] = {}
         self._aside: dict[tuple[str, SeriesKey], SetAside] = {}
         self._runs: dict[int, Run] = {}
+        self._logs: dict[int, list[LogLine]] = {}
         self._requests: dict[int, Request] = {}
         self._leases: dict[str, Lease] = {}
         self._served: dict[str, int] = {}
@@ -54,6 +61,8 @@ class MemoryRecordStore:
         self._problems: dict[str, list[AnnotationProblem]] = {}
         self._alerts: dict[int, Alert] = {}
         self._messages: dict[int, Message] = {}
+        self._users: dict[str, User] = {}
+        self._tokens: dict[int, Token] = {}
         self._given = 0
 
     def ping(self) -> str:
@@ -95,6 +104,18 @@ class MemoryRecordStore:
             taken = [replace(self._labels[i], removed_by=by, removed_at=at) for i in set(ids)]
             self._labels.update({label.id: label for label in taken})
         return sorted(taken, key=lambda label: (label.start, label.id))
+
+    def change_labels(
+        self, add: Sequence[Label], remove: Sequence[int], *, by: str, at: int
+    ) -> tuple[list[Label], list[Label]]:
+        with self._lock:
+            before = dict(self._labels)
+            taken = self.remove_labels(remove, by=by, at=at)
+            try:
+                return self.add_labels(add), taken
+            except Conflict:
+                self._labels = before
+                raise
 
     # -- annotations
 
@@ -233,18 +254,56 @@ class MemoryRecordStore:
 
     # -- runs
 
-    def start_run(self, kind: str, detector: str, *, worker: str, at: int) -> Run:
+    def start_run(
+        self,
+        kind: str,
+        detector: str,
+        *,
+        worker: str,
+        at: int,
+        details: Mapping[str, Any] | None = None,
+    ) -> Run:
         with self._lock:
-            run = Run(len(self._runs) + 1, kind, detector, State.RUNNING, at, worker)
+            number, known = len(self._runs) + 1, _plain(details or {})
+            run = Run(number, kind, detector, State.RUNNING, at, worker, details=known)
             self._runs[run.id] = run
+            self._logs.pop(run.id - LOGS_KEPT, None)
             return run
+
+    def tell_run(self, run: int, *, share: float, words: str, at: int) -> Run:
+        with self._lock:
+            before = self.run(run)
+            if before.state is not State.RUNNING:
+                return before
+            if words != before.words:
+                lines = [*self._logs.get(run, ()), LogLine(at, words)]
+                self._logs[run] = lines[-LOG_LINES:]
+            self._runs[run] = replace(before, progress=share, words=words, told_at=at)
+            return self._runs[run]
+
+    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+        with self._lock:
+            found = self.run(run)
+            if found.state is not State.RUNNING:
+                raise Conflict(f"Run {run} cannot be cancelled: it is {found.state}.")
+            self._runs[run] = replace(found, cancelled_by=found.cancelled_by or by)
+            return self._runs[run]
+
+    def run(self, run: int) -> Run:
+        with self._lock:
+            return _found(self._runs, run, "run")
+
+    def run_log(self, run: int) -> list[LogLine]:
+        with self._lock:
+            self.run(run)
+            return list(self._logs.get(run, ()))
 
     def finish_run(
         self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
     ) -> None:
         with self._lock:
             begun = _found(self._runs, run, "run")
-            if begun.state is State.INTERRUPTED:
+            if begun.state in (State.INTERRUPTED, State.CANCELLED):
                 return
             self._runs[run] = replace(
                 begun,
@@ -271,7 +330,8 @@ class MemoryRecordStore:
                 if run.state is State.RUNNING and run.worker == worker
             ]
             for run in running:
-                self._runs[run.id] = replace(run, state=State.INTERRUPTED, finished_at=at)
+                state = State.CANCELLED if run.cancelled_by else State.INTERRUPTED
+                self._runs[run.id] = replace(run, state=state, finished_at=at)
             return len(running)
 
     # -- leases
@@ -362,17 +422,34 @@ class MemoryRecordStore:
                         claimed_at=at,
                         deadline=deadline,
                         progress=0.0,
+                        words="",
                     )
         return None
 
     def update_request(
-        self, request: int, *, progress: float, deadline: int, worker: str | None = None
-    ) -> None:
+        self,
+        request: int,
+        *,
+        progress: float,
+        deadline: int,
+        worker: str | None = None,
+        words: str | None = None,
+    ) -> Request:
         with self._lock:
             self._refuse_other(request, worker)
             if (state := self.request(request).state) is not State.RUNNING:
                 raise Conflict(f"Request {request} is {state}, not running.")
-            self._change(request, progress=progress, deadline=deadline)
+            told = {} if words is None else {"words": words}
+            return self._change(request, progress=progress, deadline=deadline, **told)
+
+    def cancel_request(self, request: int, *, by: str, at: int) -> Request:
+        with self._lock:
+            found = self.request(request)
+            if found.state not in OPEN:
+                raise Conflict(f"Request {request} cannot be cancelled: it is {found.state}.")
+            waits = found.state is State.WAITING
+            ended = {"state": State.CANCELLED, "finished_at": at} if waits else {}
+            return self._change(request, cancelled_by=found.cancelled_by or by, **ended)
 
     def finish_request(
         self,
@@ -395,9 +472,23 @@ class MemoryRecordStore:
         with self._lock:
             return _found(self._requests, request, "request")
 
-    def requests(self, *, limit: int = 100) -> list[Request]:
+    def requests(
+        self,
+        *,
+        kind: str | None = None,
+        detector: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        limit: int = 100,
+    ) -> list[Request]:
         with self._lock:
-            return list(self._requests.values())[::-1][:limit]
+            found = [
+                one
+                for one in self._requests.values()
+                if kind in (None, one.kind)
+                and detector in (None, one.detector)
+                and (payload is None or _plain(payload) == one.payload)
+            ]
+            return found[::-1][:limit]
 
     def open_requests(self) -> list[Request]:
         with self._lock:
@@ -500,6 +591,76 @@ class MemoryRecordStore:
             one = _found(self._messages, message, "message")
             times = {"next_try": at} if state is Delivery.PENDING else {"ended_at": at}
             self._messages[message] = replace(one, state=state, problem=problem, **times)
+
+    # -- accounts and tokens
+
+    def users(self) -> list[User]:
+        with self._lock:
+            return [self._users[name] for name in sorted(self._users)]
+
+    def user(self, name: str) -> User:
+        with self._lock:
+            return _found(self._users, name, "account")
+
+    def add_user(self, user: User) -> User:
+        with self._lock:
+            if user.name in self._users:
+                raise Conflict(f"There is an account {user.name!r} already.")
+            self._users[user.name] = user
+            return user
+
+    def change_user(
+        self, name: str, *, at: int, password_hash: str | None = None, role: Role | None = None
+    ) -> User:
+        with self._lock:
+            former = self.user(name)
+            if role not in (None, Role.ADMIN):
+                self._refuse_last(name)
+            self._users[name] = replace(
+                former,
+                password_hash=password_hash or former.password_hash,
+                role=role or former.role,
+                changed_at=at,
+            )
+            return self._users[name]
+
+    def remove_user(self, name: str, *, last: bool = False) -> None:
+        with self._lock:
+            self.user(name)
+            if not last:
+                self._refuse_last(name)
+            del self._users[name]
+
+    def _refuse_last(self, name: str) -> None:
+        if [one.name for one in self._users.values() if one.role is Role.ADMIN] == [name]:
+            raise Conflict(f"{name!r} is the only administrator.")
+
+    def tokens(self) -> list[Token]:
+        with self._lock:
+            return list(self._tokens.values())
+
+    def add_token(self, token: Token) -> Token:
+        with self._lock:
+            stored = replace(token, id=len(self._tokens) + 1)
+            self._tokens[stored.id] = stored
+            return stored
+
+    def revoke_token(self, token: int, *, at: int) -> Token:
+        with self._lock:
+            there = _found(self._tokens, token, "token")
+            if there.revoked_at is not None:
+                raise NotFound(f"The token {token} was revoked already.")
+            self._tokens[token] = replace(there, revoked_at=at)
+            return self._tokens[token]
+
+    def token_by_digest(self, digest: str) -> Token | None:
+        with self._lock:
+            return next((one for one in self._tokens.values() if one.digest == digest), None)
+
+    def touch_token(self, token: int, *, at: int) -> None:
+        with self._lock:
+            if token in self._tokens:
+                self._tokens[token] = replace(self._tokens[token], used_at=at)
 
     def _new_number(self) -> int:
         self._given += 1

@@ -362,7 +362,7 @@ def test_stop_ends_work_that_takes_too_long(here: Bench) -> None:
     inside, closed = threading.Event(), threading.Event()
 
     class Endless:
-        def run(self, task: str, arguments: Any, timeout_s: float) -> dict[str, Any]:
+        def run(self, task: str, arguments: Any, timeout_s: float, wanted: Any) -> dict[str, Any]:
             inside.set()
             closed.wait(WAIT_S)
             raise WorkerDied("The service is stopping.")

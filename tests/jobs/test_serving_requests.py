@@ -92,7 +92,7 @@ def test_the_limit_is_that_of_the_work(
 ) -> None:
     limits = []
     monkeypatch.setattr(
-        here.work.executor, "run", lambda task, arguments, limit: limits.append(limit) or {}
+        here.work.executor, "run", lambda task, told, limit, wanted: limits.append(limit) or {}
     )
     if known:
         here.specs["gas-room"] = detector(retrain_timeout="10m")

@@ -1,5 +1,6 @@
 """The web on fakes: real use cases over stores in memory, and a client that asks them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -10,18 +11,29 @@ from flask.testing import FlaskClient
 from backend import schema
 from backend.ports import Points, SeriesStore
 from backend.records import Label, LabelKind, Promotion, Verdict, Version
+from backend.services.access import Access
 from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
+from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
 from backend.services.history import History
+from backend.services.label_files import LabelFiles
+from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
 from backend.services.links import Links
+from backend.services.passwords import Passwords
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
+from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
+from backend.services.suggesting import Suggesting
+from backend.services.setting_up import SettingUp
+from backend.services.stores import Stores
+from backend.services.sufficiency import Sufficiency
 from backend.services.what_if import WhatIf
+from backend.settings.detector_file import mistakes_in
 from backend.specs import DetectorSpec
 from backend.web import create_app
 from tests.fakes.artifacts import BlankArtifactStore
@@ -39,6 +51,7 @@ class WebValues:
     host: str = "127.0.0.1"
     port: int = 8087
     token: str | None = None
+    url: str = "http://localhost:8087"
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,14 @@ class World:
     results: MemorySeriesStore
     detectors: Detectors
     labelling: Labelling
+    label_files: LabelFiles
+    label_history: LabelHistory
+    suggesting: Suggesting
     promotion: Promoting
+    comparing: Comparing
+    reviewing: Reviewing
+    setting_up: SettingUp
+    sufficiency: Sufficiency
     requests: Requests
     queries: Queries
     what_if: WhatIf
@@ -68,6 +88,8 @@ class World:
     links: Links
     alerting: Alerting
     saying: Saying
+    access: Access
+    session_key: Callable[[], str]
 
     def with_results(self, results: SeriesStore) -> Queries:
         """Questions to another store of results."""
@@ -99,6 +121,7 @@ def make_world(token: str | None = None) -> World:
     alerting = Alerting(records, detectors, clock, telling=True)
     # The web only ever asks for work; nothing here can train or score.
     nobody = cast(Any, None)
+    stores = Stores(source, results, records, BlankArtifactStore())
     return World(
         settings=SettingsValues(WebValues(token=token)),
         clock=clock,
@@ -107,7 +130,14 @@ def make_world(token: str | None = None) -> World:
         results=results,
         detectors=detectors,
         labelling=labelling,
+        label_files=LabelFiles(labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}),
+        label_history=LabelHistory(records, labelling, clock),
+        suggesting=Suggesting(records, results, detectors, clock),
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
+        comparing=Comparing(stores, detectors, labelling, nobody, nobody, clock),
+        reviewing=Reviewing(stores, labelling),
+        setting_up=SettingUp(source, detectors, clock, mistakes_in),
+        sufficiency=Sufficiency(stores, detectors, labelling, clock),
         requests=Requests(records, detectors, nobody, nobody, clock),
         queries=Queries(records, source, results, detectors, clock),
         what_if=WhatIf(records, results, BlankArtifactStore(), detectors, clock),
@@ -118,6 +148,10 @@ def make_world(token: str | None = None) -> World:
         links=links,
         alerting=alerting,
         saying=Saying(records, alerting, labelling, links, clock),
+        session_key=lambda: "s" * 64,
+        access=Access(
+            records, detectors, clock, Passwords(cost=2), has_token=token is not None
+        ),
     )
 
 

@@ -19,7 +19,8 @@ _NAMED = 10
 _MANY_CHANNELS = 30
 _FEW_ROWS = 300
 _MISSING = 0.05
-_LABELS = {"label", "labels", "anomaly", "is_anomaly", "attack", "target", "class", "event"}
+LABELS = {"label", "labels", "anomaly", "is_anomaly", "attack", "target", "class", "event"}
+"""Names, in small letters, that columns have which tell what is an anomaly."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,13 @@ class Advice:
         return found
 
 
-def advise(look: Look) -> Advice:
-    """What follows from a look at one series."""
+def advise(look: Look, *, network: bool = True) -> Advice:
+    """What follows from a look at one series.
+
+    Args:
+        look: what is seen of it.
+        network: whether the usual network is to learn it, which wants more rows than others.
+    """
     useful = [c.name for c in look.channels if not c.constant and c.missing < 1]
     window, because = _window(look)
     reasons = [f"every {duration(look.every)}: {_rhythm(look)}", f"window {window}: {because}"]
@@ -80,7 +86,7 @@ def advise(look: Look) -> Advice:
         preprocessing=preprocessing,
         error=error,
         reasons=tuple(reasons),
-        warnings=tuple(_warnings(look, len(useful), window)),
+        warnings=tuple(_warnings(look, len(useful), window, network)),
     )
 
 
@@ -153,8 +159,8 @@ def _wandering(look: Look) -> list[str]:
     ]
 
 
-def _warnings(look: Look, useful: int, window: int) -> Iterator[str]:
-    yield from _about_rows(look, useful, window)
+def _warnings(look: Look, useful: int, window: int, network: bool) -> Iterator[str]:
+    yield from _about_rows(look, useful, window, network)
     yield from _about_channels(look, useful)
     names = look.names
     for pair in look.alike:
@@ -168,12 +174,12 @@ def _warnings(look: Look, useful: int, window: int) -> Iterator[str]:
         )
 
 
-def _about_rows(look: Look, useful: int, window: int) -> Iterator[str]:
+def _about_rows(look: Look, useful: int, window: int, network: bool) -> Iterator[str]:
     rows = len(look.times)
     weights = _weights(max(1, useful))
     if rows < _FEW_ROWS:
         yield f"There are {rows} rows: too few to learn what is normal and to prove a limit."
-    elif rows < weights:
+    elif network and rows < weights:
         yield (
             f"There are {rows} rows for about {weights} weights of the usual network with "
             f"{useful} channels: collect more, or choose a simpler model such as pca."
@@ -207,7 +213,7 @@ def _about_channels(look: Look, useful: int) -> Iterator[str]:
         for c, spacing in zip(look.channels, look.spacing, strict=True)
         if _MISSING < c.missing < 1 and spacing <= 3 * look.every
     ]
-    labels = [c.name for c in look.channels if c.name.lower() in _LABELS]
+    labels = [c.name for c in look.channels if c.name.lower() in LABELS]
     told = (
         ("By their names labels and no sensors; --without leaves them out", labels),
         ("Without any value, and left out", empty),

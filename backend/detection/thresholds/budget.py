@@ -37,7 +37,7 @@ def learn(spec: BudgetThreshold, sample: Sample) -> Limit:
     rate, hours = spec.per_hour / sample.fleet, sample.hours
     level = lasting_level(sample.errors, sample.alarm.points)
     allowed = int(rate * hours)
-    wanted = _BACKED_SHARE / spec.per_hour
+    wanted = wanted_hours(spec)
     if allowed >= 1:
         return Limit(
             _lowest_within(level, sample.known, allowed, sample.alarm),
@@ -59,6 +59,11 @@ def learn(spec: BudgetThreshold, sample: Sample) -> Limit:
         "have seen that rate",
         wanted,
     )
+
+
+def wanted_hours(spec: BudgetThreshold) -> float:
+    """Hours of held-out normal time that have to back the limit, whatever the fleet."""
+    return _BACKED_SHARE / spec.per_hour
 
 
 def lasting_level(smoothed: Floats, points: int) -> Floats:

@@ -59,16 +59,24 @@ def choose_epsilon(errors: Floats) -> float:
     """Mean plus the best number of deviations; the smallest where several are as good."""
     mean, deviation = float(errors.mean()), float(errors.std())
     candidates = mean + _Z * deviation
-    return float(candidates[np.argmax([_gain(errors, mean, deviation, e) for e in candidates])])
+    within = candidates[candidates < errors.max()]
+    if not within.size or not deviation:
+        return float(candidates[0])
+    gains = _gains(errors, mean, deviation, within)
+    return float(within[np.argmax(gains)])
 
 
-def _gain(errors: Floats, mean: float, deviation: float, epsilon: float) -> float:
-    above = errors > epsilon
-    rest = errors[~above]
-    if not above.any() or not rest.size:
-        return 0.0
-    gained = (mean - rest.mean()) / mean + (deviation - rest.std()) / deviation
-    return float(gained / (above.sum() + len(spans(above)) ** 2))
+def _gains(errors: Floats, mean: float, deviation: float, candidates: Floats) -> Floats:
+    """(C,) what each candidate gains; each has errors above it and others."""
+    above = errors > candidates[:, None]
+    runs = above[:, 0] + (above[:, 1:] & ~above[:, :-1]).sum(axis=1)
+    rest = (~above).astype(np.float64)
+    count = rest.sum(axis=1)
+    # summed row by row, not by BLAS: equal partitions must have equal gains
+    lower = (rest * errors).sum(axis=1) / count
+    spread = np.sqrt((rest * np.square(errors - lower[:, None])).sum(axis=1) / count)
+    gained = (mean - lower) / mean + (deviation - spread) / deviation
+    return np.asarray(gained / (len(errors) - count + runs.astype(np.float64) ** 2))
 
 
 def anomalous(errors: Floats, epsilon: float, prune: float) -> Mask:

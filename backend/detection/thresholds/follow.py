@@ -12,6 +12,8 @@ from backend.ports import Floats
 from backend.specs import FollowSpec
 
 _NEAR = 1e-9
+_ONE_BY_ONE = 16
+"""Up to so many series are walked one after the other."""
 
 
 def next_level(spec: FollowSpec, level: Floats, ratio: Floats, line: Floats) -> Floats:
@@ -41,10 +43,34 @@ def walk(spec: FollowSpec, line: Floats, ratio: Floats, level: Floats) -> tuple[
         ratio: (S, T) smoothed error in held-out levels; NaN where not known.
         level: (S,) at the first point.
     """
+    if len(line) <= _ONE_BY_ONE:
+        found = [_walk_one(spec, *one) for one in zip(line, ratio, level.tolist(), strict=True)]
+        levels = np.array([one for one, _ in found]).reshape(line.shape)
+        return levels, np.array([after for _, after in found])
     levels = np.empty_like(line)
     for t in range(line.shape[1]):
         levels[:, t] = level
         level = next_level(spec, level, ratio[:, t], line[:, t] * level)
+    return levels, level
+
+
+def _walk_one(
+    spec: FollowSpec, line: Floats, ratio: Floats, level: float
+) -> tuple[list[float], float]:
+    """`walk` of one series, to the last digit: plain numbers are faster where series are few."""
+    weight = 2.0 / (spec.span + 1.0)
+    creeping, least, most = weight * spec.creep, spec.least, spec.most
+    levels = []
+    for limit, value in zip(line.tolist(), ratio.tolist(), strict=True):
+        levels.append(level)
+        if value != value:  # noqa: PLR0124 - not known
+            continue
+        top = limit * level
+        level += creeping * (top - level) if value > top else weight * (value - level)
+        if level < least:
+            level = least
+        elif level > most:
+            level = most
     return levels, level
 
 

@@ -1,6 +1,7 @@
 """The limits of a fleet: each series by itself, and each of its modes where that is wished."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,11 @@ def _learn(spec: ThresholdSpec, sample: Sample) -> Limit:
     if not sample.known.size and spec.kind != "fixed":
         return _UNKNOWN
     with np.errstate(over="ignore"):
-        return LEARN[spec.kind](spec, sample)
+        found = LEARN[spec.kind](spec, sample)
+    if spec.margin == 1.0:
+        return found
+    basis = f"{found.basis}, times {spec.margin:g}"
+    return replace(found, value=found.value * spec.margin, basis=basis)
 
 
 def _modes(spec: ThresholdSpec, calibration: Calibration) -> int:

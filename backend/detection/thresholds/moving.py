@@ -145,7 +145,7 @@ class _Base:
         stop = max(0, place // self.spec.block * self.spec.block - self.origin)
         rows = slice(max(0, stop - self.spec.history), stop)
         past = Past(self.smoothed[:, rows], self.threshold[:, rows])
-        found = RENEW[self.spec.kind](self.spec, self.limits, past)
+        found = RENEW[self.spec.kind](self.spec, self.limits, past) * self.spec.margin
         bounded = np.clip(np.nan_to_num(found, nan=LARGEST), SMALLEST, LARGEST)
         return np.broadcast_to(bounded[:, None], modes.shape)
 

@@ -21,6 +21,8 @@ from backend.specs import PotThreshold
 _FEWEST_PEAKS = 10
 """Fewer say nothing of the tail's shape: it is taken as exponential."""
 _GRID = 50
+_NEAREST = 1e-6
+_BELOW_ZERO = np.geomspace(1.0 - _NEAREST, _NEAREST, _GRID)
 
 
 def learn(spec: PotThreshold, sample: Sample) -> Limit:
@@ -113,11 +115,10 @@ def fit_tail(peaks: Floats) -> tuple[float, float]:
 def _stationary(y: Floats) -> list[float]:
     """Where u(x) v(x) = 1, but for x = 0, where it always is; y has mean 1."""
     low, high = -1.0 / y.max(), max(2.0 * (1.0 - y.min()) / y.min() ** 2, 1e-3)
-    near = 1e-6
     roots = []
     for grid in (
-        low * np.geomspace(1.0 - near, near, _GRID),
-        np.geomspace(near, min(high, 1.0 / near), _GRID),
+        low * _BELOW_ZERO,
+        np.geomspace(_NEAREST, min(high, 1.0 / _NEAREST), _GRID),
     ):
         signs = np.sign(_slope(grid, y))
         roots += [
@@ -129,8 +130,9 @@ def _stationary(y: Floats) -> list[float]:
 
 def _slope(x: Floats, y: Floats) -> Floats:
     """(G,) u(x) v(x) - 1."""
-    inner = np.log1p(x[:, None] * y)
-    return np.asarray(np.exp(-inner).mean(axis=1) * (1.0 + inner.mean(axis=1)) - 1.0)
+    beside = x[:, None] * y
+    v = 1.0 + np.log1p(beside).sum(axis=1) / len(y)
+    return np.asarray((1.0 / (1.0 + beside)).sum(axis=1) / len(y) * v - 1.0)
 
 
 def _likelihood(y: Floats, shape: float, scale: float) -> float:

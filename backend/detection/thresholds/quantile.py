@@ -7,7 +7,7 @@ from backend.specs import QuantileThreshold
 
 
 def learn(spec: QuantileThreshold, sample: Sample) -> Limit:
-    """The `q` quantile, times `margin`."""
+    """The `q` quantile."""
     errors = sample.known
-    value = float(np.quantile(errors, spec.q)) * spec.margin
+    value = float(np.quantile(errors, spec.q))
     return Limit(value, f"quantile {spec.q:g} of {len(errors)} held-out normal points")

@@ -4,7 +4,19 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
 from backend.exceptions import Conflict, NotFound
 from backend.records import Request, State
@@ -65,6 +77,7 @@ def claim(
         claimed_at=claim.at,
         deadline=claim.deadline,
         progress=0.0,
+        words="",
     )
     while (number := connection.scalar(oldest)) is not None:
         # Whoever changes the row has it; who changes none was late and looks for the next.
@@ -82,16 +95,41 @@ def _claimable(at: int) -> ColumnElement[bool]:
 
 
 def report(
-    connection: Connection, request: int, *, progress: float, deadline: int, worker: str | None
-) -> None:
-    """Note progress of a claimed request and extend the claim."""
+    connection: Connection, request: int, values: Mapping[str, Any], *, worker: str | None
+) -> Request:
+    """Note progress of a claimed request and extend the claim.
+
+    Args:
+        connection: within a transaction.
+        request: its number.
+        values: `progress`, `deadline` and, if they are told, `words`.
+        worker: who reports; anybody if None.
+    """
     running = _REQUESTS.c.state == State.RUNNING.value
     statement = update(_REQUESTS).where(_REQUESTS.c.id == request, running, _of(worker))
-    changed = statement.values(progress=progress, deadline=deadline).returning(_REQUESTS.c.id)
-    if connection.execute(changed).one_or_none() is None:
+    row = connection.execute(statement.values(values).returning(_REQUESTS)).one_or_none()
+    if row is None:
         found = one(connection, request)
         _refuse_other(found, worker)
         raise Conflict(f"Request {request} is {found.state}, not running.")
+    return _request(row)
+
+
+def cancel(connection: Connection, request: int, *, by: str, at: int) -> Request:
+    """End a request that waits; note of one worked on who wants it to end."""
+    waits = _REQUESTS.c.state == State.WAITING.value
+    mine = _REQUESTS.c.id == request, _REQUESTS.c.state.in_(_OPEN)
+    noted = update(_REQUESTS).where(*mine).returning(_REQUESTS)
+    noted = noted.values(
+        cancelled_by=func.coalesce(_REQUESTS.c.cancelled_by, by),
+        finished_at=case((waits, at), else_=_REQUESTS.c.finished_at),
+        state=case((waits, State.CANCELLED.value), else_=_REQUESTS.c.state),
+    )
+    row = connection.execute(noted).one_or_none()
+    if row is None:
+        state = one(connection, request).state
+        raise Conflict(f"Request {request} cannot be cancelled: it is {state}.")
+    return _request(row)
 
 
 def finish(
@@ -133,9 +171,24 @@ def one(connection: Connection, request: int) -> Request:
     return _request(row)
 
 
-def listed(connection: Connection, *, limit: int) -> list[Request]:
+@dataclass(frozen=True)
+class Asked:
+    """Which requests are meant; None means any."""
+
+    kind: str | None
+    detector: str | None
+    payload: Mapping[str, Any] | None
+
+
+def listed(connection: Connection, asked: Asked, *, limit: int) -> list[Request]:
     """Requests, newest first."""
     statement = select(_REQUESTS).order_by(_REQUESTS.c.id.desc()).limit(limit)
+    if asked.kind is not None:
+        statement = statement.where(_REQUESTS.c.kind == asked.kind)
+    if asked.detector is not None:
+        statement = statement.where(_REQUESTS.c.detector == asked.detector)
+    if asked.payload is not None:
+        statement = statement.where(_REQUESTS.c.fingerprint == fingerprint(asked.payload))
     return [_request(row) for row in connection.execute(statement)]
 
 

@@ -13,19 +13,32 @@ from backend.records import (
     Delivery,
     Label,
     Lease,
+    LogLine,
     Message,
     Promotion,
     Request,
+    Role,
     Run,
     SeriesKey,
     SetAside,
     State,
     StoredDetector,
+    Token,
+    User,
     Verdict,
     Version,
 )
+from backend.stores.records import access
 from backend.stores.records import alerts as alert_rows
-from backend.stores.records import annotations, detectors, progress, requests, runs, versions
+from backend.stores.records import (
+    annotations,
+    detectors,
+    progress,
+    requests,
+    run_log,
+    runs,
+    versions,
+)
 from backend.stores.records import labels as label_rows
 from backend.stores.records import leases as lease_rows
 from backend.stores.records.database import Database
@@ -72,6 +85,14 @@ class SqlRecordStore:
         """Take labels back, all or none."""
         with self._database.writing() as connection:
             return label_rows.remove(connection, ids, by=by, at=at)
+
+    def change_labels(
+        self, add: Sequence[Label], remove: Sequence[int], *, by: str, at: int
+    ) -> tuple[list[Label], list[Label]]:
+        """Take labels back and store others in their place, all or none."""
+        with self._database.writing() as connection:
+            taken = label_rows.remove(connection, remove, by=by, at=at)
+            return label_rows.add(connection, add), taken
 
     def annotation_links(self, book: str | None = None) -> list[AnnotationLink]:
         """What is known of the annotations of one Grafana, or of all."""
@@ -184,10 +205,40 @@ class SqlRecordStore:
         with self._database.writing() as connection:
             progress.readmit(connection, detector, series)
 
-    def start_run(self, kind: str, detector: str, *, worker: str, at: int) -> Run:
+    def start_run(
+        self,
+        kind: str,
+        detector: str,
+        *,
+        worker: str,
+        at: int,
+        details: Mapping[str, Any] | None = None,
+    ) -> Run:
         """Record that a job began."""
+        run = Run(0, kind, detector, State.RUNNING, at, worker, details=details or {})
         with self._database.writing() as connection:
-            return runs.start(connection, Run(0, kind, detector, State.RUNNING, at, worker))
+            return runs.start(connection, run)
+
+    def tell_run(self, run: int, *, share: float, words: str, at: int) -> Run:
+        """Keep how far a run is, and what it does."""
+        with self._database.writing_hastily() as connection:
+            return runs.tell(connection, run, share=share, words=words, at=at)
+
+    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+        """Note that a run is to end."""
+        with self._database.writing() as connection:
+            return runs.cancel(connection, run, by=by)
+
+    def run(self, run: int) -> Run:
+        """One run."""
+        with self._database.reading() as connection:
+            return runs.one(connection, run)
+
+    def run_log(self, run: int) -> list[LogLine]:
+        """What a run told of itself, oldest first."""
+        with self._database.reading() as connection:
+            runs.one(connection, run)
+            return run_log.listed(connection, run)
 
     def finish_run(
         self, run: int, state: State, *, at: int, message: str = "", details: Mapping[str, Any]
@@ -260,13 +311,24 @@ class SqlRecordStore:
             return requests.claim(connection, claim, kinds=kinds, request=request)
 
     def update_request(
-        self, request: int, *, progress: float, deadline: int, worker: str | None = None
-    ) -> None:
+        self,
+        request: int,
+        *,
+        progress: float,
+        deadline: int,
+        worker: str | None = None,
+        words: str | None = None,
+    ) -> Request:
         """Report progress and extend the claim."""
+        told = {"progress": progress, "deadline": deadline}
+        told |= {} if words is None else {"words": words}
         with self._database.writing() as connection:
-            requests.report(
-                connection, request, progress=progress, deadline=deadline, worker=worker
-            )
+            return requests.report(connection, request, told, worker=worker)
+
+    def cancel_request(self, request: int, *, by: str, at: int) -> Request:
+        """End a request that waits, or note that it is to end."""
+        with self._database.writing() as connection:
+            return requests.cancel(connection, request, by=by, at=at)
 
     def finish_request(
         self,
@@ -288,10 +350,18 @@ class SqlRecordStore:
         with self._database.reading() as connection:
             return requests.one(connection, request)
 
-    def requests(self, *, limit: int = 100) -> list[Request]:
-        """Requests, newest first."""
+    def requests(
+        self,
+        *,
+        kind: str | None = None,
+        detector: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+        limit: int = 100,
+    ) -> list[Request]:
+        """Requests, newest first: of one kind, one detector, one payload, or of any."""
+        asked = requests.Asked(kind, detector, payload)
         with self._database.reading() as connection:
-            return requests.listed(connection, limit=limit)
+            return requests.listed(connection, asked, limit=limit)
 
     def open_requests(self) -> list[Request]:
         """Requests that wait or are worked on, oldest first."""
@@ -349,6 +419,60 @@ class SqlRecordStore:
         """Record how a try ended."""
         with self._database.writing() as connection:
             alert_rows.settle(connection, message, state, at=at, problem=problem)
+
+    def users(self) -> list[User]:
+        """Accounts by name."""
+        with self._database.reading() as connection:
+            return access.users(connection)
+
+    def user(self, name: str) -> User:
+        """One account."""
+        with self._database.reading() as connection:
+            return access.user(connection, name)
+
+    def add_user(self, user: User) -> User:
+        """Store a new account."""
+        with self._database.writing() as connection:
+            return access.add_user(connection, user)
+
+    def change_user(
+        self, name: str, *, at: int, password_hash: str | None = None, role: Role | None = None
+    ) -> User:
+        """Change what is given of an account."""
+        given = {"password_hash": password_hash, "role": role and role.value}
+        values = {key: value for key, value in given.items() if value is not None}
+        with self._database.writing() as connection:
+            return access.change_user(connection, name, {**values, "changed_at": at})
+
+    def remove_user(self, name: str, *, last: bool = False) -> None:
+        """Remove an account."""
+        with self._database.writing() as connection:
+            access.remove_user(connection, name, last=last)
+
+    def tokens(self) -> list[Token]:
+        """Tokens by id."""
+        with self._database.reading() as connection:
+            return access.tokens(connection)
+
+    def add_token(self, token: Token) -> Token:
+        """Store a token and number it."""
+        with self._database.writing() as connection:
+            return access.add_token(connection, token)
+
+    def revoke_token(self, token: int, *, at: int) -> Token:
+        """Take a token back."""
+        with self._database.writing() as connection:
+            return access.revoke_token(connection, token, at=at)
+
+    def token_by_digest(self, digest: str) -> Token | None:
+        """The token whose secret has this digest."""
+        with self._database.reading() as connection:
+            return access.token_by_digest(connection, digest)
+
+    def touch_token(self, token: int, *, at: int) -> None:
+        """Note when a token was last shown."""
+        with self._database.writing_hastily() as connection:
+            access.touch_token(connection, token, at=at)
 
     def close(self) -> None:
         """Release connections."""

@@ -4,9 +4,12 @@ from flask import Response, jsonify
 from flask_openapi3.openapi import OpenAPI
 
 from backend.web.api import (
+    access,
     alerts,
+    chart,
     definitions,
     history,
+    label_changes,
     labels,
     models,
     results,
@@ -16,12 +19,15 @@ from backend.web.api import (
 )
 
 BLUEPRINTS = (
+    access.api,
     definitions.api,
     results.api,
+    chart.api,
     what_if.api,
     history.api,
     stored.api,
     labels.api,
+    label_changes.api,
     alerts.api,
     models.api,
     work.api,

@@ -32,6 +32,13 @@ def parse_time(text: str, zone: tzinfo = UTC) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + rest
 
 
+def format_time(moment: int) -> str:
+    """Write UTC nanoseconds as ISO 8601, with as many decimals as there are."""
+    seconds, rest = divmod(moment, 1_000_000_000)
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:09d}".rstrip("0") + "Z" if rest else f"{text}Z"
+
+
 def parse_zone(name: str) -> ZoneInfo:
     """Find a time zone by its name.
 

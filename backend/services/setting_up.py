@@ -1,0 +1,223 @@
+"""A detector is set up: proposed, checked, looked at, saved, and written as YAML."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from backend.detection.grid import ceil_to, floor_to
+from backend.detection.runs import spans
+from backend.exceptions import ConfigurationError, Conflict, InputError, Problem, StoreError
+from backend.ports import Clock, FieldKind, Query, SeriesStore
+from backend.services.detector_yaml import as_yaml
+from backend.services.detectors import Detectors
+from backend.services.downsampling import Table
+from backend.services.drawing import Drawing, Span, draw_chosen
+from backend.services.names import unknown_name
+from backend.services.proposing import Proposal, Proposing
+from backend.services.reading import read_rows
+from backend.services.selection import check_range, chosen_series
+from backend.specs import DetectorSpec
+
+Reading = Callable[[str, Mapping[str, Any]], tuple[DetectorSpec | None, Sequence[Problem]]]
+"""Reads a detector as normalcy.yaml would: it, or None, and every mistake at its key."""
+
+_MOST_BUCKETS = 5_000
+"""Buckets of a preview in which gaps are looked for."""
+MOST_GAPS = 50
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A definition and what is wrong with it.
+
+    Attributes:
+        spec: the detector; None where there is any mistake.
+        problems: every mistake, `where` is its key.
+        notes: what could not be looked at, a sentence each.
+    """
+
+    spec: DetectorSpec | None
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Thinned data of a series.
+
+    Attributes:
+        tables: one a series and channel.
+        gaps: ranges without any data, the first `MOST_GAPS`.
+        gap_count: all of them.
+    """
+
+    tables: tuple[Table, ...]
+    gaps: tuple[tuple[int, int], ...]
+    gap_count: int
+
+
+class SettingUp:
+    """From the catalogue to a stored detector."""
+
+    def __init__(
+        self, source: SeriesStore, detectors: Detectors, clock: Clock, reading: Reading
+    ) -> None:
+        self._source = source
+        self._detectors = detectors
+        self._clock = clock
+        self._reading = reading
+        self._proposing = Proposing(source)
+
+    def propose(self, measurement: str) -> Proposal:
+        """A detector to start with.
+
+        Raises:
+            NotFound: there is no such measurement.
+            InputError: it holds no numbers, or no rows.
+        """
+        taken = [spec.name for spec in self._detectors.all()]
+        return self._proposing.propose(measurement, taken)
+
+    def check(self, name: str, body: Body, *, new: bool = True, seen: bool = True) -> Checked:
+        """Find every mistake in a definition.
+
+        Args:
+            name: of the detector.
+            body: what would stand below it in normalcy.yaml.
+            new: whether the name must be free; else it must not be one of normalcy.yaml.
+            seen: whether the source must have the names it tells.
+        """
+        spec, found = self._reading(name, body)
+        problems = [*self._taken(name, new), *found]
+        notes: list[str] = []
+        if spec is not None and seen:
+            try:
+                problems += _unknown(self._source, spec)
+            except StoreError as error:
+                notes.append(f"The source could not be asked for these names: {error}")
+        return Checked(None if problems else spec, tuple(problems), tuple(notes))
+
+    def save(
+        self, name: str, body: Body, *, by: str, new: bool = True, seen: bool = True
+    ) -> DetectorSpec:
+        """Store a detector, or replace a stored one.
+
+        Args:
+            name: of the detector.
+            body: what would stand below it in normalcy.yaml.
+            by: who does it.
+            new: whether the name must be free.
+            seen: whether the source must have the names it tells.
+
+        Raises:
+            Conflict: the name is taken, or stands in normalcy.yaml.
+            NotFound: one that is to be replaced is not there.
+            ConfigurationError: with every mistake at its key.
+        """
+        self._refuse(name, new)
+        checked = self.check(name, body, new=new, seen=seen)
+        if checked.spec is None:
+            count = len(checked.problems)
+            mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
+            raise ConfigurationError(
+                f"The detector {name!r} was not saved: {mistakes}", checked.problems
+            )
+        self._detectors.save(checked.spec, by=by)
+        return checked.spec
+
+    def export(self, names: Sequence[str] = ()) -> str:
+        """Detectors as normalcy.yaml would hold them.
+
+        Args:
+            names: which; all that are stored if none is named.
+
+        Raises:
+            NotFound: there is no such detector.
+            InputError: none is stored.
+        """
+        specs = [self._detectors.get(name) for name in names] if names else self._stored()
+        if not specs:
+            raise InputError("No detector is stored: those of normalcy.yaml stand there already.")
+        return as_yaml(specs)
+
+    def preview(self, spec: DetectorSpec, span: Span, series: Sequence[str] = ()) -> Preview:
+        """What a detector would look at.
+
+        Args:
+            spec: it need not be stored.
+            span: range, and points wanted for each series.
+            series: keys of those wanted; all if none is named.
+
+        Raises:
+            InputError: the range is empty.
+            NotFound: a key is not of the form of its series.
+        """
+        check_range(span)
+        chosen = chosen_series(spec, series)
+        query = Query(
+            spec.measurement, spec.inputs, span.start, span.stop, spec.where, spec.group_by
+        )
+        drawing = Drawing(query, span.points, span.rows, spec.step)
+        tables = draw_chosen(self._source, drawing, chosen, self._clock)
+        gaps = self._gaps(spec, span, tuple(chosen)) if len(chosen) == 1 else []
+        return Preview(tuple(tables), tuple(gaps[:MOST_GAPS]), len(gaps))
+
+    def _gaps(self, spec: DetectorSpec, span: Span, keys: tuple[str, ...]) -> list[tuple[int, int]]:
+        steps = max(1, (span.stop - span.start) // spec.step)
+        grid = spec.step * -(-steps // _MOST_BUCKETS)
+        start, stop = floor_to(span.start, grid), ceil_to(span.stop, grid)
+        every = spec.every * (grid // spec.step)
+        rows = read_rows(self._source, spec.model_copy(update={"every": every}), start, stop, keys)
+        there = (
+            np.isfinite(rows.values).any(axis=(0, 2))
+            if len(rows.keys)
+            else np.zeros(len(rows.times), dtype=bool)
+        )
+        longest = spec.max_gap if grid == spec.step else 0
+        found = [(a, b) for a, b in spans(~there) if b - a > longest]
+        return [(int(rows.times[a]), int(rows.times[b - 1]) + grid) for a, b in found]
+
+    def _stored(self) -> list[DetectorSpec]:
+        return [
+            spec for spec in self._detectors.all() if not self._detectors.is_configured(spec.name)
+        ]
+
+    def _taken(self, name: str, new: bool) -> Iterator[Problem]:
+        known = [spec.name for spec in self._detectors.all()]
+        if self._detectors.is_configured(name):
+            yield Problem("name", f"the detector {name!r} stands in normalcy.yaml: change it there")
+        elif new and name in known:
+            yield Problem("name", f"there is a detector {name!r} already: choose another name")
+
+    def _refuse(self, name: str, new: bool) -> None:
+        for problem in self._taken(name, new):
+            raise Conflict(f"{problem.message[0].upper()}{problem.message[1:]}.")
+        if not new:
+            self._detectors.get(name)
+
+
+def _unknown(source: SeriesStore, spec: DetectorSpec) -> Iterator[Problem]:
+    """Names that the source lacks, each at its key."""
+    fields = source.fields(spec.measurement)
+    if not fields:
+        known = source.measurements()
+        yield Problem("measurement", unknown_name("measurement", spec.measurement, known))
+        return
+    for key, names in (("channels", spec.channels), ("context", spec.context)):
+        for place, name in enumerate(names):
+            if told := _no_numbers(name, fields):
+                yield Problem(f"{key}[{place}]", told)
+    tags = source.tag_keys(spec.measurement)
+    for key, wanted in (("group_by", spec.group_by), ("where", tuple(spec.where))):
+        for tag in set(wanted) - set(tags):
+            yield Problem(key, unknown_name("tag", tag, tags))
+
+
+def _no_numbers(name: str, fields: Mapping[str, FieldKind]) -> str:
+    if name not in fields:
+        return unknown_name("field", name, list(fields))
+    return f"the field {name!r} holds text: expected numbers" if fields[name] == "string" else ""

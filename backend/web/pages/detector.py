@@ -1,0 +1,84 @@
+"""One detector: what was measured and expected, error and threshold, score, events and labels."""
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+
+from backend.records import SeriesKey
+from backend.services.drawing import Span
+from backend.services.events import Event
+from backend.specs import DetectorSpec, format_duration
+from backend.web.application import application
+from backend.web.instants import milliseconds
+from backend.web.pages.ranges import asked_range
+
+detector = Blueprint("detector_page", __name__)
+
+MOST_SERIES = 1000
+MOST_EVENTS = 50
+
+
+@detector.get("/detectors/<string:name>")
+def show(name: str) -> str:
+    """Charts of a series over a range; the events below it are there without a script too."""
+    app = application()
+    spec = app.detectors.get(name)
+    keys = app.queries.series_keys(name)
+    chosen = chosen_series(keys)
+    span = asked_range(app.clock.now())
+    series = [] if chosen is None else [chosen]
+    return render_template(
+        "detector.html",
+        detector=name,
+        about=_about(spec),
+        one=app.queries.overview(name),
+        keys=keys[:MOST_SERIES],
+        chosen=chosen,
+        span=span,
+        events=app.queries.events(name, span, series=series, limit=MOST_EVENTS)[::-1],
+        labels=app.queries.labels(name, span=span),
+        data=_data(spec, chosen, span),
+        event_range=lambda event: _around(event, spec.step, app.clock.now()),
+        label_range=lambda event: _range(event.start, event.stop or app.clock.now()),
+    )
+
+
+def _around(event: Event, step: int, now: int) -> dict[str, int]:
+    """An event with as much time before and after it, at least fifty steps."""
+    stop = event.stop or now
+    beside = max(stop - event.start, 50 * step)
+    return _range(max(event.start - beside, 0), stop + beside)
+
+
+def _range(start: int, stop: int) -> dict[str, int]:
+    return {"from": milliseconds(start), "to": milliseconds(stop)}
+
+
+def chosen_series(keys: list[SeriesKey]) -> SeriesKey | None:
+    """The series that the address names, else the first one; None where there is none."""
+    asked = request.args.get("series")
+    if asked is not None and asked in keys:
+        return asked
+    return keys[0] if keys else None
+
+
+def _about(spec: DetectorSpec) -> dict[str, str]:
+    return {
+        "measurement": spec.measurement,
+        "every": format_duration(spec.every),
+        "model": spec.model.kind,
+        "threshold": spec.threshold.kind,
+    }
+
+
+def _data(spec: DetectorSpec, series: SeriesKey | None, span: Span) -> dict[str, Any]:
+    """What the page's script needs to know."""
+    return {
+        "detector": spec.name,
+        "channels": list(spec.channels),
+        "context": list(spec.context),
+        "series": series or "",
+        "step": spec.step // 1_000_000,
+        "from": milliseconds(span.start),
+        "to": milliseconds(span.stop),
+    }

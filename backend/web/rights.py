@@ -1,0 +1,131 @@
+"""What each address needs: one table of method and rule, and what tokens for some detectors reach.
+
+Reading needs a viewer, saying what a range was a labeller, every other change an administrator.
+A way to change something that does not stand in the table is an administrator's.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import Forbidden
+
+from backend.records import Role
+from backend.web.who import Person, require
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+NEEDED: Mapping[tuple[str, str], Role] = {
+    # pages
+    ("GET", "/access"): Role.ADMIN,
+    ("POST", "/access/users"): Role.ADMIN,
+    ("POST", "/access/users/change"): Role.ADMIN,
+    ("POST", "/access/users/remove"): Role.ADMIN,
+    ("POST", "/access/tokens"): Role.ADMIN,
+    ("POST", "/access/tokens/revoke"): Role.ADMIN,
+    ("POST", "/me/password"): Role.VIEWER,
+    ("POST", "/preferences"): Role.VIEWER,
+    ("POST", "/sign-in"): Role.VIEWER,
+    ("POST", "/sign-out"): Role.VIEWER,
+    # who may call
+    ("GET", "/api/v1/users"): Role.ADMIN,
+    ("POST", "/api/v1/users"): Role.ADMIN,
+    ("PUT", "/api/v1/users/<string:name>"): Role.ADMIN,
+    ("DELETE", "/api/v1/users/<string:name>"): Role.ADMIN,
+    ("GET", "/api/v1/tokens"): Role.ADMIN,
+    ("POST", "/api/v1/tokens"): Role.ADMIN,
+    ("DELETE", "/api/v1/tokens/<int:id>"): Role.ADMIN,
+    ("PUT", "/api/v1/me/password"): Role.VIEWER,
+    # detectors and versions
+    ("PUT", "/api/v1/detectors/<string:name>"): Role.ADMIN,
+    ("DELETE", "/api/v1/detectors/<string:name>"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/models/<int:number>/promote"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/rollback"): Role.ADMIN,
+    # labels
+    ("POST", "/api/v1/labels"): Role.LABELLER,
+    ("DELETE", "/api/v1/labels/<int:id>"): Role.LABELLER,
+    # work: what is asked for decides, see `REQUESTS`
+    ("POST", "/api/v1/requests"): Role.VIEWER,
+    # Grafana asks by POST, and what it tells is kept
+    ("POST", "/grafana/metrics"): Role.VIEWER,
+    ("POST", "/grafana/metric-payload-options"): Role.VIEWER,
+    ("POST", "/grafana/search"): Role.VIEWER,
+    ("POST", "/grafana/query"): Role.VIEWER,
+    ("POST", "/grafana/variable"): Role.VIEWER,
+    ("POST", "/grafana/tag-keys"): Role.VIEWER,
+    ("POST", "/grafana/tag-values"): Role.VIEWER,
+    ("POST", "/grafana/annotations"): Role.VIEWER,
+    ("POST", "/hooks/grafana/alerts"): Role.LABELLER,
+    ("PUT", "/hooks/grafana/alerts"): Role.LABELLER,
+    ("POST", "/hooks/grafana/sync"): Role.LABELLER,
+}
+
+OF_LINKS = (("POST", "/said/<token>"),)
+"""Ways to change something for which the address itself is the right."""
+
+REQUESTS: Mapping[str, Role] = {"explain": Role.VIEWER}
+"""Kinds of work that change nothing; all others are an administrator's."""
+
+FILTERED = frozenset(
+    {
+        "/api/v1/alerts",
+        "/api/v1/detectors",
+        "/api/v1/events",
+        "/api/v1/labels",
+        "/api/v1/labels/<int:id>",
+        "/api/v1/me",
+        "/api/v1/openapi.json",
+        "/api/v1/requests",
+        "/api/v1/requests/<int:id>",
+        "/api/v1/runs",
+    }
+)
+"""What leaves out by itself what a token for some detectors does not see."""
+
+_OF_DETECTOR = ("/detectors/<string:name>", "/detectors/<name>")
+
+
+def needed(method: str, rule: str) -> Role:
+    """The role that a way to call needs."""
+    method = "GET" if method in READING else method
+    otherwise = Role.VIEWER if method == "GET" else Role.ADMIN
+    return NEEDED.get((method, rule), otherwise)
+
+
+def check(person: Person) -> None:
+    """Refuse the current request if the person may not make it.
+
+    Raises:
+        Forbidden: with a sentence.
+    """
+    if request.url_rule is None:
+        return
+    require(needed(request.method, request.url_rule.rule))
+    if person.detectors:
+        _check_scope(person, request.url_rule.rule)
+
+
+def _check_scope(person: Person, rule: str) -> None:
+    named = set(_named(rule))
+    only = ", ".join(person.detectors)
+    if unknown := sorted(named - set(person.detectors)):
+        raise Forbidden(f"This token is for {only} only, and not for {', '.join(unknown)}.")
+    if not named and rule not in FILTERED:
+        raise Forbidden(f"This token is for {only} only: name one of them.")
+
+
+def _named(rule: str) -> Iterator[str]:
+    """Every detector that the request names: in its path, its query, its body."""
+    path = request.view_args or {}
+    if any(part in rule for part in _OF_DETECTOR):
+        yield path["name"]
+    yield from filter(None, request.args.getlist("detector"))
+    if request.mimetype == "application/json" and request.get_data():
+        yield from _named_in(request.get_json(silent=True))
+
+
+def _named_in(body: Any) -> Iterator[str]:
+    rows: Iterable[Any] = body if isinstance(body, list) else [body]
+    for one in rows:
+        if isinstance(one, dict) and isinstance(one.get("detector"), str):
+            yield one["detector"]

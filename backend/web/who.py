@@ -1,0 +1,105 @@
+"""Who asks, and what that person may do."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import g
+from werkzeug.exceptions import Forbidden
+
+from backend.records import Role
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks.
+
+    Attributes:
+        name: as it is written into records; empty where nobody is named.
+        role: what the person may do.
+        detectors: for these only; for all if empty.
+        is_account: whether it is a person with a password, and not a token.
+    """
+
+    name: str
+    role: Role
+    detectors: tuple[str, ...] = ()
+    is_account: bool = False
+
+    def may(self, role: Role, detector: str | None = None) -> bool:
+        """Whether the person may do what needs a role, for a detector if one is named."""
+        known = detector is None or not self.detectors or detector in self.detectors
+        return known and self.role.may(role)
+
+
+LOCAL = Person("", Role.ADMIN)
+"""Whoever is at the machine itself, as long as nobody has to sign in."""
+
+NOBODY = Person("", Role.VIEWER)
+"""Whoever is not known, on the few pages that are open to everybody."""
+
+
+def recognized(found: Person) -> None:
+    """Let this be who sent the current request."""
+    g.person = found
+
+
+def person() -> Person:
+    """Who sent the current request."""
+    found: Person = g.get("person", NOBODY)
+    return found
+
+
+def by(otherwise: str = "page") -> str:
+    """The name that records keep of who did it."""
+    return person().name or otherwise
+
+
+def seen(rows: Iterable[T], detector_of: Callable[[T], str]) -> list[T]:
+    """Those rows that are of detectors which the person may see."""
+    who = person()
+    return [row for row in rows if who.may(Role.VIEWER, detector_of(row))]
+
+
+def require(role: Role, detector: str | None = None) -> None:
+    """Refuse who may not do what needs a role, for a detector if one is named.
+
+    Raises:
+        Forbidden: with a sentence.
+    """
+    who = person()
+    if not who.may(role):
+        raise Forbidden(f"This needs the role {role}; you have {who.role}.")
+    if not who.may(role, detector):
+        raise Forbidden(f"This token is for {', '.join(who.detectors)} only.")
+
+
+def require_account() -> str:
+    """The name of the account that is signed in.
+
+    Raises:
+        Forbidden: it is a token, or nobody.
+    """
+    who = person()
+    if not who.is_account:
+        raise Forbidden("Only an account has a password: sign in by name and password first.")
+    return who.name
+
+
+def needs(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a view answer only those who may."""
+
+    def guarded(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def answer(*args: P.args, **kwargs: P.kwargs) -> R:
+            require(role)
+            return view(*args, **kwargs)
+
+        return answer
+
+    return guarded
