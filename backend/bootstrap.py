@@ -48,6 +48,7 @@ from backend.services.explaining import Explaining
 from backend.services.exporting import Exporting
 from backend.services.fencing import fenced
 from backend.services.fleet_pieces import FleetPieces
+from backend.services.fleet_view import FleetView
 from backend.services.forgetting import Forgetting
 from backend.services.history import History
 from backend.services.label_files import LabelFiles
@@ -62,6 +63,7 @@ from backend.services.piece_size import Sizing
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.requests import Requests
+from backend.services.rethresholding import Rethresholding
 from backend.services.retraining import Retraining
 from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
@@ -69,15 +71,18 @@ from backend.services.run_publishing import RunPublishing
 from backend.services.runs import working_for
 from backend.services.saying import Saying
 from backend.services.scoring import Scoring
+from backend.services.series_overview import SeriesOverview
 from backend.services.serving import Served
 from backend.services.setting_up import SettingUp
 from backend.services.stores import Stores
-from backend.services.suggesting import Suggesting
 from backend.services.sufficiency import Sufficiency
+from backend.services.suggesting import Suggesting
 from backend.services.trial import Trials
 from backend.services.what_if import WhatIf
+from backend.services.work import Work
 from backend.settings import Settings, load, same_place, shared_places
 from backend.settings.detector_file import mistakes_in
+from backend.settings.document import read_value
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.checkpoints import FileCheckpoints
 from backend.stores.key_file import FileKey
@@ -112,6 +117,7 @@ class Application:
     label_history: LabelHistory
     suggesting: Suggesting
     retraining: Retraining
+    rethresholding: Rethresholding
     scoring: Scoring
     embedding: Embedding
     explaining: Explaining
@@ -125,8 +131,11 @@ class Application:
     setting_up: SettingUp
     sufficiency: Sufficiency
     requests: Requests
+    work: Work
     queries: Queries
     what_if: WhatIf
+    series_overview: SeriesOverview
+    fleet_view: FleetView
     history: History
     catalogue: Catalogue
     results_catalogue: Catalogue
@@ -173,6 +182,9 @@ def bootstrap(
     comparing = Comparing(stores, detectors, labelling, served, make_model, clock)
     fleet = FleetPieces(stores, make_model, clock, pieces, piece_sizing(settings))
     retraining = Retraining(stores, detectors, labelling, promoting, fleet, clock)
+    rethresholding = Rethresholding(
+        stores, detectors, labelling, promoting, make_model, clock
+    )
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
     notify = settings.notify
@@ -197,6 +209,7 @@ def bootstrap(
         label_history=LabelHistory(records, labelling, clock),
         suggesting=Suggesting(records, stores.results, detectors, clock),
         retraining=retraining,
+        rethresholding=rethresholding,
         scoring=scoring,
         embedding=Embedding(stores, detectors, labelling, served, clock),
         explaining=explaining,
@@ -215,7 +228,7 @@ def bootstrap(
         promotion=promoting,
         comparing=comparing,
         reviewing=Reviewing(stores, labelling),
-        setting_up=SettingUp(stores.source, detectors, clock, mistakes_in),
+        setting_up=SettingUp(stores.source, detectors, clock, mistakes_in, read_value),
         sufficiency=Sufficiency(stores, detectors, labelling, clock),
         requests=Requests(
             records,
@@ -227,9 +240,17 @@ def bootstrap(
             explaining=explaining,
             comparing=comparing,
             dry_runs=DryRuns(stores, make_model, clock),
+            rethresholding=rethresholding,
         ),
+        work=Work(records, clock),
         queries=queries,
-        what_if=WhatIf(records, stores.results, stores.artifacts, detectors, clock),
+        what_if=WhatIf(
+            records, stores.results, stores.artifacts, detectors, labelling, clock
+        ),
+        series_overview=SeriesOverview(
+            queries, detectors, stores.source, stores.results, clock
+        ),
+        fleet_view=FleetView(queries, stores.results, clock),
         history=History(records, stores.results, detectors, clock),
         catalogue=Catalogue(stores.source),
         results_catalogue=Catalogue(stores.results),

@@ -167,7 +167,7 @@ class TrainingFailed(NormalcyError):
 
 
 class Cancelled(NormalcyError):
-    """A person ended the work before it was done; nothing of it is kept, and nobody goes on."""
+    """A person ended the work before it was done; nobody goes on with it."""
 
     def __init__(self, message: str, by: str = "") -> None:
         self.by = by

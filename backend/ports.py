@@ -129,6 +129,11 @@ class SeriesStore(Protocol):
     it says no. Names and values are data: any string that the store can hold at all is safe.
     """
 
+    @property
+    def reduces(self) -> bool:
+        """Whether numbers of buckets (`Query.every`) cost it much less than their rows do."""
+        ...
+
     def ping(self) -> str:
         """Say what answers, in a few words such as `InfluxDB 1.6.7`."""
         ...

@@ -7,7 +7,7 @@ SLOTS: Mapping[str, int] = {"score": 1, "train": 1, "backfill": 1}
 """Places with their number of workers; a worker's process is started when first needed."""
 
 REQUESTED: Mapping[str, tuple[str, ...]] = {
-    "score": ("explain",),
+    "score": ("explain", "threshold"),
     "train": ("retrain", "dry_run"),
     "backfill": ("backfill", "compare"),
 }
@@ -16,6 +16,7 @@ REQUESTED: Mapping[str, tuple[str, ...]] = {
 _PLACES = {
     "score": "score",
     "explain": "score",
+    "threshold": "score",
     "retrain": "train",
     "dry_run": "train",
     "backfill": "backfill",

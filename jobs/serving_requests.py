@@ -12,7 +12,13 @@ BACKFILL_LIMIT = timedelta(hours=6)
 EXPLAIN_LIMIT = timedelta(minutes=1)
 COMPARE_LIMIT = timedelta(hours=1)
 DRY_RUN_LIMIT = timedelta(minutes=15)
-_LIMITS = {"explain": EXPLAIN_LIMIT, "compare": COMPARE_LIMIT, "dry_run": DRY_RUN_LIMIT}
+THRESHOLD_LIMIT = timedelta(minutes=15)
+_LIMITS = {
+    "explain": EXPLAIN_LIMIT,
+    "compare": COMPARE_LIMIT,
+    "dry_run": DRY_RUN_LIMIT,
+    "threshold": THRESHOLD_LIMIT,
+}
 """Of those that neither train nor score."""
 _ANY_NUMBER = ("explain", "compare", "dry_run")
 """What several processes may do for one detector at once: it changes nothing."""
@@ -40,7 +46,9 @@ def _serve(work: Workplace, request: Request, attempt: str) -> bool:
     if request.kind in _ANY_NUMBER:
         _have_done(work, request, attempt, None)
         return True
-    with work.leased(f"{request.kind}:{request.detector}") as lease:
+    # another threshold makes a version, as a training does: one after the other
+    kind = "retrain" if request.kind == "threshold" else request.kind
+    with work.leased(f"{kind}:{request.detector}") as lease:
         if lease is not None:
             _have_done(work, request, attempt, lease)
         return lease is not None

@@ -1,10 +1,12 @@
 """What `normalcy demo` does: prepare a place of its own, play a story, go on live."""
 
+import logging
 import shutil
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
 import waitress
@@ -29,6 +31,10 @@ from backend.web import create_app
 MARK = ".normalcy-demo"
 """Lies in a directory that a demo made, and that the next one may therefore empty."""
 PAUSE_S = 1.0
+LOOK_S = 0.2
+"""Between two looks for what the pages asked for."""
+
+log = logging.getLogger(__name__)
 
 _STORIES: dict[str, Callable[[int, int], Scenario]] = {
     "gas-room": lambda now, seed: gas_room.GasRoom(gas_room.latest_start(now), seed),
@@ -105,6 +111,8 @@ def _go_on(
     live = Live(application, scenario)
     with stop_on_signals() as stop:
         serving.start()
+        asked = partial(_serve_requests, application, stop)
+        threading.Thread(target=asked, name="requests", daemon=True).start()
         print_live(address(web), clock.speed)
         clock.begin()
         caught_up = False
@@ -115,3 +123,16 @@ def _go_on(
                 print_caught_up(scenario)
         server.close()
     serving.join(timeout=PAUSE_S)
+
+
+def _serve_requests(application: Application, stop: threading.Event) -> None:
+    """Do what the pages ask for, a retrain or an explanation, beside the scoring.
+
+    What goes wrong stands with the request, for the one who asked.
+    """
+    while not stop.wait(LOOK_S):
+        try:
+            while application.requests.serve_one("demo") and not stop.is_set():
+                pass
+        except Exception:
+            log.exception("A request could not be served")

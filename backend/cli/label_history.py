@@ -52,9 +52,10 @@ def diff(
     if (earlier is None) == (version is None) or (version is not None and later is not None):
         raise click.UsageError("Give --from, and --to where it is not now; or else --version.")
     known, now = session.application.label_history, session.now()
-    if earlier is None:
+    if version is not None:
         found = known.of_version(detector, version)
     else:
+        assert earlier is not None, "one of both is given"
         found = known.difference(detector, earlier.at(now), later.at(now) if later else None)
     if as_json:
         print_json({**_plain(found.added, found.removed), "unchanged": found.unchanged})

@@ -1,10 +1,11 @@
-"""Model versions: list, show, promote, roll back, export."""
+"""Model versions: list, show, compare, promote, turn down, roll back, export."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backend.cli.models_compare import compare, keep
 from backend.cli.network_file import NetworkType, check_free, default_name, facts, write_network
 from backend.cli.output import iso, json_option, print_facts, print_json, print_table
 from backend.cli.session import Session, pass_session
@@ -15,7 +16,11 @@ from backend.records import Promotion, Verdict, Version
 
 @click.group("models")
 def command() -> None:
-    """List, show, promote, roll back and export model versions."""
+    """List, show, compare, promote, turn down, roll back and export model versions."""
+
+
+for part in (compare, keep):
+    command.add_command(part)
 
 
 @command.command("list")

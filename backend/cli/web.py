@@ -31,6 +31,7 @@ def command(session: Session) -> None:
             ident="normalcy",
             max_request_body_size=LARGEST_BODY,
             clear_untrusted_proxy_headers=True,
+            channel_request_lookahead=1,  # what it takes to notice that a browser has gone
         )
         signal.signal(signal.SIGTERM, _end)
         click.echo(f"normalcy is at {address(web)}", err=True)

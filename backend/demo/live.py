@@ -82,10 +82,7 @@ class Live:
         self._arrived = self.scenario.stop
 
     def advance(self, now: int) -> list[News]:
-        """Let the points up to `now` arrive, score them, and return the events that are new.
-
-        What the pages ask for meanwhile (a retrain, a backfill) is done on the way.
-        """
+        """Let the points up to `now` arrive, score them, and return the events that are new."""
         spec = self.scenario.spec
         now -= now % spec.step
         if now <= self._arrived:
@@ -95,7 +92,6 @@ class Live:
             self.stage.source.write(spec.measurement, [rows])
         before, self._arrived = self._arrived, now
         self.stage.scoring.tick(spec.name)
-        self.stage.requests.serve_one("demo")
         return self._news(before, now)
 
     def _news(self, start: int, stop: int) -> list[News]:

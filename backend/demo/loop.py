@@ -48,14 +48,6 @@ class Scores(Protocol):
         ...
 
 
-class Serves(Protocol):
-    """Does what the pages asked for."""
-
-    def serve_one(self, worker: str) -> object:
-        """Do the oldest request, if any waits."""
-        ...
-
-
 class Stage(Protocol):
     """What the loop needs of an application."""
 
@@ -87,11 +79,6 @@ class Stage(Protocol):
     @property
     def scoring(self) -> Scores:
         """Scoring."""
-        ...
-
-    @property
-    def requests(self) -> Serves:
-        """Requests."""
         ...
 
 

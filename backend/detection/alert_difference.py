@@ -135,7 +135,9 @@ def match(before: Sequence[Alert], after: Sequence[Alert]) -> Difference:
         [(alert, True) for alert in before] + [(alert, False) for alert in after],
         key=lambda one: (one[0].start, one[0].stop),
     )
-    gone, new, kept = [], [], []
+    gone: list[Alert] = []
+    new: list[Alert] = []
+    kept: list[Kept] = []
     for group in _groups(told):
         own = tuple(alert for alert, old in group if old)
         other = tuple(alert for alert, old in group if not old)

@@ -49,7 +49,7 @@ def week(times: Times, step: int, zone: str) -> Floats:
     """
     local = _local(times, zone)
     table = np.zeros((7, 24))
-    np.add.at(table, (local.weekday, local.hour), step / _HOUR)
+    np.add.at(table, (local.day_of_week, local.hour), step / _HOUR)
     return table
 
 

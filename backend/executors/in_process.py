@@ -11,8 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class InProcess:
-    """Runs tasks by calling a function; nothing can end them, so `timeout_s` is not enforced and `wanted` not
-    asked.
+    """Runs tasks by calling a function; nothing can end them: no limit, no wish.
 
     Arguments and results take the same form as on their way to a worker, so that what runs here
     runs there too.

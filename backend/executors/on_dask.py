@@ -130,9 +130,7 @@ def _done(order: Order, worker: "Worker") -> dict[str, Any]:
     }
     processes = _kept(terms.memory, worker.state.nthreads)
     key = worker.get_current_task()
-    return processes.run(
-        order.task, arguments, order.timeout_s, lambda: _is_wanted(worker, key)
-    )
+    return processes.run(order.task, arguments, order.timeout_s, lambda: _is_wanted(worker, key))
 
 
 def _kept(memory: int | None, count: int) -> LocalProcesses:
@@ -147,7 +145,7 @@ def _kept(memory: int | None, count: int) -> LocalProcesses:
         return _processes[memory]
 
 
-def _is_wanted(worker: "Worker", key: str) -> bool:
+def _is_wanted(worker: "Worker", key: Any) -> bool:
     """Whether the scheduler has not taken the task back, and the worker is not closing."""
     task = worker.state.tasks.get(key)
     taken_back = task is None or task.state == "cancelled"

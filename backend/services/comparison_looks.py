@@ -17,6 +17,7 @@ from backend.services.comparison_results import Look, Met, Shown
 from backend.services.reading import aligned, filled_from, read_rows
 from backend.services.versions import archive_name, read_archived, series_of_blocks, unpack
 
+NEWEST = "newest"
 LOOKS, CHANNELS = 3, 3
 """Most stretches, and most channels of each."""
 _WINDOWS, _FEWEST, _MOST = 4, 40, 160
@@ -86,7 +87,7 @@ def places(
         new: alerts that only it would raise; they come first.
         newest: the newest closed point.
     """
-    found = [] if held_out is None else [held_out, Place("newest", held_out.series, newest)]
+    found = [] if held_out is None else [held_out, Place(NEWEST, held_out.series, newest)]
     for why, alerts in (("new", new), ("gone", gone)):
         if alerts and len(found) < LOOKS:
             one = max(alerts, key=lambda met: met.alert.peak)
@@ -115,7 +116,8 @@ class Looking:
         spec, step = fitted.spec, fitted.spec.step
         count = int(np.clip(_WINDOWS * fitted.model.window, _FEWEST, _MOST))
         time = floor_to(place.time, step)
-        start = time - round(count * _BEHIND) * step
+        behind = count - 1 if place.why == NEWEST else round(count * _BEHIND)
+        start = time - behind * step
         rows = self._rows(fitted, place, start, start + count * step)
         scored = score(fitted, rows, first=fitted.lookback)
         champion = self._other(place.series, rows, fitted.lookback)
@@ -159,10 +161,15 @@ class Looking:
 
 
 def _known(scored: Scored, values: Floats) -> Floats | None:
-    """(N, F) what was expected; None of a version that expects no values but only weighs them."""
-    expected = scored.expected[0]
+    """(N, F) what was expected, NaN where nothing was measured at all.
+
+    None of a version that expects no values but only weighs them.
+    """
     there = np.isfinite(values)
-    return None if np.array_equal(expected[there], values[there]) else expected
+    expected = scored.expected[0]
+    if np.array_equal(expected[there], values[there]):
+        return None
+    return np.where(there.any(axis=1, keepdims=True), expected, np.nan)
 
 
 def _worst_channels(fitted: Fitted, scored: Scored, values: Floats, mark: int) -> list[int]:

@@ -56,15 +56,13 @@ class Pair:
         Raises:
             InputError: it is something else.
         """
-        challenger, champion = payload.get("challenger"), payload.get("champion")
-        weeks = payload.get("weeks", WEEKS)
-        numbers = isinstance(challenger, int) and isinstance(weeks, int)
-        if not numbers or not (champion is None or isinstance(champion, int)):
-            raise InputError(
-                "A comparison needs the number of a version as challenger, that of another one or "
-                "nothing as champion, and a number of weeks."
-            )
-        return cls(detector, challenger, champion, weeks)
+        match payload.get("challenger"), payload.get("champion"), payload.get("weeks", WEEKS):
+            case int(challenger), (int() | None) as champion, int(weeks):
+                return cls(detector, challenger, champion, weeks)
+        raise InputError(
+            "A comparison needs the number of a version as challenger, that of another one or "
+            "nothing as champion, and a number of weeks."
+        )
 
 
 def opponent(promotions: list[Promotion], number: int) -> int | None:

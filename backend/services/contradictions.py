@@ -13,7 +13,7 @@ from backend.exceptions import NotFound
 from backend.records import Label, LabelKind, SeriesKey
 from backend.services.drawing import Span
 from backend.services.events import Event, read_events
-from backend.services.labelled_rows import Looked, Range
+from backend.services.normal_rows import Looked, Range
 from backend.services.reading import merged
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec

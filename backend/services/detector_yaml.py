@@ -1,7 +1,7 @@
 """Detectors as text that normalcy.yaml reads back identically."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -21,10 +21,12 @@ def as_yaml(specs: Sequence[DetectorSpec]) -> str:
     Args:
         specs: in the order wanted.
     """
-    document = {"detectors": {spec.name: body_of(spec) for spec in specs}}
-    return yaml.dump(
-        document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000, indent=2
-    )
+    return _dumped({spec.name: body_of(spec) for spec in specs})
+
+
+def body_as_yaml(name: str, body: Mapping[str, Any]) -> str:
+    """The section `detectors` with one definition as it is, be it right or not."""
+    return _dumped({name: dict(body)})
 
 
 def body_of(spec: DetectorSpec) -> dict[str, Any]:
@@ -39,6 +41,17 @@ def body_of(spec: DetectorSpec) -> dict[str, Any]:
         return body
     # a kind whose defaults follow from other values: everything is told
     return {key: value for key, value in spec.plain().items() if key != "name"}
+
+
+def _dumped(detectors: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(
+        {"detectors": dict(detectors)},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
+    )
+    return text
 
 
 def _other(spec: Spec) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Long ranges are read piece by piece and thinned on the way: memory stays bounded.
 
-Of a range that holds many more rows than are wanted the store is asked for an outline in place of
-its rows; see `outlines.py`.
+Of a range that holds many more rows than are wanted, a store that reduces them itself is asked for
+an outline in their place; see `outlines.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from backend.ports import Aggregate, Clock, Points, Query, SeriesStore
@@ -31,11 +31,19 @@ SERIES_ASKED_ONE_BY_ONE = 16
 
 @dataclass(frozen=True)
 class Span:
-    """A range `[start, stop)` in nanoseconds and the number of points wanted for each series."""
+    """A range `[start, stop)` in nanoseconds and the number of points wanted for each series.
+
+    Attributes:
+        start: first nanosecond.
+        stop: first nanosecond no longer in it.
+        points: how many are wanted.
+        wanted: asked while a long range is read, whether anyone still waits for it.
+    """
 
     start: int
     stop: int
     points: int = 1000
+    wanted: Callable[[], bool] = field(default=lambda: True, compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -55,9 +63,11 @@ class Drawing:
         look_at: columns whose shape must survive together on one time axis; empty where each column
             is thinned for itself and becomes a table of its own.
         shown: columns that are wanted, where others are only looked at; all if not given.
-        outlined: of a very long range least and greatest values may stand in place of rows.
+        outlined: of a very long range least and greatest values may stand in place of rows, where
+            the store finds them itself.
         aggregate: this number of each bucket in place of rows; buckets as long as it takes for
             `points` of them.
+        wanted: as of a `Span`.
     """
 
     query: Query
@@ -68,6 +78,7 @@ class Drawing:
     shown: tuple[str, ...] = ()
     outlined: bool = False
     aggregate: Aggregate | None = None
+    wanted: Callable[[], bool] = field(default=lambda: True, compare=False, repr=False)
 
 
 def draw(store: SeriesStore, drawing: Drawing, clock: Clock) -> list[Table]:
@@ -77,14 +88,16 @@ def draw(store: SeriesStore, drawing: Drawing, clock: Clock) -> list[Table]:
         Tables sorted by series, then in the order of the fields.
 
     Raises:
-        InputError: the range could not be read within the time limit.
+        InputError: the range could not be read within the time limit, or nobody waits for it.
         StoreError: the store is down or refused.
     """
-    deadline = Deadline.of(clock)
+    deadline = Deadline.of(clock, drawing.wanted)
     if drawing.aggregate:
         return _aggregated(store, drawing, drawing.aggregate, deadline)
-    if drawing.outlined and deserves_outline(drawing.query, drawing.step, drawing.points):
-        return _outlined(store, drawing, deadline)
+    if drawing.outlined and store.reduces:
+        outlined = _outlined(store, drawing, deadline)
+        if outlined is not None:
+            return outlined
     canvas = Canvas(drawing)
     for piece in pieces(store, drawing.query, drawing.step, deadline):
         for points in piece:
@@ -123,16 +136,20 @@ def _share(drawing: Drawing, tables: int) -> int:
     return max(min(drawing.points, drawing.rows // max(tables, 1)), LEAST_POINTS)
 
 
-def _outlined(store: SeriesStore, drawing: Drawing, deadline: Deadline) -> list[Table]:
-    """Outlines; where many series share the rows, with longer buckets."""
+def _outlined(store: SeriesStore, drawing: Drawing, deadline: Deadline) -> list[Table] | None:
+    """Outlines; where many series share the rows, with longer buckets. None if rows are better."""
     fields = drawing.shown or drawing.query.fields
     outline = Outline(
         query=replace(drawing.query, fields=fields),
         step=drawing.step,
         points=drawing.points,
-        counted=drawing.look_at[0],
+        # Where others than the wanted columns are looked at, a row has all of them.
+        counted=drawing.look_at[:1] if drawing.shown else fields,
+        apart=not drawing.look_at,
     )
-    return read_outlines(store, outline, lambda series: _share(drawing, series), deadline)
+    if not deserves_outline(outline):
+        return None
+    return read_outlines(store, outline, lambda tables: _share(drawing, tables), deadline)
 
 
 def _aggregated(

@@ -52,14 +52,18 @@ class Asked:
     ranges: tuple[Range, ...]
 
     @classmethod
-    def of(cls, payload: Mapping[str, Any]) -> "Asked":
+    def of(cls, detector: str, payload: Mapping[str, Any]) -> "Asked":
         """Read a request.
+
+        Args:
+            detector: the name that it goes by.
+            payload: `spec`, the definition, and `ranges`.
 
         Raises:
             InputError: it holds no detector, or no ranges.
         """
         try:
-            spec = DetectorSpec.model_validate(payload.get("spec"))
+            spec = DetectorSpec.model_validate({**payload.get("spec", {}), "name": detector})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the definition"

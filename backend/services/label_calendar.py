@@ -1,6 +1,7 @@
 """Labels as iCalendar: events of a calendar, recurring ones too, such as planned maintenance."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from math import prod
@@ -28,6 +29,8 @@ _SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
 _MOST_A_DAY = 24
+_DAYS = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
+_PATIENCE_S = 20.0
 _DETECTOR, _SERIES, _RANGE = "X-NORMALCY-DETECTOR", "X-NORMALCY-SERIES", "X-NORMALCY-RANGE"
 
 
@@ -151,7 +154,7 @@ def _problem(event: Component) -> str | None:
         return f"{field or 'a line'}: {words}"
     if not isinstance(getattr(event.get("DTSTART"), "dt", None), date):
         return "it has no DTSTART, or one that is no time"
-    return next(filter(None, map(_too_often, _rules(event))), None)
+    return next(filter(None, map(_uncountable, _rules(event))), None)
 
 
 def _rules(event: Component) -> list[dict[str, list[object]]]:
@@ -159,12 +162,20 @@ def _rules(event: Component) -> list[dict[str, list[object]]]:
     return list(rules) if isinstance(rules, list) else [rules]
 
 
-def _too_often(rule: dict[str, list[object]]) -> str | None:
-    """Refuse what would take for ever to count."""
+def _uncountable(rule: Mapping[str, Sequence[object]]) -> str | None:
+    """Why it would take for ever to count how often a rule holds; None where it would not."""
     a_day = prod(max(len(rule.get(by, ())), 1) for by in ("BYHOUR", "BYMINUTE", "BYSECOND"))
     often = {str(value).upper() for value in rule.get("FREQ", ())} & set(_OFTEN)
     if often or a_day > _MOST_A_DAY:
         return f"it recurs too often: expected daily or rarer, at most {_MOST_A_DAY} times a day"
+    try:
+        months = [int(str(month)) for month in rule.get("BYMONTH", ())] or list(_DAYS)
+        days = [int(str(day)) for day in rule.get("BYMONTHDAY", ())]
+    except ValueError:
+        return "it recurs in a way that is not understood: expected months and days as numbers"
+    longest = max(_DAYS.get(month, 0) for month in months)
+    if days and all(abs(day) > longest for day in days):
+        return "it never happens: no such month has that day"
     return None
 
 
@@ -188,13 +199,23 @@ def _occurrences(calendar: Calendar, window: Window, zone: tzinfo, name: str) ->
         return
     start, stop = (_moment(time).astimezone(zone) for time in (window.start, window.stop))
     try:
+        until = time.monotonic() + _PATIENCE_S
         for series in recurring_ical_events.of(calendar).series:
+            _refuse_late(until, name)
             for occurrence in series.between(start, stop):
                 event = occurrence.as_component(keep_recurrence_attributes=False)
                 if str(event.get("STATUS", "")).upper() != "CANCELLED":
                     yield event
     except (ValueError, OverflowError, TypeError) as error:
         raise ImportFileError(f"{name}: an event cannot be counted: {error}.") from error
+
+
+def _refuse_late(until: float, name: str) -> None:
+    # A rule that seldom holds is looked for until the year 9999: seconds for each.
+    if time.monotonic() > until:
+        raise ImportFileError(
+            f"{name}: it takes too long to count when its events happen; divide it into parts."
+        )
 
 
 def _drafts(event: Event, choices: Choices, window: Window, zone: tzinfo) -> list[LabelDraft]:

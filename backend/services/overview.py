@@ -35,15 +35,22 @@ class SeriesState:
 class Results:
     """What the store of results says of a detector.
 
-    `scores` holds score and alarm by series, `problem` why the store could not be read; `down` says
-    that no other question will be answered either.
+    `scores` holds score and alarm by series, `unjudged` why the newest point of a series was not
+    judged, where that was so, `going_on` how many events go on by series; `problem` says why the
+    store could not be read, `down` that no other question will be answered either.
     """
 
     scores: Mapping[SeriesKey, tuple[float, bool]] = field(default_factory=dict)
     coverage: float | None = None
-    open_events: int = 0
+    unjudged: Mapping[SeriesKey, str] = field(default_factory=dict)
+    going_on: Mapping[SeriesKey, int] = field(default_factory=dict)
     problem: str = ""
     down: bool = False
+
+    @property
+    def open_events(self) -> int:
+        """How many events go on."""
+        return sum(self.going_on.values())
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,15 @@ class Remembered:
     runs: Sequence[Run]
     watermarks: Mapping[SeriesKey, int]
     set_aside: Sequence[SetAside]
+
+
+@dataclass(frozen=True)
+class Glance:
+    """A detector with what records and results say of it."""
+
+    spec: DetectorSpec
+    known: Remembered
+    results: Results
 
 
 @dataclass(frozen=True)

@@ -43,5 +43,5 @@ def _scrypt(password: str, salt: str, settings: str) -> bytes:
         n=cost,
         r=block,
         p=parallel,
-        maxmem=132 * cost * block * parallel,
+        maxmem=132 * block * (cost + parallel + 2),
     )

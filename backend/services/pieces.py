@@ -1,6 +1,6 @@
 """Long ranges are read in pieces, so that memory stays bounded and a clock can be looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from backend.detection.grid import floor_to
@@ -22,22 +22,25 @@ TIME_LIMIT_NS = 15_000_000_000
 
 @dataclass(frozen=True)
 class Deadline:
-    """Until when a range has to be read."""
+    """Until when a range has to be read, and whether anyone still waits for it."""
 
     clock: Clock
     at: int
+    wanted: Callable[[], bool] = lambda: True
 
     @classmethod
-    def of(cls, clock: Clock) -> "Deadline":
+    def of(cls, clock: Clock, wanted: Callable[[], bool] = lambda: True) -> "Deadline":
         """The time limit from now on."""
-        return cls(clock, clock.now() + TIME_LIMIT_NS)
+        return cls(clock, clock.now() + TIME_LIMIT_NS, wanted)
 
     def check(self) -> None:
-        """End a read that takes too long.
+        """End a read that takes too long, or that nobody wants any more.
 
         Raises:
-            InputError: the time is over.
+            InputError: the time is over, or whoever asked has gone.
         """
+        if not self.wanted():
+            raise InputError("Whoever asked for the range has gone on: it was not read to its end.")
         if self.clock.now() > self.at:
             raise InputError(
                 "The range holds more than can be read within 15 s: choose a shorter range or "

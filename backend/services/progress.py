@@ -89,7 +89,7 @@ class Telling:
 
 def cancelled(what: str, by: str) -> Cancelled:
     """That a person ended some work, said to others."""
-    return Cancelled(f"{what} was cancelled by {by}: nothing of it is kept.", by)
+    return Cancelled(f"{what} was cancelled by {by} before it was done.", by)
 
 
 def both(first: Progress, second: Progress) -> Progress:

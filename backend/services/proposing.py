@@ -234,6 +234,8 @@ def _body(
         **({"context": taken["context"]} if taken["context"] else {}),
         **({"group_by": list(group_by)} if group_by else {}),
         "every": duration(advice.every),
+        **({"preprocessing": dict(advice.preprocessing)} if advice.preprocessing else {}),
+        **({"error": dict(advice.error)} if advice.error else {}),
     }
 
 

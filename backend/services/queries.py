@@ -15,8 +15,15 @@ from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
 from backend.services.drawing import Drawing, Span, draw_chosen
 from backend.services.events import Event, read_events
-from backend.services.newest import newest, recent_series
-from backend.services.overview import Overview, Remembered, Results, SeriesState, overview
+from backend.services.newest import Newest, recent_series
+from backend.services.overview import (
+    Glance,
+    Overview,
+    Remembered,
+    Results,
+    SeriesState,
+    overview,
+)
 from backend.services.selection import check_range, chosen_channels, chosen_series, results_query
 from backend.specs import DetectorSpec
 
@@ -52,6 +59,7 @@ class Queries:
         self._results = results
         self._detectors = detectors
         self._clock = clock
+        self._newest = Newest(results, clock)
 
     # -- how things are ----------------------------------------------------------------------------
 
@@ -66,26 +74,29 @@ class Queries:
     def overviews(self) -> list[Overview]:
         """Every detector at a glance; a store that is down is told, not raised."""
         now = self._clock.now()
-        found: list[Overview] = []
+        return [overview(one.spec, one.known, one.results, now) for one in self.glances()]
+
+    def glances(self, detector: str | None = None) -> list[Glance]:
+        """What records and results say of every detector, or of one."""
+        specs = self._detectors.all() if detector is None else [self._detectors.get(detector)]
+        found: list[Glance] = []
         results = Results()
-        for spec in self._detectors.all():
+        for spec in specs:
             known = self._remembered(spec.name)
             # A store that is down is not waited for again with every detector.
-            results = results if results.down else newest(self._results, spec, known, now)
-            found.append(overview(spec, known, results, now))
+            results = results if results.down else self._newest.read(spec, known)
+            found.append(Glance(spec, known, results))
         return found
 
     def overview(self, detector: str) -> Overview:
         """One detector at a glance."""
-        spec = self._detectors.get(detector)
-        known, now = self._remembered(detector), self._clock.now()
-        return overview(spec, known, newest(self._results, spec, known, now), now)
+        (one,) = self.glances(detector)
+        return overview(one.spec, one.known, one.results, self._clock.now())
 
     def series(self, detector: str) -> list[SeriesState]:
         """The series of a detector, by key."""
-        spec = self._detectors.get(detector)
-        known = self._remembered(detector)
-        scores = newest(self._results, spec, known, self._clock.now()).scores
+        (one,) = self.glances(detector)
+        known, scores = one.known, one.results.scores
         aside = {one.series: one for one in known.set_aside}
         states = []
         for key in sorted({*known.watermarks, *aside}):
@@ -132,7 +143,7 @@ class Queries:
     ) -> list[Table]:
         """Error, threshold, score, flag and what else is written, one table for each series.
 
-        Of a very long range, numbers alone come as an outline; see `outlines.py`.
+        Of a very long range, numbers alone may come as an outline; see `outlines.py`.
         """
         spec = self._detectors.get(detector)
         read = tuple(dict.fromkeys([*fields, *SCORE_SHAPE]))
@@ -145,6 +156,7 @@ class Queries:
             shown=tuple(dict.fromkeys(fields)),
             outlined=set(fields) <= set(schema.SCORE_NUMBERS),
             aggregate=aggregate,
+            wanted=span.wanted,
         )
         return self._draw(self._results, spec, drawing, series)
 
@@ -257,7 +269,15 @@ class Queries:
 
 
 def _drawing(spec: DetectorSpec, query: Query, span: Span, aggregate: Aggregate | None) -> Drawing:
-    return Drawing(query, span.points, span.rows, spec.step, aggregate=aggregate)
+    return Drawing(
+        query,
+        span.points,
+        span.rows,
+        spec.step,
+        outlined=True,
+        aggregate=aggregate,
+        wanted=span.wanted,
+    )
 
 
 def _ping(name: str, store: SeriesStore | RecordStore) -> Part:

@@ -17,12 +17,18 @@ from backend.services.fencing import Fence, unfenced
 from backend.services.label_sync import KIND as SYNC
 from backend.services.label_sync import SyncReport
 from backend.services.progress import cancelled
+from backend.services.rethresholding import (
+    THRESHOLD,
+    AskedThreshold,
+    Rethresholding,
+    changed,
+)
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
 
 EXPLAIN = "explain"
-KINDS = ("retrain", "backfill", EXPLAIN, SYNC, COMPARE, DRY_RUN)
+KINDS = ("retrain", "backfill", EXPLAIN, SYNC, COMPARE, DRY_RUN, THRESHOLD)
 NO_GRAFANA = (
     "No Grafana is known: set grafana.url in normalcy.yaml, or NORMALCY_GRAFANA_URL, so that "
     "labels and its annotations can be kept equal."
@@ -44,6 +50,7 @@ class Requests:
         explaining: Explaining | None = None,
         comparing: Comparing | None = None,
         dry_runs: DryRuns | None = None,
+        rethresholding: Rethresholding | None = None,
         renew_every_s: float = RENEW_EVERY_S,
     ) -> None:
         """`sync` lets labels and annotations say the same; none where no Grafana is configured."""
@@ -56,6 +63,7 @@ class Requests:
         self._explaining = explaining
         self._comparing = comparing
         self._dry_runs = dry_runs
+        self._rethresholding = rethresholding
         self._renew_every_s = renew_every_s
 
     def ask(
@@ -74,7 +82,11 @@ class Requests:
             self._grafana()
         elif kind != DRY_RUN:  # it brings a detector that need not be stored
             self._detectors.get(detector)
-        payload = dict(payload or {})
+        told = self._read(kind, detector, dict(payload or {}))
+        return self._records.add_request(kind, detector, told, by=by, at=self._clock.now())
+
+    def _read(self, kind: str, detector: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """What a request is asked by, written alike whoever asks."""
         if kind == "backfill":
             _range(payload)
         if kind == EXPLAIN:
@@ -82,8 +94,12 @@ class Requests:
         if kind == COMPARE:
             payload = self._compared(detector, payload)
         if kind == DRY_RUN:
-            payload = AskedDryRun.of(payload).payload
-        return self._records.add_request(kind, detector, payload, by=by, at=self._clock.now())
+            payload = self._tried(detector, payload)
+        if kind == THRESHOLD:
+            asked = AskedThreshold.of(payload)
+            changed(self._detectors.get(detector), asked.question)
+            payload = asked.payload
+        return payload
 
     def get(self, request: int) -> Request:
         """One request, with its state, progress and result."""
@@ -150,6 +166,12 @@ class Requests:
         except NormalcyError as error:
             return State.FAILED, {}, str(error)
 
+    def _tried(self, detector: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """What a dry run is asked by; the stored detector, where it brings none."""
+        if "spec" not in payload:
+            payload = {**payload, "spec": self._detectors.get(detector).plain()}
+        return AskedDryRun.of(detector, payload).payload
+
     def _compared(self, detector: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """What a comparison is asked by, written alike whoever asks; its versions must exist."""
         pair = Pair.of(detector, payload)
@@ -170,19 +192,32 @@ class Requests:
             cold = request.payload.get("cold") is True
             version = self._retraining.run(request.detector, progress, cold=cold, fence=fence)
             return {"version": version.number, "verdict": str(version.verdict)}
+        if request.kind == "backfill":
+            start, stop = _range(request.payload)
+            return self._scoring.backfill(request.detector, start, stop, progress, fence).plain()
+        return self._looked(request, progress, fence)
+
+    def _looked(self, request: Request, progress: Progress, fence: Fence) -> dict[str, Any]:
+        """The work that neither trains nor scores what is due."""
         if request.kind == DRY_RUN:
             assert self._dry_runs is not None, "a worker is wired with all kinds of work"
-            return self._dry_runs.run(AskedDryRun.of(request.payload), progress)
+            return self._dry_runs.run(AskedDryRun.of(request.detector, request.payload), progress)
         if request.kind == COMPARE:
             assert self._comparing is not None, "a worker is wired with all kinds of work"
             pair = Pair.of(request.detector, request.payload)
             return self._comparing.run(pair, progress).plain()
-        if request.kind == EXPLAIN:
-            assert self._explaining is not None, "a worker is wired with all kinds of work"
-            point = _point(request.payload)
-            return self._explaining.explain(request.detector, *point).plain()
-        start, stop = _range(request.payload)
-        return self._scoring.backfill(request.detector, start, stop, progress, fence).plain()
+        if request.kind == THRESHOLD:
+            assert self._rethresholding is not None, "a worker is wired with all kinds of work"
+            return self._rethresholding.run(
+                request.detector,
+                AskedThreshold.of(request.payload),
+                by=request.created_by,
+                progress=progress,
+                fence=fence,
+            ).plain()
+        assert self._explaining is not None, "a worker is wired with all kinds of work"
+        point = _point(request.payload)
+        return self._explaining.explain(request.detector, *point).plain()
 
     def _finish(
         self, request: Request, state: State, result: Mapping[str, Any], message: str

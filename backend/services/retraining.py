@@ -38,6 +38,7 @@ from backend.services.results import one_point
 from backend.services.runs import recorded
 from backend.services.serving import give_back_memory
 from backend.services.stores import Stores
+from backend.services.threshold_in_force import applied_to, in_force, is_waiting
 from backend.services.training_record import joined_record, with_limits
 from backend.services.unchanged import Unchanged, look_back
 from backend.services.versions import read_archive, read_fitted, unpack
@@ -121,7 +122,7 @@ class Retraining:
             LeaseLost: another process has taken the training over; nothing was stored.
             Cancelled: a person ended it; nothing was stored, and what served goes on.
         """
-        spec = self._detectors.get(detector)
+        spec = in_force(self._records, self._detectors.get(detector))
         left = self._left_behind(detector)
         labels = tuple(self._labelling.list(detector))
         known_before = {"basis": basis_hash(spec, labels)}
@@ -136,7 +137,7 @@ class Retraining:
 
     def due(self, detector: str, now: int) -> str | None:
         """Why a detector should be trained now, beside its timetable; None if it need not be."""
-        spec = self._detectors.get(detector)
+        spec = in_force(self._records, self._detectors.get(detector))
         labels = self._labelling.list(detector, removed=True)
         touched = max((max(x.created_at, x.removed_at or 0) for x in labels), default=0)
         if now - touched < nanoseconds(spec.schedule.retrain_after_labels):
@@ -245,6 +246,7 @@ class Retraining:
             "to_try_again": sorted(trained.lost),
             "rows_known": sum(part.known for part in trained.parts),
             "seconds": round(time.monotonic() - began, 3),
+            **applied_to(self._records, self._detectors.get(spec.name)),
         }
         digests = json.loads(files["version.json"])["digests"]
         progress(1.0, "storing the version")  # the last moment at which it may be cancelled
@@ -386,9 +388,7 @@ class Retraining:
         """Have it compared with the one that serves, so that who reviews it finds that ready."""
         detector, serving = version.detector, self._records.promotions(version.detector)[-1].number
         payload = Pair(detector, version.number, serving).payload
-        self._records.add_request(
-            COMPARE, detector, payload, by="retraining", at=self._clock.now()
-        )
+        self._records.add_request(COMPARE, detector, payload, by="retraining", at=self._clock.now())
 
     def _steps_back(self, champion: int, version: Version) -> bool:
         serving = self._records.version(version.detector, champion)
@@ -426,7 +426,8 @@ def _redefined(version: Version, spec: DetectorSpec, labels: Sequence[Label]) ->
     """What of labels and definition is no longer as it was when a version was made."""
     if version.label_hash != label_hash(labels):
         return "labels changed"
-    if learned_part(version.spec) != learned_part(spec.plain()):
+    same = learned_part(version.spec) == learned_part(spec.plain())
+    if not same and not is_waiting(version, spec):
         return "the detector's definition changed"
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 from backend.detection.sampling import evenly
 from backend.exceptions import ArtifactError, NotFound
 from backend.ports import Floats
-from backend.records import Label, SeriesKey, Version
+from backend.records import Label, Promotion, SeriesKey, Version
 from backend.services.comparison_request import opponent
 from backend.services.fingerprints import plain_label
 from backend.services.labelling import Labelling
@@ -47,6 +47,14 @@ class Reviewing:
         self._records = stores.records
         self._artifacts = stores.artifacts
         self._labelling = labelling
+
+    def versions(self, detector: str, *, limit: int) -> list[Version]:
+        """The newest versions of a detector, at most so many."""
+        return self._records.versions(detector, limit=limit)
+
+    def promotions(self, detector: str) -> list[Promotion]:
+        """Which versions served, in the order they began to."""
+        return self._records.promotions(detector)
 
     def review(self, detector: str, number: int, series: SeriesKey | None = None) -> dict[str, Any]:
         """Figures, curves and labels of a version, JSON-ready; times are nanoseconds.

@@ -60,9 +60,7 @@ def recorded(
     details: Mapping[str, Any] | None = None,
 ) -> Iterator[Going]:
     """Record a run around a block, with what is known of it before."""
-    run = records.start_run(
-        kind, detector, worker=worker_name(), at=clock.now(), details=details
-    )
+    run = records.start_run(kind, detector, worker=worker_name(), at=clock.now(), details=details)
     going = Going(Telling(records, clock, run), dict(details or {}))
     try:
         yield going

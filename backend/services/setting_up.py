@@ -1,7 +1,7 @@
 """A detector is set up: proposed, checked, looked at, saved, and written as YAML."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,14 @@ from backend.detection.grid import ceil_to, floor_to
 from backend.detection.runs import spans
 from backend.exceptions import ConfigurationError, Conflict, InputError, Problem, StoreError
 from backend.ports import Clock, FieldKind, Query, SeriesStore
+from backend.services.definition_changes import Reader, changed
 from backend.services.detector_yaml import as_yaml
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
 from backend.services.drawing import Drawing, Span, draw_chosen
 from backend.services.names import unknown_name
 from backend.services.proposing import Proposal, Proposing
-from backend.services.reading import read_rows
+from backend.services.reading import Mask, read_rows
 from backend.services.selection import check_range, chosen_series
 from backend.specs import DetectorSpec
 
@@ -26,6 +27,8 @@ Reading = Callable[[str, Mapping[str, Any]], tuple[DetectorSpec | None, Sequence
 _MOST_BUCKETS = 5_000
 """Buckets of a preview in which gaps are looked for."""
 MOST_GAPS = 50
+_PAGE = "new"
+"""The page on which detectors are made stands where that of such a one would."""
 
 Body = Mapping[str, Any]
 
@@ -64,12 +67,19 @@ class SettingUp:
     """From the catalogue to a stored detector."""
 
     def __init__(
-        self, source: SeriesStore, detectors: Detectors, clock: Clock, reading: Reading
+        self,
+        source: SeriesStore,
+        detectors: Detectors,
+        clock: Clock,
+        reading: Reading,
+        read_value: Reader,
     ) -> None:
+        """`reading` and `read_value` read definitions and values as normalcy.yaml does."""
         self._source = source
         self._detectors = detectors
         self._clock = clock
         self._reading = reading
+        self._read_value = read_value
         self._proposing = Proposing(source)
 
     def propose(self, measurement: str) -> Proposal:
@@ -81,6 +91,14 @@ class SettingUp:
         """
         taken = [spec.name for spec in self._detectors.all()]
         return self._proposing.propose(measurement, taken)
+
+    def changed(self, body: Body, settings: Sequence[str]) -> dict[str, Any]:
+        """A definition with other values, each as `model.window=20`.
+
+        Raises:
+            ConfigurationError: with every setting that cannot be read.
+        """
+        return changed(body, settings, self._read_value)
 
     def check(self, name: str, body: Body, *, new: bool = True, seen: bool = True) -> Checked:
         """Find every mistake in a definition.
@@ -104,30 +122,42 @@ class SettingUp:
     def save(
         self, name: str, body: Body, *, by: str, new: bool = True, seen: bool = True
     ) -> DetectorSpec:
-        """Store a detector, or replace a stored one.
+        """Store one detector, or replace a stored one; as `save_all`."""
+        return self.save_all({name: body}, by=by, new=new, seen=seen)[0]
+
+    def save_all(
+        self, bodies: Mapping[str, Body], *, by: str, new: bool = True, seen: bool = True
+    ) -> list[DetectorSpec]:
+        """Store detectors or replace stored ones, all or none.
 
         Args:
-            name: of the detector.
-            body: what would stand below it in normalcy.yaml.
+            bodies: by name, what would stand below it in normalcy.yaml.
             by: who does it.
-            new: whether the name must be free.
-            seen: whether the source must have the names it tells.
+            new: whether the names must be free.
+            seen: whether the source must have the names they tell.
 
         Raises:
-            Conflict: the name is taken, or stands in normalcy.yaml.
+            Conflict: a name is taken, or stands in normalcy.yaml.
             NotFound: one that is to be replaced is not there.
             ConfigurationError: with every mistake at its key.
         """
-        self._refuse(name, new)
-        checked = self.check(name, body, new=new, seen=seen)
-        if checked.spec is None:
-            count = len(checked.problems)
-            mistakes = "1 mistake" if count == 1 else f"{count} mistakes"
+        for name in bodies:
+            self._refuse(name, new)
+        found = {name: self.check(name, own, new=new, seen=seen) for name, own in bodies.items()}
+        problems = [
+            replace(one, where=f"{name}.{one.where}".rstrip(".")) if len(bodies) > 1 else one
+            for name, checked in found.items()
+            for one in checked.problems
+        ]
+        specs = [checked.spec for checked in found.values() if checked.spec is not None]
+        if problems:
+            mistakes = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
             raise ConfigurationError(
-                f"The detector {name!r} was not saved: {mistakes}", checked.problems
+                f"{', '.join(map(repr, bodies))} was not saved: {mistakes}", problems
             )
-        self._detectors.save(checked.spec, by=by)
-        return checked.spec
+        for spec in specs:
+            self._detectors.save(spec, by=by)
+        return specs
 
     def export(self, names: Sequence[str] = ()) -> str:
         """Detectors as normalcy.yaml would hold them.
@@ -172,13 +202,12 @@ class SettingUp:
         start, stop = floor_to(span.start, grid), ceil_to(span.stop, grid)
         every = spec.every * (grid // spec.step)
         rows = read_rows(self._source, spec.model_copy(update={"every": every}), start, stop, keys)
-        there = (
-            np.isfinite(rows.values).any(axis=(0, 2))
-            if len(rows.keys)
-            else np.zeros(len(rows.times), dtype=bool)
-        )
+        there: Mask = np.asarray(np.isfinite(rows.values).any(axis=(0, 2)))
         longest = spec.max_gap if grid == spec.step else 0
-        found = [(a, b) for a, b in spans(~there) if b - a > longest]
+        # before the first row and behind the last one nothing is missing
+        ends = np.flatnonzero(there)
+        between = spans(~there[ends[0] : ends[-1]]) if ends.size else []
+        found = [(a + ends[0], b + ends[0]) for a, b in between if b - a > longest]
         return [(int(rows.times[a]), int(rows.times[b - 1]) + grid) for a, b in found]
 
     def _stored(self) -> list[DetectorSpec]:
@@ -188,7 +217,9 @@ class SettingUp:
 
     def _taken(self, name: str, new: bool) -> Iterator[Problem]:
         known = [spec.name for spec in self._detectors.all()]
-        if self._detectors.is_configured(name):
+        if name == _PAGE:
+            yield Problem("name", f"{name!r} is the address of a page: choose another name")
+        elif self._detectors.is_configured(name):
             yield Problem("name", f"the detector {name!r} stands in normalcy.yaml: change it there")
         elif new and name in known:
             yield Problem("name", f"there is a detector {name!r} already: choose another name")

@@ -1,7 +1,7 @@
 """Is there enough labelled normal time to learn from, and does it stand for what a series does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,12 @@ from backend.ports import Clock, Floats, Query
 from backend.records import Label, LabelKind, SeriesKey, Version
 from backend.services.contradictions import Contradiction, Contradictions, denied
 from backend.services.detectors import Detectors
-from backend.services.labelled_rows import LabelledRows, Looked, Range
 from backend.services.labelling import Labelling
+from backend.services.normal_rows import Looked, NormalRows, Range
 from backend.services.reading import firsts, matching, merged, ranges
 from backend.services.selection import chosen_series
 from backend.services.stores import Stores
-from backend.services.sufficiency_words import sentence_of
+from backend.services.sufficiency_words import Part, Seen, parts_of, sentence_of
 from backend.specs import BudgetThreshold, DetectorSpec
 
 LIVE = 14 * 86_400_000_000_000
@@ -97,6 +97,16 @@ class Sufficient:
     step: int
 
     @property
+    def parts(self) -> list[Part]:
+        """What the sentence is made of."""
+        return parts_of(self.verdict, self.figures, self.seen)
+
+    @property
+    def seen(self) -> Seen:
+        """What is told beside the figures."""
+        return Seen(self.days, self.absent_hours, self.absent_days, len(self.contradictions))
+
+    @property
     def absent_hours(self) -> list[tuple[int, int]]:
         """Hours of the day that live data have and no label covers; may go on over midnight."""
         return absent(self.normal_week.sum(axis=0), self.live_week.sum(axis=0))
@@ -117,6 +127,7 @@ class Brief:
         sentence: in words.
         hours: labelled normal, without what other labels take away; gaps are not known.
         learned_hours: those that the newest version learned from; None where it does not know it.
+        parts: what the sentence is made of.
     """
 
     series: SeriesKey
@@ -124,6 +135,7 @@ class Brief:
     sentence: str
     hours: float
     learned_hours: float | None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,7 +155,7 @@ class Sufficiency:
         self._stores = stores
         self._detectors = detectors
         self._labelling = labelling
-        self._rows = LabelledRows(stores, clock)
+        self._rows = NormalRows(stores, clock)
         self._clock = clock
 
     def judge(self, detector: str, series: str, *, last: int = LIVE) -> Sufficient:
@@ -163,7 +175,7 @@ class Sufficiency:
         version = next(iter(self._stores.records.versions(detector, limit=1)), None)
         span = self._rows.live_range(spec, key, last)
         parts = self._rows.parts(spec, key, labels)
-        if span is None and not parts:
+        if span is None:
             self._refuse_unknown(spec, key, version)
         grid = self._rows.coarser(spec, *parts)
         if span is not None:
@@ -248,15 +260,7 @@ class Sufficiency:
 
 
 def _worded(found: Sufficient) -> Sufficient:
-    words = sentence_of(
-        found.verdict,
-        found.figures,
-        found.days,
-        found.absent_hours,
-        found.absent_days,
-        len(found.contradictions),
-    )
-    return Sufficient(**{**vars(found), "sentence": words})
+    return replace(found, sentence=sentence_of(found.verdict, found.figures, found.seen))
 
 
 def _wanted(spec: DetectorSpec) -> float:
@@ -340,4 +344,5 @@ def _brief(
         lacking = f"too little normal data: at least {needed:.1f} h are needed: mark more of it"
     figures = Figures(hours, _wanted(spec), lacking)
     verdict = verdict_of(figures)
-    return Brief(key, verdict, sentence_of(verdict, figures), hours, taught)
+    told = tuple(parts_of(verdict, figures))
+    return Brief(key, verdict, sentence_of(verdict, figures), hours, taught, told)

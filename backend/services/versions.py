@@ -57,6 +57,7 @@ class Calibrated:
         anomalous: (S, T) the same of rows labelled as anomalies; None where it learned from none.
         step_hours: length of a grid step.
         fleet: how many series shared what the whole detector may do; None for these S.
+        modes: (S, T) operating mode of each row, -1 where it is not known; None where not asked.
     """
 
     keys: tuple[SeriesKey, ...]
@@ -64,6 +65,7 @@ class Calibrated:
     anomalous: Floats | None
     step_hours: float
     fleet: int | None = None
+    modes: NDArray[np.int64] | None = None
 
 
 def archive_name(block: int) -> str:
@@ -108,6 +110,30 @@ def to_files(
         "probe.npz": pack(_probe(fitted, rows)),
         **({} if training.memory is None else {"folds.npz": pack(training.memory.arrays())}),
         archive_name(0): pack(archive),
+    }
+
+
+def with_limits(
+    files: Mapping[str, bytes], fitted: Fitted, spec: DetectorSpec, limits: Limits
+) -> dict[str, bytes]:
+    """The files of a version that differs from another by its threshold, with its own proof.
+
+    Args:
+        files: of the other version, all of them.
+        fitted: it.
+        spec: with the new threshold and alarm.
+        limits: what was learned for them, of its series in their order.
+    """
+    about = json.loads(files["version.json"])
+    about |= {"spec": spec.plain(), "basis": list(limits.basis)}
+    new = replace(fitted, spec=spec, limits=limits)
+    probe = unpack(files["probe.npz"])
+    rows = Rows(new.keys, probe["times"], spec.step, probe["values"])
+    return {
+        **files,
+        "version.json": json.dumps(about, ensure_ascii=False, indent=1).encode(),
+        "version.npz": pack(_arrays(new)),
+        "probe.npz": pack({**probe, "score": score(new, rows).score}),
     }
 
 
@@ -219,8 +245,14 @@ def _one_after_the_other(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
     )
 
 
-def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
+def read_calibration(
+    files: Mapping[str, bytes], modes: NDArray[np.int64] | None = None
+) -> Calibrated:
     """The calibration errors of a version, without its model.
+
+    Args:
+        files: of the version; its archive is enough.
+        modes: (S, T) operating mode of each archived row, where it is known.
 
     Raises:
         ArtifactError: the files are not a version this program can read.
@@ -235,6 +267,7 @@ def read_calibration(files: Mapping[str, bytes]) -> Calibrated:
             anomalous=archive.get("anomalous_smoothed"),
             step_hours=spec.step / 3.6e12,
             fleet=about.get("fleet"),
+            modes=modes,
         )
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ArtifactError(

@@ -11,6 +11,7 @@ from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
 from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
+from backend.services.fleet_view import FleetView
 from backend.services.history import History
 from backend.services.label_files import LabelFiles
 from backend.services.label_history import LabelHistory
@@ -21,10 +22,12 @@ from backend.services.requests import Requests
 from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
-from backend.services.suggesting import Suggesting
+from backend.services.series_overview import SeriesOverview
 from backend.services.setting_up import SettingUp
 from backend.services.sufficiency import Sufficiency
+from backend.services.suggesting import Suggesting
 from backend.services.what_if import WhatIf
+from backend.services.work import Work
 
 
 class WebSettings(Protocol):
@@ -119,6 +122,11 @@ class Application(Protocol):
         ...
 
     @property
+    def work(self) -> Work:
+        """What goes on, and its end when a person wants it."""
+        ...
+
+    @property
     def queries(self) -> Queries:
         """Questions that change nothing."""
         ...
@@ -126,6 +134,16 @@ class Application(Protocol):
     @property
     def what_if(self) -> WhatIf:
         """What another threshold would have given."""
+        ...
+
+    @property
+    def series_overview(self) -> SeriesOverview:
+        """Every series at a glance."""
+        ...
+
+    @property
+    def fleet_view(self) -> FleetView:
+        """Which series deviate together."""
         ...
 
     @property

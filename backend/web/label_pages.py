@@ -1,31 +1,38 @@
 """Pages on which people say what a range was: one for those who may, one for holders of a link."""
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from collections.abc import Mapping
+from typing import Any
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
 
 from backend.exceptions import LabelError, NormalcyError, StoreError
-from backend.records import Label, LabelKind, parse_series_key, series_key
+from backend.records import Label, LabelDraft, LabelKind, Role, parse_series_key, series_key
 from backend.services.drawing import Span
 from backend.services.saying import NOBODY, Question
 from backend.specs import DetectorSpec, format_duration
 from backend.web.application import application
 from backend.web.errors import status_of
-from backend.web.instants import parse_instant
+from backend.web.instants import MS, parse_instant
 from backend.web.label_form import TAG_FIELD, LabelForm, field_time, read_form
+from backend.web.pages.asking import unsure
+from backend.web.pages.places import own_path
+from backend.web.texts import text
+from backend.web.who import by, needs
 
 label_pages = Blueprint("label_pages", __name__)
 said = Blueprint("said", __name__)
 
-KINDS = {
-    LabelKind.NORMAL: "normal: this is how it should be, learn it",
-    LabelKind.ANOMALY: "anomaly: something was wrong, do not learn it",
-    LabelKind.EXCLUDE: "exclude: maintenance or a test, neither learn nor judge it",
-}
-SAID_KINDS = {
-    LabelKind.NORMAL: "normal",
-    LabelKind.ANOMALY: "a real anomaly",
-    LabelKind.EXCLUDE: "maintenance",
-}
 MOST_OVERLAPS = 50
 MOST_VALUES = 500
 
@@ -38,14 +45,55 @@ _ASSETS = ("page.css", "forms.css", "icon.svg")
 @label_pages.get("/label")
 def label() -> str:
     """The form, filled by the parameters of a link; looking at it changes nothing."""
+    return _form_page(request.args)
+
+
+@label_pages.post("/label")
+@needs(Role.LABELLER)
+def save() -> str | Response | tuple[str, int]:
+    """Save what the form says; one that is not complete is shown again, as it was filled."""
+    app, said = application(), request.form
+    form = read_form(said, app.detectors.all(), app.clock.now())
+    spec, kind, start, stop = form.spec, form.kind, form.start, form.stop
+    if spec is None or kind is None or start is None or stop is None or start >= stop:
+        return _form_page(said, text("label-incomplete")), 422
+    draft = LabelDraft(spec.name, kind, start, stop, form.tags, form.note)
+    try:
+        label = app.labelling.add(draft, source="page", by=by())
+    except LabelError as error:
+        return _form_page(said, str(error)), 422
+    flash(_saved(label), "good")
+    span: dict[str, Any] = {"from": start // MS, "to": -(-stop // MS)}
+    place = url_for("label_pages.label", detector=spec.name, series=form.series, **span)
+    return redirect(place, 303)
+
+
+@label_pages.post("/label/<int:number>/take-back")
+@needs(Role.LABELLER)
+def take_back(number: int) -> str | Response:
+    """Take a label back, once that was confirmed."""
+    if page := unsure(text("label-really", number=number)):
+        return page
+    application().labelling.remove([number], by=by())
+    flash(text("label-taken-back", number=number), "good")
+    return redirect(own_path(request.form.get("next", "")), 303)
+
+
+def _saved(label: Label) -> str:
+    about = {"detector": label.detector, "series": series_of(label), "kind": str(label.kind)}
+    return text("label-saved", number=label.id, **about)
+
+
+def _form_page(said: Mapping[str, str], problem: str = "") -> str:
     app = application()
     specs = app.detectors.all()
-    form = read_form(request.args, specs, app.clock.now())
+    form = read_form(said, specs, app.clock.now())
     return render_template(
         "label.html",
         specs=specs,
         form=form,
-        kinds=KINDS,
+        problem=problem,
+        kinds={kind: text(f"label-kind-{kind}") for kind in LabelKind},
         tag_field=TAG_FIELD,
         start=field_time(form.start),
         stop=field_time(form.stop, up=True),
@@ -59,11 +107,8 @@ def label() -> str:
 def what_next(spec: DetectorSpec) -> str:
     """What a new label leads to, in a sentence."""
     quiet = format_duration(spec.schedule.retrain_after_labels)
-    served = "waits for review" if spec.promote == "review" else "serves from then on"
-    return (
-        f"{spec.name} is trained anew once nothing has been said for {quiet}; "
-        f"the new version {served}."
-    )
+    how = "review" if spec.promote == "review" else "auto"
+    return text(f"label-next-{how}", detector=spec.name, quiet=quiet)
 
 
 def _values(spec: DetectorSpec) -> dict[str, list[str]]:
@@ -92,7 +137,7 @@ def _meet(label: Label, form: LabelForm) -> bool:
 @label_pages.app_template_filter("series")
 def series_of(label: Label) -> str:
     """The series that a label speaks for, in words."""
-    return series_key(label.tags) or "the whole detector"
+    return series_key(label.tags) or text("label-whole")
 
 
 @label_pages.app_template_filter("moment")
@@ -157,13 +202,13 @@ def _end(text: str) -> int | None:
 
 
 def _page(status: int, *, question: Question | None = None, **more: object) -> Response:
-    text = render_template(
+    page = render_template(
         "said.html",
         question=question,
-        kinds=SAID_KINDS,
+        kinds={kind: text(f"said-kind-{kind}") for kind in LabelKind},
         nobody=NOBODY,
         next=what_next(question.view.spec) if question and question.view.spec else "",
         stop=field_time(question.stop) if question else "",
         **more,
     )
-    return Response(text, status)
+    return Response(page, status, mimetype="text/html")

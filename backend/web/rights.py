@@ -1,17 +1,18 @@
 """What each address needs: one table of method and rule, and what tokens for some detectors reach.
 
 Reading needs a viewer, saying what a range was a labeller, every other change an administrator.
-A way to change something that does not stand in the table is an administrator's.
+A way to change something that neither stands in the table nor says by `who.needs` what it needs is
+an administrator's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 from werkzeug.exceptions import Forbidden
 
 from backend.records import Role
-from backend.web.who import Person, require
+from backend.web.who import NEEDS, Person, require
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -23,8 +24,12 @@ NEEDED: Mapping[tuple[str, str], Role] = {
     ("POST", "/access/users/remove"): Role.ADMIN,
     ("POST", "/access/tokens"): Role.ADMIN,
     ("POST", "/access/tokens/revoke"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/labels/remove"): Role.LABELLER,
+    ("POST", "/detectors/<string:name>/labels/revert"): Role.LABELLER,
+    ("POST", "/detectors/<string:name>/labels/import"): Role.LABELLER,
     ("POST", "/me/password"): Role.VIEWER,
     ("POST", "/preferences"): Role.VIEWER,
+    ("POST", "/fleet/labels"): Role.LABELLER,
     ("POST", "/sign-in"): Role.VIEWER,
     ("POST", "/sign-out"): Role.VIEWER,
     # who may call
@@ -37,15 +42,31 @@ NEEDED: Mapping[tuple[str, str], Role] = {
     ("DELETE", "/api/v1/tokens/<int:id>"): Role.ADMIN,
     ("PUT", "/api/v1/me/password"): Role.VIEWER,
     # detectors and versions
+    ("POST", "/api/v1/detectors/propose"): Role.VIEWER,
+    ("POST", "/api/v1/detectors/check"): Role.VIEWER,
+    ("POST", "/api/v1/detectors/preview"): Role.VIEWER,
     ("PUT", "/api/v1/detectors/<string:name>"): Role.ADMIN,
     ("DELETE", "/api/v1/detectors/<string:name>"): Role.ADMIN,
     ("POST", "/api/v1/detectors/<string:name>/models/<int:number>/promote"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/models/<int:number>/keep"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/models/<int:number>/comparison"): Role.LABELLER,
     ("POST", "/api/v1/detectors/<string:name>/rollback"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/threshold"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/models/<int:number>/compare"): Role.LABELLER,
+    ("POST", "/detectors/<string:name>/models/<int:number>/promote"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/models/<int:number>/keep"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/rollback"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/threshold"): Role.ADMIN,
     # labels
     ("POST", "/api/v1/labels"): Role.LABELLER,
     ("DELETE", "/api/v1/labels/<int:id>"): Role.LABELLER,
+    ("POST", "/api/v1/detectors/<string:name>/labels/change"): Role.LABELLER,
+    ("POST", "/api/v1/detectors/<string:name>/labels/revert"): Role.LABELLER,
+    ("POST", "/api/v1/detectors/<string:name>/labels/import"): Role.LABELLER,
     # work: what is asked for decides, see `REQUESTS`
     ("POST", "/api/v1/requests"): Role.VIEWER,
+    ("POST", "/api/v1/requests/<int:id>/cancel"): Role.VIEWER,
+    ("POST", "/api/v1/runs/<int:id>/cancel"): Role.ADMIN,
     # Grafana asks by POST, and what it tells is kept
     ("POST", "/grafana/metrics"): Role.VIEWER,
     ("POST", "/grafana/metric-payload-options"): Role.VIEWER,
@@ -77,19 +98,37 @@ FILTERED = frozenset(
         "/api/v1/openapi.json",
         "/api/v1/requests",
         "/api/v1/requests/<int:id>",
+        "/api/v1/requests/<int:id>/cancel",
         "/api/v1/runs",
+        "/api/v1/series",
+        "/api/v1/runs/<int:id>",
+        "/api/v1/runs/<int:id>/cancel",
+        "/api/v1/work",
     }
 )
 """What leaves out by itself what a token for some detectors does not see."""
 
+BY_NAME = frozenset({"/api/v1/coverage", "/api/v1/training"})
+"""What shows one detector alone where the query names one."""
+
+IN_BODY = frozenset({"/api/v1/labels", "/api/v1/requests"})
+"""Where the body names the detectors that something is to be changed of."""
+
 _OF_DETECTOR = ("/detectors/<string:name>", "/detectors/<name>")
 
 
-def needed(method: str, rule: str) -> Role:
-    """The role that a way to call needs."""
+def needed(method: str, rule: str, view: Callable[..., Any] | None = None) -> Role:
+    """The role that a way to call needs.
+
+    Args:
+        method: of HTTP.
+        rule: the address, with the names of its parts.
+        view: what answers; its own word counts where the table has none.
+    """
     method = "GET" if method in READING else method
     otherwise = Role.VIEWER if method == "GET" else Role.ADMIN
-    return NEEDED.get((method, rule), otherwise)
+    own: Role = getattr(view, NEEDS, otherwise)
+    return NEEDED.get((method, rule), own)
 
 
 def check(person: Person) -> None:
@@ -100,7 +139,8 @@ def check(person: Person) -> None:
     """
     if request.url_rule is None:
         return
-    require(needed(request.method, request.url_rule.rule))
+    view = current_app.view_functions.get(request.endpoint or "")
+    require(needed(request.method, request.url_rule.rule, view))
     if person.detectors:
         _check_scope(person, request.url_rule.rule)
 
@@ -110,15 +150,27 @@ def _check_scope(person: Person, rule: str) -> None:
     only = ", ".join(person.detectors)
     if unknown := sorted(named - set(person.detectors)):
         raise Forbidden(f"This token is for {only} only, and not for {', '.join(unknown)}.")
-    if not named and rule not in FILTERED:
-        raise Forbidden(f"This token is for {only} only: name one of them.")
+    if not _narrows(rule, named):
+        raise Forbidden(f"This token is for {only} only: ask for one of them by name.")
+
+
+def _narrows(rule: str, named: Set[str]) -> bool:
+    """Whether what answers keeps to the detectors that are named, or to those of the person."""
+    if _is_of_detector(rule):
+        return True
+    if request.method not in READING and rule in IN_BODY:
+        return bool(named)
+    return rule in FILTERED or (rule in BY_NAME and bool(request.args.get("detector")))
+
+
+def _is_of_detector(rule: str) -> bool:
+    return any(part in rule for part in _OF_DETECTOR)
 
 
 def _named(rule: str) -> Iterator[str]:
     """Every detector that the request names: in its path, its query, its body."""
-    path = request.view_args or {}
-    if any(part in rule for part in _OF_DETECTOR):
-        yield path["name"]
+    if _is_of_detector(rule):
+        yield (request.view_args or {})["name"]
     yield from filter(None, request.args.getlist("detector"))
     if request.mimetype == "application/json" and request.get_data():
         yield from _named_in(request.get_json(silent=True))

@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from backend.ports import Clock
 from backend.services.series_facts import rhythm
+from backend.web.texts import text
 
 _UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
 
@@ -23,7 +24,7 @@ def register(app: Flask, clock: Clock) -> None:
 def ago(time: int | None, now: int) -> Markup:
     """A time element such as "5 min ago" whose title is the UTC time; "never" for None."""
     if time is None:
-        return Markup('<span class="none">never</span>')
+        return _never()
     return _element(time, distance(time, now))
 
 
@@ -35,7 +36,7 @@ def exactly(time: int) -> Markup:
 def at(time: int | None) -> Markup:
     """A time element of the UTC date and time, which a script shows in the browser's zone."""
     if time is None:
-        return Markup('<span class="none">never</span>')
+        return _never()
     moment = _moment(time)
     text = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
     element = Markup('<time datetime="{}" title="{}" data-exact>{}</time>')
@@ -47,10 +48,13 @@ def distance(time: int, now: int) -> str:
     seconds = abs(now - time) // 1_000_000_000
     for unit, size in _UNITS:
         if seconds >= size:
-            count = seconds // size
-            text = f"{count} {unit}" + ("s" if unit in ("day", "hour") and count != 1 else "")
-            return f"{text} ago" if time <= now else f"in {text}"
-    return "now"
+            way = "ago" if time <= now else "in"
+            return text(f"time-{way}-{unit}", count=seconds // size)
+    return text("time-now")
+
+
+def _never() -> Markup:
+    return Markup('<span class="none">{}</span>').format(text("time-never"))
 
 
 def _element(time: int, text: str) -> Markup:

@@ -37,6 +37,9 @@ class Person:
         return known and self.role.may(role)
 
 
+NEEDS = "needed_role"
+"""Where a view carries the role that it needs."""
+
 LOCAL = Person("", Role.ADMIN)
 """Whoever is at the machine itself, as long as nobody has to sign in."""
 
@@ -100,6 +103,7 @@ def needs(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
             require(role)
             return view(*args, **kwargs)
 
+        vars(answer)[NEEDS] = role
         return answer
 
     return guarded

@@ -162,7 +162,11 @@ def address(world: World) -> Iterator[str]:
 def weighed(page: Page) -> Callable[[], int]:
     """Bytes of everything that came over the wire, but for the chart library's script."""
     done: list[Request] = []
-    page.on("requestfinished", done.append)
+
+    def note(request: Request) -> None:  # a method of a list is no listener to Playwright
+        done.append(request)
+
+    page.on("requestfinished", note)
 
     def weigh() -> int:
         asked = [request for request in done if "plotly" not in request.url]

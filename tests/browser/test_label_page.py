@@ -95,15 +95,16 @@ def test_a_form_that_is_not_filled_sends_nothing(browser, address, world):
 
 
 def test_a_label_is_taken_back_after_asking_once_more(browser, address, world):
-    add_label(world)
+    label = add_label(world)
     browser.open(address + LINK)
-    click = "document.querySelector('.take-back').click()"
-    browser.run(click)
-    assert "Really" in browser.run("document.querySelector('.take-back').textContent")
-    assert len(world.records.labels()) == 1
-    browser.run(click)
-    assert "taken back" in browser.until(OUTCOME)
-    assert browser.until(f"{ROWS} === 0")
+    browser.run("document.querySelector('.take-back').click()")
+    words = f"label {label.id} back"
+    asked = "document.querySelector('#ask[open] p')?.textContent"
+    assert browser.until(f"{asked}.includes('{words}')")
+    assert world.records.labels() == [label]
+    browser.run("document.querySelector('#ask button[value=yes]').click()")
+    assert browser.until("document.querySelector('.flash')?.textContent.includes('taken back')")
+    assert browser.run(ROWS) == 0
     assert world.records.labels() == []
 
 

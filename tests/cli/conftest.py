@@ -13,14 +13,18 @@ from backend.cli import cli
 from backend.cli.session import Session
 from backend.ports import Progress
 from backend.records import LabelKind, Verdict, Version
+from backend.services.access import Access
 from backend.services.checking import CheckLine
 from backend.services.detectors import Detectors
 from backend.services.label_files import LabelFiles
 from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
+from backend.services.passwords import Passwords
 from backend.services.promotion import Promoting
+from backend.services.queries import Queries
 from backend.services.scored_part import ScoringReport
 from backend.services.suggesting import Suggesting
+from backend.services.work import Work
 from backend.settings import Settings, parse_time
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import BlankArtifactStore
@@ -159,7 +163,10 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         retraining=Retraining(records),
         scoring=Scoring(),
+        work=Work(records, clock),
+        queries=Queries(records, results, results, detectors, clock),
         checking=Checking(),
+        access=Access(records, detectors, clock, Passwords(cost=2), has_token=False),
         close=lambda: None,
     )
     build: Callable[[Settings], Any] = lambda settings: application  # noqa: E731

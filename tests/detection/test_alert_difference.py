@@ -46,7 +46,9 @@ def test_what_overlaps_is_kept_and_the_rest_is_gone_or_new() -> None:
 
     assert found.gone == (alert(20, 30), alert(50, 60))
     assert found.new == (alert(60, 70),)
-    assert [(kept.before, kept.after) for kept in found.kept] == [((alert(0, 10),), (alert(5, 15),))]
+    assert [(kept.before, kept.after) for kept in found.kept] == [
+        ((alert(0, 10),), (alert(5, 15),))
+    ]
 
 
 def test_a_long_alert_that_meets_two_of_the_other_is_kept_with_both() -> None:

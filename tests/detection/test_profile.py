@@ -235,4 +235,4 @@ def test_hardly_anything_and_far_too_much(values: np.ndarray, words: str) -> Non
 def test_gaps_are_told() -> None:
     times = np.concatenate((times_of(500), times_of(500) + DAY))
     advice = advise(look_at(times, noise(1000, 2), ["a", "b"]))
-    assert any("1 gaps, together 15h40m" in text for text in advice.warnings)
+    assert any("1 gap, together 15h40m" in text for text in advice.warnings)

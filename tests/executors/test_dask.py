@@ -120,6 +120,25 @@ def test_what_still_runs_is_ended_when_the_caller_breaks_off(
     assert ended(running[0])
 
 
+def test_a_task_is_ended_when_nobody_wants_its_result(
+    cluster: LocalCluster, connect: Connect, pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.executors.dask._LOOK_EVERY_S", 0.01)
+    running: list[int] = []
+
+    def wanted() -> bool:
+        if not running:
+            running.append(int(pipe.read_text()))  # as soon as it hangs
+            return True
+        return False
+
+    executor = connect(cluster.scheduler_address)
+    with pytest.raises(WorkerDied, match="hang was ended: nobody waits"):
+        executor.run("hang", {"pipe": str(pipe)}, LIMIT_S, wanted)
+
+    assert ended(running[0])
+
+
 def test_what_still_runs_is_ended_when_the_caller_is_killed(
     cluster: LocalCluster, pipe: Path
 ) -> None:
@@ -333,6 +352,8 @@ def test_a_scheduler_that_is_lost_in_the_middle_is_told(
     running: list[int] = []
 
     def kill_it(done: int) -> None:
+        if not done:
+            return
         running.append(int(pipe.read_text().split()[1]))
         scheduler.kill()
 

@@ -95,6 +95,25 @@ def test_a_task_is_ended_at_its_limit_and_the_slot_goes_on(
     assert executor.run("pid", {}, START)["pid"] != warm
 
 
+def test_a_task_is_ended_when_nobody_wants_its_result(
+    executor: LocalProcesses, pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.executors.local._LOOK_EVERY_S", 0.01)
+    running: list[int] = []
+
+    def wanted() -> bool:
+        if not running:
+            running.append(int(pipe.read_text()))  # as soon as it hangs
+            return True
+        return False
+
+    with pytest.raises(WorkerDied, match="hang was ended: nobody waits for its result"):
+        executor.run("hang", {"pipe": str(pipe)}, START, wanted)
+
+    assert ended(running[0])
+    assert executor.run("echo", {"still": "here"}, START, lambda: True) == {"still": "here"}
+
+
 def test_a_killed_worker_is_reported_and_replaced(executor: LocalProcesses) -> None:
     with pytest.raises(WorkerDied, match=r"ran kill was ended by signal 9 .*memory") as caught:
         executor.run("kill", {}, START)
@@ -284,6 +303,22 @@ def test_what_still_runs_is_ended_when_the_caller_breaks_off(
 
     assert ended(running[0])
     assert pair.run("echo", {"still": "here"}, START) == {"still": "here"}
+
+
+def test_while_none_is_done_it_is_told_that_they_go_on(
+    pair: LocalProcesses, pipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.executors.local._LOOK_EVERY_S", 0.01)
+    heard: list[int] = []
+
+    def told(done: int) -> None:
+        heard.append(done)
+        if heard == [0, 0]:
+            pipe.write_text("go on")
+
+    assert pair.run_all("meet", [{"pipe": str(pipe)}], START, told) == [{"heard": "go on"}]
+    assert heard[:2] == [0, 0]
+    assert heard[-1] == 1
 
 
 def test_calls_that_run_when_it_is_closed_are_told_so(

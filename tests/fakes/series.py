@@ -19,6 +19,8 @@ Tags = tuple[tuple[str, str], ...]
 class MemorySeriesStore:
     """Keeps `measurement -> tags -> time -> {field: value}`."""
 
+    reduces = False
+
     def __init__(self) -> None:
         self._data: dict[str, dict[Tags, dict[int, Row]]] = {}
         self._kinds: dict[str, dict[str, FieldKind]] = {}

@@ -4,6 +4,7 @@ import pytest
 
 from backend.exceptions import LeaseLost, StoreUnavailable, WorkerDied
 from backend.records import Request, State
+from jobs.places import REQUESTED
 from jobs.serving_requests import BACKFILL_LIMIT, serve_request
 from tests.jobs.workplaces import SECOND, Bench, detector, states
 
@@ -49,11 +50,27 @@ def test_one_whose_detector_another_process_trains_lets_others_pass(here: Bench)
     assert [arguments["request"] for _, arguments in here.tasks.asked] == [second.id]
 
 
-def test_an_explanation_waits_for_nobody(here: Bench) -> None:
-    ask(here, "explain", series="", time=1)
-    here.records.take_lease("explain:gas-room", "there:1:b", length=60 * SECOND)
+@pytest.mark.parametrize(
+    ("kind", "payload"),
+    [
+        ("explain", {"series": "", "time": 1}),
+        ("compare", {"challenger": 2, "champion": 1, "weeks": 4}),
+    ],
+)
+def test_what_changes_nothing_waits_for_nobody(here: Bench, kind: str, payload: Any) -> None:
+    ask(here, kind, **payload)
+    here.records.take_lease(f"{kind}:gas-room", "there:1:b", length=60 * SECOND)
 
-    serve_request(here.work, ("explain",))
+    serve_request(here.work, (kind,))
+
+    assert here.tasks.leases == [""]
+
+
+def test_a_dry_run_waits_for_nobody(here: Bench) -> None:
+    ask(here, "dry_run", spec={}, ranges=[[0, 1]])
+    here.records.take_lease("dry_run:gas-room", "there:1:b", length=60 * SECOND)
+
+    serve_request(here.work, REQUESTED["train"])
 
     assert here.tasks.leases == [""]
 
@@ -175,3 +192,12 @@ def test_a_request_that_cannot_be_claimed_is_tried_again_patiently(here: Bench) 
 
     assert len(here.tasks.asked) == 2
     assert here.records.request(asked.id).state is State.WAITING
+
+
+def test_another_threshold_waits_for_a_training_of_the_detector(here: Bench) -> None:
+    ask(here, "threshold", threshold={"kind": "pot"})
+    here.records.take_lease("retrain:gas-room", "there:1:b", length=60 * SECOND)
+
+    serve_request(here.work, ("explain", "threshold"))
+
+    assert here.tasks.asked == []

@@ -170,6 +170,8 @@ def test_input_and_what_was_expected_are_shown_where_it_is_worst(plant: Plant) -
     looks = compared_with_deaf(plant).looks
 
     assert [look.why for look in looks] == ["held_out", "newest", "gone"]
+    assert looks[1].mark == at(999)
+    assert len(looks[1].channels[0].input) == (at(999) - looks[1].start) // STEP + 1
     broken = looks[-1]
     assert broken.channels[0].channel == "y"
     (shown, *_) = broken.channels
@@ -309,5 +311,3 @@ class TestAsking:
         assert comparing(plant).pair("rooms", 1) == Pair("rooms", 1, None)
         with pytest.raises(NotFound):
             comparing(plant).pair("rooms", 2, 7)
-
-

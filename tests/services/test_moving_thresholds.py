@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from backend.exceptions import NotEnoughNormalData
+from backend.exceptions import InputError, NotEnoughNormalData
 from backend.ports import Query
 from backend.records import LabelKind
 from backend.schema import COVERAGE, REASON_MODEL
@@ -70,7 +70,9 @@ def test_asked_again_the_threshold_that_serves_is_what_was_given(
     threshold: dict[str, object],
 ) -> None:
     plant = scored(threshold, 1000)
-    ask = WhatIf(plant.records, plant.results, plant.artifacts, plant.detectors, plant.clock).ask
+    ask = WhatIf(
+        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
+    ).ask
     answer = ask("rooms", ALL, Question(plant.spec.threshold))
     for table in answer.tables:
         stored = plant.scores(*FIELDS)[table.tags["room"]]
@@ -85,7 +87,9 @@ def test_asked_again_the_threshold_that_serves_is_what_was_given(
 
 def test_another_threshold_that_moves_is_asked_over_what_a_plain_one_left() -> None:
     plain, moving = scored({"kind": "quantile"}, 1000), scored(KINDS[0], 1000)
-    records = WhatIf(plain.records, plain.results, plain.artifacts, plain.detectors, plain.clock)
+    records = WhatIf(
+        plain.records, plain.results, plain.artifacts, plain.detectors, plain.labelling, plain.clock
+    )
     span = ALL
     answer = records.ask("rooms", span, Question(moving.spec.threshold))
     for table in answer.tables:
@@ -155,7 +159,9 @@ def test_too_little_normal_time_for_a_budget_keeps_alarms_silent() -> None:
     assert told["backing_hours"] < told["wanted_hours"] == 876.6
     assert any("alarms are silent" in warning for warning in training["warnings"])
     plain = scored({"kind": "quantile"}, 1000)
-    ask = WhatIf(plain.records, plain.results, plain.artifacts, plain.detectors, plain.clock).ask
+    ask = WhatIf(
+        plain.records, plain.results, plain.artifacts, plain.detectors, plain.labelling, plain.clock
+    ).ask
     answer = ask("rooms", ALL, Question(plant.spec.threshold))
     assert [one.alerts_then for one in answer.alerts] == [0, 0]
     assert answer.alerts[0].flagged_then > 0
@@ -192,6 +198,8 @@ def test_f1_max_sets_aside_a_series_without_anomalies() -> None:
 
 def test_f1_max_can_be_asked_only_of_versions_that_know_anomalies() -> None:
     plant = scored({"kind": "quantile"}, 1000)
-    ask = WhatIf(plant.records, plant.results, plant.artifacts, plant.detectors, plant.clock).ask
-    answer = ask("rooms", ALL, Question(F1MaxThreshold()))
-    assert "keeps no errors of labelled anomalies" in answer.notices[0]
+    ask = WhatIf(
+        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
+    ).ask
+    with pytest.raises(InputError, match="needs labelled anomalies, and there is none"):
+        ask("rooms", ALL, Question(F1MaxThreshold()))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from backend.exceptions import InputError
 from backend.ports import Points, Query
+from backend.services import outlines
 from backend.services.downsampling import Table
 from backend.services.drawing import LEAST_POINTS, Drawing, draw, draw_chosen
-from backend.services.outlines import LEAST_BUCKET, bucket_length, deserves_outline
+from backend.services.outlines import LEAST_BUCKET, Outline, bucket_length, deserves_outline
 from backend.stores.embedded.store import EmbeddedSeriesStore
 from tests.fakes.clock import StillClock
 
@@ -26,7 +27,9 @@ POINTS = 60
 
 
 class CountingStore(EmbeddedSeriesStore):
-    """Remembers what it was asked."""
+    """Remembers what it was asked; does as if buckets cost it little."""
+
+    reduces = True
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -111,7 +114,7 @@ def test_rows_that_are_few_are_read_as_they_are(store: CountingStore) -> None:
     draw(store, drawing(points=2_000, rows=20_000), StillClock(0))
     assert {query.every for query in store.asked} == {None}
     short = replace(drawing().query, stop=FIRST + LEAST_BUCKET * STEP)
-    assert not deserves_outline(short, STEP, POINTS)
+    assert not deserves_outline(Outline(short, STEP, POINTS, ("score",)))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +223,7 @@ def test_an_outline_keeps_extremes_and_the_range(
     random = np.random.default_rng(seed)
     kept = np.flatnonzero(random.random(9_000) >= lost)
     score = random.normal(size=len(kept))
-    with closing(EmbeddedSeriesStore(tmp_path_factory.mktemp("outline"))) as store:
+    with closing(CountingStore(tmp_path_factory.mktemp("outline"))) as store:
         tags = {"detector": "d", "room": "R1"}
         store.write("scores", [Points(tags, FIRST + STEP * kept, {"score": score})])
         asked = drawing(start, start + length, points=points, shown=("score",))
@@ -274,6 +277,117 @@ class TestAggregates:
         tables = draw(store, drawing(aggregate="mean"), StillClock(0))
         assert len(tables) == 15
         assert max(map(len, tables)) <= 40
+
+
+class TestColumnsDrawnApart:
+    """Sensors: each has a rhythm of its own, which may not be that of the grid."""
+
+    def asked(self, **more: object) -> Drawing:
+        return drawing(look_at=(), **more)
+
+    def test_each_keeps_its_extremes_and_its_own_times(self, store: CountingStore) -> None:
+        write(store, np.arange(COUNT), peak=12_345)
+        tables = draw(store, self.asked(), StillClock(0))
+        assert [list(one.columns) for one in tables] == [[name] for name in COLUMNS]
+        assert [one.columns[name].max() for one, name in zip(tables, COLUMNS, strict=True)] == [
+            7.0,
+            7.0 / 4,
+            1.0,
+        ]
+        assert max(map(len, tables)) <= POINTS
+        assert store.rows_read == 0
+        assert [query.aggregate for query in store.asked] == ["count", "min", "max"]
+
+    def test_its_numbers_are_those_of_the_rows(self, store: CountingStore) -> None:
+        write(store, np.arange(COUNT), peak=777)
+        outlined, *_ = draw(store, self.asked(), StillClock(0))
+        store.reduces = False
+        thinned, *_ = draw(store, self.asked(points=2 * COUNT, rows=9 * COUNT), StillClock(0))
+        every = bucket_length(FIRST, FIRST + COUNT * STEP, STEP, (POINTS - POINTS // 12) // 2)
+        rows, buckets = thinned.columns["score"], thinned.times // every
+        assert len(rows) == COUNT
+        pairs = outlined.columns["score"].reshape(-1, 2)
+        whole = [rows[buckets == bucket] for bucket in np.unique(buckets)]
+        np.testing.assert_array_equal(pairs[:, 0], [values.min() for values in whole])
+        np.testing.assert_array_equal(pairs[:, 1], [values.max() for values in whole])
+
+    def test_a_gap_of_one_is_none_of_the_others(self, store: CountingStore) -> None:
+        write_apart(store, {"score": (1, slice(5_000, 5_030)), "error": (1, slice(0, 0))})
+        score, error = draw(store, self.asked(), StillClock(0))
+        assert gaps(score) == [5_000]
+        assert not np.isnan(error.columns["error"]).any()
+
+    def test_a_gap_over_many_buckets_is_seen(self, store: CountingStore) -> None:
+        write_apart(store, {"score": (1, slice(9_000, 21_000)), "error": (1, slice(0, 0))})
+        score, error = draw(store, self.asked(), StillClock(0))
+        (place,) = np.flatnonzero(np.isnan(score.columns["score"]))
+        before, after = places(score, np.array([place - 1, place + 1]))
+        assert 8_000 < before < 9_000
+        assert 19_800 < after < 21_000
+        assert len(error) > len(score)
+
+    @pytest.mark.parametrize("stride", [2, 5])
+    def test_a_sensor_slower_than_the_grid_has_no_gaps(
+        self, store: CountingStore, stride: int
+    ) -> None:
+        write_apart(store, {"score": (stride, slice(0, 0)), "error": (1, slice(0, 0))})
+        score, _ = draw(store, self.asked(), StillClock(0))
+        assert gaps(score) == []
+        assert len(score) > POINTS / 2
+
+    def test_a_sensor_faster_than_the_grid_is_outlined_and_its_gap_seen(
+        self, store: CountingStore
+    ) -> None:
+        grid = 100 * STEP  # a bucket of the chart is less than fifty of these
+        write_apart(store, {"score": (1, slice(7_000, 7_900)), "error": (1, slice(0, 0))})
+        score, error = draw(store, self.asked(step=grid), StillClock(0))
+        assert gaps(score) == [7_000]
+        assert gaps_of(error, "error") == []
+        assert store.rows_read < COUNT / 2
+
+    def test_rows_that_are_few_are_read_themselves(self, store: CountingStore) -> None:
+        write_apart(store, {"score": (100, slice(0, 0))})
+        score, *_ = draw(store, self.asked(), StillClock(0))
+        np.testing.assert_array_equal(score.times % STEP, FIRST % STEP)
+        assert store.rows_read >= COUNT
+
+    def test_one_that_was_never_written_is_no_table(self, store: CountingStore) -> None:
+        write_apart(store, {"flag": (1, slice(0, 0))})
+        assert [list(one.columns) for one in draw(store, self.asked(), StillClock(0))] == [["flag"]]
+
+    def test_a_store_that_makes_buckets_of_rows_is_asked_for_the_rows(
+        self, store: CountingStore
+    ) -> None:
+        write(store, np.arange(COUNT), peak=12_345)
+        store.reduces = False
+        for asked in (self.asked(), drawing()):
+            draw(store, asked, StillClock(0))
+        assert {query.every for query in store.asked} == {None}
+
+    def test_gaps_all_over_cost_no_more_rows_than_allowed(
+        self, store: CountingStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(outlines, "ROWS_FOR_GAPS", 5_000)
+        kept = np.arange(COUNT)
+        write(store, kept[kept % 100 > 5])
+        tables = draw(store, self.asked(), StillClock(0))
+        assert gaps(tables[0])
+        assert 0 < store.rows_read <= 5_000 / 0.9
+
+
+def write_apart(store: EmbeddedSeriesStore, courses: dict[str, tuple[int, slice]]) -> None:
+    """Columns with every so many rows, and without those of a slice."""
+    count = np.arange(COUNT)
+    fields = {}
+    for name, (stride, lost) in courses.items():
+        fields[name] = np.where(count % stride == 0, np.sin(count / 99), np.nan)
+        fields[name][lost] = np.nan
+    tags = {"detector": "d", "room": "R1"}
+    store.write("scores", [Points(tags, FIRST + STEP * count.astype(np.int64), fields)])
+
+
+def gaps_of(table: Table, name: str) -> list[float]:
+    return places(table, np.flatnonzero(np.isnan(table.columns[name])))
 
 
 @given(

@@ -205,6 +205,7 @@ class TestDrawn:
         model = np.full(12_000, "m", dtype=object)
         tags = {"detector": "gas-room", "room": "R9"}
         world.results.write(schema.SCORES, [Points(tags, times, {**fields, "model": model})])
+        world.results.reduces = True
         asked = []
         read = world.results.read
         world.results.read = lambda query: asked.append(query) or read(query)
@@ -216,6 +217,31 @@ class TestDrawn:
             outlined = {query.aggregate for query in asked if query.every}
             assert outlined == (set() if "model" in names else {"min", "max", "count"})
             asked.clear()
+
+    def test_values_of_a_very_long_range_are_outlined_where_the_store_reduces_them(self, world):
+        times = START + MINUTE * np.arange(12_000, dtype=np.int64)
+        value = np.full(12_000, 0.5)
+        value[9_876] = 9.0
+        fields = {"temp": value, "NH3": value / 2}
+        tags = {"detector": "gas-room", "room": "R9"}
+        source = {"site": "plant-1", "room": "R9"}
+        world.source.write("air", [Points(source, times, fields)])
+        for name in (schema.EXPECTED, schema.CONTRIBUTIONS):
+            world.results.write(name, [Points(tags, times, fields)])
+        span = Span(START, START + 12_000 * MINUTE, 100)
+        asked = []
+        for store in (world.source, world.results):
+            store.reduces = True
+            store.read = lambda query, read=store.read: asked.append(query) or read(query)
+        queries = world.queries
+        for ask in (queries.channels, queries.expected, queries.contributions):
+            asked.clear()
+            tables = ask("gas-room", span, series=["room=R9"])
+            found = {name: values for one in tables for name, values in one.columns.items()}
+            assert (found["temp"].max(), found["NH3"].max()) == (9.0, 4.5)
+            assert max(map(len, tables)) <= 100
+            assert {query.aggregate for query in asked if query.every} == {"min", "max", "count"}
+            assert len(tables) == (1 if ask == queries.contributions else 2)
 
     def test_one_number_of_each_bucket_can_be_asked_for(self, world):
         span = Span(START, NOW, 10)

@@ -59,8 +59,8 @@ def test_what_a_run_learned_before_it_failed_stays_on_record():
     bench = Bench()
 
     def fail() -> None:
-        with recorded(bench.records, bench.clock, "retrain", "rooms") as details:
-            details["basis"] = "x"
+        with recorded(bench.records, bench.clock, "retrain", "rooms") as going:
+            going.details["basis"] = "x"
             raise KeyError("y")
 
     with pytest.raises(KeyError):

@@ -30,7 +30,9 @@ def plant() -> Plant:
 
 
 def what_if(plant: Plant) -> WhatIf:
-    return WhatIf(plant.records, plant.results, plant.artifacts, plant.detectors, plant.clock)
+    return WhatIf(
+        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
+    )
 
 
 def ask(plant: Plant, question: Question, span: Span = ALL, **more: object) -> Answer:

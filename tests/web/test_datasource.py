@@ -545,7 +545,7 @@ class TestWhatIf:
             ({"what_if": {"threshold": {"kind": "quantile", "q": 2}}}, "what_if.threshold"),
             ({"what_if_kind": "fixed"}, "limit of the smoothed error"),
             ({"what_if_kind": "fixed", "what_if_value": "high"}, "what_if.threshold.fixed.value"),
-            ({"what_if_kind": "dynamic", "what_if_value": "1"}, "expected fixed, quantile"),
+            ({"what_if_kind": "magic", "what_if_value": "1"}, "expected fixed, quantile"),
             ({"what_if_kind": "(fixed|sigma)", "what_if_value": "1"}, "another threshold"),
             ({"what_if_kind": "fixed", "what_if_value": ["1", "2"]}, "must be one value"),
             (

@@ -87,9 +87,10 @@ def test_what_others_wrote_is_text_and_nothing_else(world):
     assert "&lt;script&gt;" in text
 
 
-def test_the_page_needs_no_script_and_nothing_from_elsewhere(client):
+def test_scripts_are_files_and_nothing_comes_from_elsewhere(client):
     parsed = outline(client.get("/").text)
-    assert "script" not in {tag for tag, _ in parsed.seen}
+    scripts = [attributes for tag, attributes in parsed.seen if tag == "script"]
+    assert {one.get("type") for one in scripts if "src" not in one} == {"application/json"}
     for _, attributes in parsed.seen:
         assert "style" not in attributes
         for name in ("src", "href"):
@@ -100,6 +101,8 @@ def test_the_page_can_be_read_aloud_and_renews_itself(client):
     parsed = outline(client.get("/").text)
     attributes = [attributes for _, attributes in parsed.seen]
     assert ("html", {"lang": "en"}) in parsed.seen
+    tags = [tag for tag, _ in parsed.seen]
+    assert tags[tags.index("noscript") + 1] == "meta", "the script renews it with more care"
     assert {"http-equiv": "refresh", "content": "30"} in attributes
     assert [tag for tag, _ in parsed.seen if tag in ("h1", "main")] == ["main", "h1"]
     assert all("alt" in a for tag, a in parsed.seen if tag == "img")

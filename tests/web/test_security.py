@@ -52,15 +52,29 @@ class TestWithToken:
     )
     def test_nothing_else_does(self, closed, headers):
         assert closed.get("/api/v1/detectors", headers=headers).status_code == 401
-        assert closed.get("/", headers=headers).status_code == 401
-        assert closed.get("/static/page.css", headers=headers).status_code == 401
+        assert closed.get("/", headers=headers).status_code in (303, 401)
+        assert closed.get("/readyz", headers=headers).status_code == 401
         assert closed.post("/grafana/query", json={}, headers=headers).status_code == 403
 
     def test_liveness_needs_none(self, closed):
         assert closed.get("/healthz").status_code == 200
 
-    def test_the_page_asks_for_a_password(self, closed):
-        assert closed.get("/").headers["WWW-Authenticate"].startswith("Basic")
+    def test_a_wrong_password_of_basic_auth_is_asked_for_again(self, closed):
+        answer = closed.get("/", headers={"Authorization": basic("wrong")})
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic")
+
+    def test_a_page_leads_to_the_sign_in_and_back(self, closed):
+        answer = closed.get("/catalogue?measurement=a%26b")
+        assert answer.status_code == 303
+        assert answer.location == "/sign-in?next=%2Fcatalogue%3Fmeasurement%3Da%2526b"
+
+    def test_a_script_of_a_page_is_told_where_to_sign_in(self, closed):
+        for path in ("/api/v1/labels", "/label"):
+            answer = closed.post(path, json={})
+            assert answer.status_code == 401
+            assert answer.json["sign_in"] == "/sign-in"
+            assert {"message", "error"} < set(answer.json)
 
     def test_grafana_sees_the_reason(self, closed):
         answer = closed.post("/grafana/query", json={})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.ports import Points
-from backend.web.pages import MOST_SERIES
+from backend.web.pages.catalogue import MOST_SERIES
 from tests import hostile
 from tests.web.test_pages import outline
 from tests.web.worlds import MINUTE, NOW, START

@@ -16,6 +16,7 @@ from backend.services.alerting import Alerting
 from backend.services.catalogue import Catalogue
 from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
+from backend.services.fleet_view import FleetView
 from backend.services.history import History
 from backend.services.label_files import LabelFiles
 from backend.services.label_history import LabelHistory
@@ -28,12 +29,15 @@ from backend.services.requests import Requests
 from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
-from backend.services.suggesting import Suggesting
+from backend.services.series_overview import SeriesOverview
 from backend.services.setting_up import SettingUp
 from backend.services.stores import Stores
 from backend.services.sufficiency import Sufficiency
+from backend.services.suggesting import Suggesting
 from backend.services.what_if import WhatIf
+from backend.services.work import Work
 from backend.settings.detector_file import mistakes_in
+from backend.settings.document import read_value
 from backend.specs import DetectorSpec
 from backend.web import create_app
 from tests.fakes.artifacts import BlankArtifactStore
@@ -79,6 +83,7 @@ class World:
     setting_up: SettingUp
     sufficiency: Sufficiency
     requests: Requests
+    work: Work
     queries: Queries
     what_if: WhatIf
     history: History
@@ -95,6 +100,16 @@ class World:
         """Questions to another store of results."""
         self.queries = Queries(self.records, self.source, results, self.detectors, self.clock)
         return self.queries
+
+    @property
+    def series_overview(self) -> SeriesOverview:
+        """Over the store of results that the questions go to now."""
+        results = self.queries._results
+        return SeriesOverview(self.queries, self.detectors, self.source, results, self.clock)
+
+    @property
+    def fleet_view(self) -> FleetView:
+        return FleetView(self.queries, self.queries._results, self.clock)
 
     def client(self) -> FlaskClient:
         return create_app(self).test_client()
@@ -136,11 +151,12 @@ def make_world(token: str | None = None) -> World:
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
         comparing=Comparing(stores, detectors, labelling, nobody, nobody, clock),
         reviewing=Reviewing(stores, labelling),
-        setting_up=SettingUp(source, detectors, clock, mistakes_in),
+        setting_up=SettingUp(source, detectors, clock, mistakes_in, read_value),
         sufficiency=Sufficiency(stores, detectors, labelling, clock),
         requests=Requests(records, detectors, nobody, nobody, clock),
+        work=Work(records, clock),
         queries=Queries(records, source, results, detectors, clock),
-        what_if=WhatIf(records, results, BlankArtifactStore(), detectors, clock),
+        what_if=WhatIf(records, results, BlankArtifactStore(), detectors, labelling, clock),
         history=History(records, results, detectors, clock),
         rule_states=RuleWatch(None, clock),
         catalogue=Catalogue(source),

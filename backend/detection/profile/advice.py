@@ -187,8 +187,8 @@ def _about_rows(look: Look, useful: int, window: int, network: bool) -> Iterator
     if gaps := look.cadence.gaps:
         lost = sum(stop - start for start, stop in gaps)
         yield (
-            f"There are {len(gaps)} gaps, together {duration(lost)}: nothing is judged in a gap "
-            f"and for {window} rows behind it."
+            f"There {'is 1 gap' if len(gaps) == 1 else f'are {len(gaps)} gaps'}, together "
+            f"{duration(lost)}: nothing is judged in a gap and for {window} rows behind it."
         )
 
 

@@ -77,14 +77,16 @@ def concatenate(layers: Sequence[Layer], columns: Mapping[str, Floats | Strings]
         columns: an empty column of every field wanted, by name, telling its kind.
     """
     joined = {
-        name: np.concatenate(
-            [layer.columns.get(name, absent(kind_of(empty), len(layer))) for layer in layers]
-            or [empty]
-        )
+        name: np.concatenate([_column(layer, name, empty) for layer in layers] or [empty])
         for name, empty in columns.items()
     }
     times = [layer.times for layer in layers] or [np.empty(0, dtype=np.int64)]
     return Layer(np.concatenate(times), joined)
+
+
+def _column(layer: Layer, name: str, empty: Floats | Strings) -> Floats | Strings:
+    found = layer.columns.get(name)
+    return absent(kind_of(empty), len(layer)) if found is None else found
 
 
 def merged(

@@ -133,4 +133,5 @@ def _unpack(entry: _Entry, body: memoryview, rows: int) -> Floats | Strings:
 
 def _array(entry: Mapping[str, Any], body: memoryview, rows: int) -> NDArray[Any]:
     array = np.frombuffer(body, entry["type"], entry["count"], entry["at"])
-    return np.broadcast_to(array, rows)
+    # What is not one value for all rows needs no spreading, which costs more than the reading.
+    return array if len(array) == rows else np.broadcast_to(array, rows)

@@ -47,6 +47,9 @@ class EmbeddedSeriesStore:
         directory: where the file lies; made on first use.
     """
 
+    # Buckets are made of all rows, and outlines take three of them.
+    reduces = False
+
     def __init__(self, directory: Path) -> None:
         self._database = Database(directory)
 
@@ -297,10 +300,12 @@ def _read_series(
     backwards = query.newest is not None
     wanted = query.newest if backwards else query.oldest
     layers: list[Layer] = []
+    rows = 0
     for layer in _layers(connection, series, columns, query, backwards=backwards):
-        if wanted is not None and sum(map(len, layers)) >= wanted:
-            break
         layers.append(layer)
+        rows += len(layer)
+        if wanted is not None and rows >= wanted:
+            break
     return layers[::-1] if backwards else layers
 
 

@@ -26,6 +26,8 @@ class InfluxSeriesStore:
         client: HTTP client; one of its own by default.
     """
 
+    reduces = True
+
     def __init__(
         self, address: Address, *, create: bool = False, client: InfluxClient | None = None
     ) -> None:

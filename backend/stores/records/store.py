@@ -28,9 +28,8 @@ from backend.records import (
     Verdict,
     Version,
 )
-from backend.stores.records import access
-from backend.stores.records import alerts as alert_rows
 from backend.stores.records import (
+    access,
     annotations,
     detectors,
     progress,
@@ -39,6 +38,7 @@ from backend.stores.records import (
     runs,
     versions,
 )
+from backend.stores.records import alerts as alert_rows
 from backend.stores.records import labels as label_rows
 from backend.stores.records import leases as lease_rows
 from backend.stores.records.database import Database
@@ -320,7 +320,7 @@ class SqlRecordStore:
         words: str | None = None,
     ) -> Request:
         """Report progress and extend the claim."""
-        told = {"progress": progress, "deadline": deadline}
+        told: dict[str, Any] = {"progress": progress, "deadline": deadline}
         told |= {} if words is None else {"words": words}
         with self._database.writing() as connection:
             return requests.report(connection, request, told, worker=worker)

@@ -10,6 +10,7 @@ from backend.web.api.asked import Asked
 from backend.web.api.blueprints import part
 from backend.web.application import application
 from backend.web.instants import milliseconds
+from backend.web.who import seen
 
 _KINDS = "alarm, fleet, blind, retrain, drift or aside"
 
@@ -126,4 +127,4 @@ def list_rules() -> list[RuleRow]:
 def list_alerts(query: AlertsQuery) -> list[AlertRow]:
     """Alerts, newest first, each in the state it is in."""
     found = application().alerting.listed(query.detector, state=query.state, limit=query.limit)
-    return [AlertRow.of(one) for one in found]
+    return [AlertRow.of(one) for one in seen(found, lambda one: one.alert.detector)]

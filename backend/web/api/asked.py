@@ -48,6 +48,12 @@ class LabelPath(Asked):
     id: int = Field(ge=1, le=2**63 - 1)
 
 
+class RunPath(Asked):
+    """Which run."""
+
+    id: int = Field(ge=1, le=2**63 - 1)
+
+
 class RequestPath(Asked):
     """Which request."""
 
@@ -254,7 +260,36 @@ class ExplainBody(Strict):
         return {"time": self.time, "series": self.series}
 
 
+class RangeBody(Strict):
+    """`[from, to)`."""
+
+    from_: Instant = Field(alias="from")
+    to: Instant
+
+
+class DryRunBody(Strict):
+    """Train on ranges that would be called normal, and keep nothing.
+
+    `spec` is a detector as it would stand in normalcy.yaml; without it the stored one is tried.
+    """
+
+    kind: Literal["dry_run"]
+    detector: str = Field(max_length=63)
+    spec: dict[str, Any] | None = None
+    ranges: list[RangeBody] = Field(min_length=1, max_length=50)
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What the worker is told: the ranges in nanoseconds."""
+        told: dict[str, Any] = {} if self.spec is None else {"spec": self.spec}
+        return {**told, "ranges": [[part.from_, part.to] for part in self.ranges]}
+
+
 class RequestBody(
-    RootModel[Annotated[RetrainBody | BackfillBody | ExplainBody, Field(discriminator="kind")]]
+    RootModel[
+        Annotated[
+            RetrainBody | BackfillBody | ExplainBody | DryRunBody, Field(discriminator="kind")
+        ]
+    ]
 ):
     """Work for the jobs."""

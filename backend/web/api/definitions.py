@@ -12,6 +12,7 @@ from backend.web.api.blueprints import part
 from backend.web.api.rows import DetectorAnswer, DetectorRow, DetectorRows, SeriesRow, SeriesRows
 from backend.web.application import application
 from backend.web.errors import invalid
+from backend.web.who import by, seen
 
 api = part("detectors", "What is watched, how, and when.")
 
@@ -22,7 +23,7 @@ def list_detectors() -> list[DetectorRow]:
     app = application()
     return [
         DetectorRow.of(one, app.detectors.is_configured(one.detector))
-        for one in app.queries.overviews()
+        for one in seen(app.queries.overviews(), lambda one: one.detector)
     ]
 
 
@@ -41,7 +42,7 @@ def put_detector(path: DetectorPath, body: SpecBody) -> dict[str, Any] | Respons
         spec = DetectorSpec.model_validate({**body.root, "name": path.name})
     except ValidationError as error:
         return invalid(error)
-    application().detectors.save(spec, by="api")
+    application().detectors.save(spec, by=by("api"))
     return _answer(path.name)
 
 

@@ -14,6 +14,7 @@ from backend.web.api.history_rows import CoverageRows, TopRows, TrainingRows, Wo
 from backend.web.api.rows import EventRow, EventRows
 from backend.web.api.table_rows import Row, wide
 from backend.web.application import application
+from backend.web.who import seen
 
 api = part("history", "Detectors as a whole over time.")
 
@@ -46,7 +47,8 @@ def list_training(query: HistoryQuery) -> list[Row]:
 @api.get("/events", responses={"200": EventRows})
 def list_open_events(query: AllEventsQuery) -> list[EventRow]:
     """Events of all detectors that go on, the newest first."""
-    return [EventRow.of(one) for one in application().history.open_events(query.detector)]
+    found = application().history.open_events(query.detector)
+    return [EventRow.of(one) for one in seen(found, lambda one: one.detector)]
 
 
 @api.get("/detectors/<string:name>/tops", responses={"200": TopRows})

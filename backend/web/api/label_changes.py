@@ -1,5 +1,7 @@
 """Labels of a detector: changed, compared, reverted, brought in and taken out by files."""
 
+from typing import Any
+
 from flask import Response
 from werkzeug.utils import secure_filename
 
@@ -33,13 +35,13 @@ api = part("label history", "Labels of a detector: who changed what, files of th
 
 
 @api.post("/detectors/<string:name>/labels/change", responses={"200": ChangedAnswer})
-def change_labels(path: DetectorPath, body: ChangeBody) -> ChangedAnswer:
+def change_labels(path: DetectorPath, body: ChangeBody) -> dict[str, Any]:
     """Put labels in the place of others, all or none; 409 where one of them is gone already."""
     drafts = [one.draft(path.name) for one in body.add]
     changed = application().labelling.change(
-        path.name, drafts, body.remove, source="page", by=by("api")
+        path.name, drafts, body.remove, source="api", by=by("api")
     )
-    return ChangedAnswer.of(changed)
+    return ChangedAnswer.of(changed).model_dump()
 
 
 @api.get("/detectors/<string:name>/labels/history", responses={"200": ChangeRows})
@@ -50,25 +52,25 @@ def list_label_changes(path: DetectorPath, query: LabelHistoryQuery) -> list[Cha
 
 
 @api.get("/detectors/<string:name>/labels/difference", responses={"200": DifferenceAnswer})
-def get_label_difference(path: DetectorPath, query: DifferenceQuery) -> DifferenceAnswer:
+def get_label_difference(path: DetectorPath, query: DifferenceQuery) -> dict[str, Any]:
     """What came and went between two moments, or since a version learned."""
     known = application().label_history
     if (query.from_ is None) == (query.version is None):
         raise InputError("Name the earlier moment by from, or a version by version; not both.")
     if query.version is not None:
-        return DifferenceAnswer.of(known.of_version(path.name, query.version))
+        return DifferenceAnswer.of(known.of_version(path.name, query.version)).model_dump()
     assert query.from_ is not None
-    return DifferenceAnswer.of(known.difference(path.name, query.from_, query.to))
+    return DifferenceAnswer.of(known.difference(path.name, query.from_, query.to)).model_dump()
 
 
 @api.post("/detectors/<string:name>/labels/revert", responses={"200": ReversalAnswer})
-def revert_labels(path: DetectorPath, query: RevertQuery, body: RevertBody) -> ReversalAnswer:
+def revert_labels(path: DetectorPath, query: RevertQuery, body: RevertBody) -> dict[str, Any]:
     """Say again what was said at a moment; with `dry` it is only told what would be done."""
     known = application().label_history
     if query.dry:
-        return ReversalAnswer.of(known.reversal(path.name, body.to), None)
-    reversal, changed = known.revert(path.name, body.to, by=by("api"), source="page")
-    return ReversalAnswer.of(reversal, changed)
+        return ReversalAnswer.of(known.reversal(path.name, body.to), None).model_dump()
+    reversal, changed = known.revert(path.name, body.to, by=by("api"), source="api")
+    return ReversalAnswer.of(reversal, changed).model_dump()
 
 
 @api.get("/detectors/<string:name>/labels/suggestions", responses={"200": SuggestionRows})
@@ -81,7 +83,7 @@ def list_suggestions(path: DetectorPath, query: SuggestionsQuery) -> list[Sugges
 
 
 @api.post("/detectors/<string:name>/labels/import", responses={"201": ImportedAnswer})
-def import_labels(path: DetectorPath, body: ImportBody) -> tuple[ImportedAnswer, int]:
+def import_labels(path: DetectorPath, body: ImportBody) -> tuple[dict[str, Any], int]:
     """Add the labels of a CSV, a calendar or Grafana's annotations, all or none."""
     try:
         choices = body.choices(path.name)
@@ -90,7 +92,7 @@ def import_labels(path: DetectorPath, body: ImportBody) -> tuple[ImportedAnswer,
     content = body.content.encode()
     brought = application().label_files.bring(content, body.name, choices, by=by("api"))
     added = [LabelRow.of(one) for one in brought.added]
-    return ImportedAnswer(added=added, there=brought.there), 201
+    return ImportedAnswer(added=added, there=brought.there).model_dump(), 201
 
 
 @api.get("/detectors/<string:name>/labels/export", responses={"200": None})

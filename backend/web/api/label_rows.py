@@ -51,7 +51,7 @@ class DraftBody(Strict):
     kind: LabelKind
     from_: Instant = Field(alias="from")
     to: Instant
-    tags: dict[str, Text] = {}
+    tags: dict[str, Text] = Field(default_factory=dict)
     note: Text = ""
 
     def draft(self, detector: str) -> LabelDraft:
@@ -62,10 +62,10 @@ class DraftBody(Strict):
 class ChangeBody(Strict):
     """Labels that come in the place of others, all or none."""
 
-    add: Annotated[list[DraftBody], Field(max_length=MOST_CHANGED)] = []
-    remove: Annotated[
-        list[Annotated[int, Field(ge=1, le=2**63 - 1)]], Field(max_length=MOST_CHANGED)
-    ] = []
+    add: list[DraftBody] = Field(default_factory=list, max_length=MOST_CHANGED)
+    remove: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] = Field(
+        default_factory=list, max_length=MOST_CHANGED
+    )
 
 
 class SuggestionsQuery(RangeQuery):

@@ -6,6 +6,7 @@ from backend.web.api.asked import DetectorPath, VersionPath
 from backend.web.api.blueprints import part
 from backend.web.api.work_rows import VersionAnswer, VersionRow, VersionRows
 from backend.web.application import application
+from backend.web.who import by
 
 api = part("models", "Model versions and their promotion.")
 
@@ -25,14 +26,14 @@ def get_model(path: VersionPath) -> dict[str, Any]:
 @api.post("/detectors/<string:name>/models/<int:number>/promote", responses={"200": VersionRows})
 def promote_model(path: VersionPath) -> list[VersionRow]:
     """Let a version serve from the next point on."""
-    application().promotion.promote(path.name, path.number, by="api")
+    application().promotion.promote(path.name, path.number, by=by("api"))
     return _versions(path.name)
 
 
 @api.post("/detectors/<string:name>/rollback", responses={"200": VersionRows})
 def roll_back(path: DetectorPath) -> list[VersionRow]:
     """Let the version serve again that served before."""
-    application().promotion.rollback(path.name, by="api")
+    application().promotion.rollback(path.name, by=by("api"))
     return _versions(path.name)
 
 

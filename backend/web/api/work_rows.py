@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, RootModel
 
-from backend.records import Request, Run, Version
+from backend.records import LogLine, Request, Run, Version
+from backend.services.work import RequestView, RunView
 from backend.web.instants import milliseconds
 
 
@@ -67,6 +68,57 @@ class RunRow(BaseModel):
         )
 
 
+class LogRow(BaseModel):
+    """What a run told of itself at a moment."""
+
+    at: int
+    words: str
+
+    @classmethod
+    def of(cls, one: LogLine) -> "LogRow":
+        """The row of a line."""
+        return cls(at=milliseconds(one.at), words=one.words)
+
+
+class GoingRow(RunRow):
+    """A run with how far it is."""
+
+    progress: float
+    words: str
+    told_at: int | None
+    seconds_left: float | None
+    cancelled_by: str | None
+
+    @classmethod
+    def seen_at(cls, run: Run, left_s: float | None) -> "GoingRow":
+        """The row of a run that goes on."""
+        return cls(**RunRow.of(run).model_dump(), **_progress(run, left_s))
+
+
+class RunAnswer(GoingRow):
+    """A run with what it told, and what to do next where it did not end well."""
+
+    request: int | None
+    version: int | None
+    advice: str | None
+    details: dict[str, Any]
+    log: list[LogRow]
+
+    @classmethod
+    def seen(cls, view: RunView) -> "RunAnswer":
+        """Everything on a run."""
+        run = view.run
+        return cls(
+            **RunRow.of(run).model_dump(),
+            **_progress(run, view.left_s),
+            request=None if view.request is None else view.request.id,
+            version=view.version,
+            advice=view.advice,
+            details=dict(run.details),
+            log=[LogRow.of(line) for line in view.log],
+        )
+
+
 class RequestRow(BaseModel):
     """Work asked of the jobs."""
 
@@ -91,11 +143,34 @@ class RequestAnswer(RequestRow):
 
     payload: dict[str, Any]
     result: dict[str, Any]
+    words: str
+    cancelled_by: str | None
+    run: int | None = None
+    advice: str | None = None
 
     @classmethod
     def of(cls, one: Request) -> "RequestAnswer":
-        """Everything on a request."""
-        return cls(**_request(one), payload=dict(one.payload), result=dict(one.result))
+        """Everything on a request, as it stands on record."""
+        return cls(
+            **_request(one),
+            payload=dict(one.payload),
+            result=dict(one.result),
+            words=one.words,
+            cancelled_by=one.cancelled_by,
+        )
+
+    @classmethod
+    def seen(cls, view: RequestView) -> "RequestAnswer":
+        """The same with the run that serves it, and what to do next."""
+        run = None if view.run is None else view.run.run.id
+        return cls.of(view.request).model_copy(update={"run": run, "advice": view.advice})
+
+
+class WorkAnswer(BaseModel):
+    """What goes on, newest first, and what waits, oldest first."""
+
+    running: list[GoingRow]
+    waiting: list[RequestRow]
 
 
 class VersionRows(RootModel[list[VersionRow]]):
@@ -108,6 +183,16 @@ class RunRows(RootModel[list[RunRow]]):
 
 class RequestRows(RootModel[list[RequestRow]]):
     """Requests, newest first."""
+
+
+def _progress(run: Run, left_s: float | None) -> dict[str, Any]:
+    return {
+        "progress": run.progress,
+        "words": run.words,
+        "told_at": milliseconds(run.told_at),
+        "seconds_left": left_s,
+        "cancelled_by": run.cancelled_by,
+    }
 
 
 def _version(one: Version) -> dict[str, Any]:

@@ -1,31 +1,119 @@
-"""How every detector is doing."""
+"""How every detector and every series is doing."""
 
-from flask import Blueprint, render_template
+from typing import Any, TypeVar
+
+from flask import Blueprint, current_app, render_template, request, url_for
 
 from backend.records import State
-from backend.services.overview import Condition, Overview
+from backend.services.overview import Condition, Glance, Overview
+from backend.services.overview import overview as overview_of
+from backend.services.series_overview import SeriesCondition, Sort, Wanted, page_of
+from backend.web import sparks
 from backend.web.application import application
 
 overview = Blueprint("overview_page", __name__)
 
 RECENT_RUNS = 15
+LONGEST_SEARCH = 200
+SERIES = "series"
+"""The view that leaves out the detectors, and the part of the page that a script asks for alone."""
+
 _ORDER = list(Condition)
+_LATEST_PAGE = 10**6
+Way = tuple[str, str]
+T = TypeVar("T")
 
 
 @overview.get("/")
 def show() -> str:
-    """Detectors, series set aside, recent runs and failures."""
+    """Detectors, what failed, every series, recent runs; with `part=series` those rows alone."""
     queries = application().queries
+    glances = queries.glances()
+    listed = _series(glances)
+    if request.args.get("part") == SERIES:
+        return render_template("overview_series.html", **listed)
+    now = application().clock.now()
     runs = queries.runs(limit=100)
     failed = [run for run in runs if run.state in (State.FAILED, State.INTERRUPTED)]
+    found = [overview_of(one.spec, one.known, one.results, now) for one in glances]
     return render_template(
-        "status.html",
-        detectors=sorted(queries.overviews(), key=_urgency),
+        "overview.html",
+        detectors=sorted(found, key=_urgency),
+        steps={one.detector: next_steps(one) for one in found},
         runs=runs[:RECENT_RUNS],
         failed=failed[:RECENT_RUNS],
         parts=[part for part in queries.parts() if not part.ok],
-        now=application().clock.now(),
+        names=sorted(one.detector for one in found),
+        sorts=list(Sort),
+        now=now,
+        **listed,
     )
+
+
+def _series(glances: list[Glance]) -> dict[str, Any]:
+    """What the table of series shows, and how its links are made."""
+    wanted = asked()
+    held = application().series_overview
+    found = page_of(held.rows(glances), wanted)
+    pictures = held.sparks(found.rows)
+    return {
+        "wanted": wanted,
+        "view": SERIES if request.args.get("view") == SERIES else "",
+        "found": found,
+        "conditions": list(SeriesCondition),
+        "sparks": {name: sparks.drawing(one) for name, one in pictures.items()},
+        "spark": sparks,
+        "link": _link,
+    }
+
+
+def asked() -> Wanted:
+    """What the address asks for; nonsense is passed over."""
+    arguments = request.args
+    return Wanted(
+        search=arguments.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH],
+        condition=_one_of(SeriesCondition, arguments.get("state", "")),
+        detector=arguments.get("detector") or None,
+        sort=_one_of(Sort, arguments.get("sort", "")) or Sort.STATE,
+        page=min(max(arguments.get("page", 1, type=int), 1), _LATEST_PAGE),
+    )
+
+
+def _one_of(kind: type[T], text: str) -> T | None:
+    try:
+        return kind(text)  # type: ignore[call-arg]
+    except ValueError:
+        return None
+
+
+def _link(wanted: Wanted, **changes: object) -> str:
+    """The address of the page as it is asked for, with some changes."""
+    kept = {
+        "view": request.args.get("view") or None,
+        "q": wanted.search or None,
+        "state": wanted.condition,
+        "detector": wanted.detector,
+        "sort": None if wanted.sort is Sort.STATE else wanted.sort,
+        "page": None if wanted.page == 1 else wanted.page,
+    }
+    return url_for("overview_page.show", **{**kept, **changes})
+
+
+def next_steps(one: Overview) -> list[Way]:
+    """Where a person goes on with a detector that has no model, as far as those pages are there."""
+    if one.condition is not Condition.NO_MODEL:
+        return []
+    label = url_for("label_pages.label", detector=one.detector)
+    if one.trained_at is not None:
+        return [(_page("models_page.show", one.detector, label), "overview-step-review")]
+    steps = [(_page("labels_page.show", one.detector, label), "overview-step-label")]
+    if "models_page.show" in current_app.view_functions:
+        steps.append((_page("models_page.show", one.detector, label), "overview-step-train"))
+    return steps
+
+
+def _page(view: str, detector: str, otherwise: str) -> str:
+    return url_for(view, name=detector) if view in current_app.view_functions else otherwise
 
 
 def _urgency(one: Overview) -> tuple[int, str]:

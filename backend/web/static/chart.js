@@ -8,6 +8,9 @@ import { ticks } from "./ticks.js";
 const MARGIN = { l: 64, r: 16, t: 8, b: 40 };
 const GAP = 0.06;
 const PAUSE_MS = 120;
+const SIDES_AFTER_MS = 250;
+const KEPT = 16;
+const FRESH_MS = 60_000;
 const DAY = 86_400_000;
 
 export const KINDS = { normal: "--good", anomaly: "--bad", exclude: "--idle", suggestion: "--busy" };
@@ -25,7 +28,8 @@ export function lineColor(place) {
 export class Chart {
   // element: an empty block; its height stays, whatever is drawn.
   // from, to: what is shown first, in milliseconds. least, most: how far one may go, if known.
-  // load(from, to, points, signal): promises what `panes` draws; asked for more than is seen.
+  // load(from, to, points, signal, early): promises what `panes` draws; asked for what is seen, then
+  // for more to each side. `early(data)`, where it is given, draws what there is already.
   // panes(data): [{ title, log, least, lines: [{ name, time, value, color, dash, width, fill, markers }] }]
   // dragmode: "zoom", "pan" or false where the page does something else with a drag.
   constructor(element, { from, to, load, panes, dragmode = "zoom", onView, onPoint }) {
@@ -33,9 +37,13 @@ export class Chart {
     this.view = { from, to };
     this.first = { from, to };
     this.held = null;
+    this.kept = [];
     this.data = null;
+    this.drawn = [];
     this.regions = [];
     this.log = false;
+    // A finger that drags moves the view: there is no other way to, and two buttons zoom.
+    if (dragmode === "zoom" && matchMedia("(pointer: coarse)").matches) this.dragmode = "pan";
     element.classList.add("chart");
     element.tabIndex = 0;
     element.dataset.drawn = "0";
@@ -48,20 +56,23 @@ export class Chart {
     this.state.className = "chart-state";
     this.state.setAttribute("role", "status");
     element.addEventListener("keydown", (event) => this.#key(event));
-    new ResizeObserver(() => this.data && Plotly.Plots.resize(this.plot)).observe(element);
+    new ResizeObserver(() => this.#fit()).observe(element);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
+    new MutationObserver(() => this.redraw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   }
 
   // Shows a range; what is held already is drawn at once, the rest when it has come.
   show(from, to) {
     this.view = { from, to };
-    if (this.data) this.#draw();
+    if (this.data) this.#turn();
     this.onView?.(this.view);
     return this.#read();
   }
 
+  // Asks again for what is seen; whatever was kept is forgotten.
   reload() {
     this.held = null;
+    this.kept = [];
     return this.#read();
   }
 
@@ -77,7 +88,10 @@ export class Chart {
   // regions: [{ from, to, color, hatched, label, id }] over the whole height.
   setRegions(regions) {
     this.regions = regions;
-    this.redraw();
+    for (const one of this.kept) one.regions = null;
+    if (!this.data) return;
+    Plotly.relayout(this.plot, { shapes: regions.map((region) => this.#shape(region)) });
+    this.onDraw?.();
   }
 
   timeAt(clientX) {
@@ -99,6 +113,12 @@ export class Chart {
   move(share) {
     const by = Math.round((this.view.to - this.view.from) * share);
     return this.show(this.view.from + by, this.view.to + by);
+  }
+
+  #fit() {
+    if (!this.data) return;
+    Plotly.Plots.resize(this.plot);
+    this.#draw();
   }
 
   #frame() {
@@ -123,39 +143,116 @@ export class Chart {
     act();
   }
 
-  // Asked for is a view to each side too, so that a pan has something to show at once.
+  // Read is what is seen, then with a view to each side, so that a pan has something to show at
+  // once. What was read is kept for a while: the way back asks nothing.
   async #read() {
     const { from, to } = this.view;
-    const span = to - from;
-    const { held } = this;
-    const fine = held && held.span <= span * 1.5;
-    if (fine && held.from <= from && to <= held.to) return;
     this.asking?.abort();
     const asking = new AbortController();
     this.asking = asking;
-    await new Promise((done) => setTimeout(done, this.data ? PAUSE_MS : 0));
-    if (asking.signal.aborted) return;
-    const wide = { from: Math.max(from - span, 0), to: to + span, span };
-    const points = Math.min(Math.max(Math.round(this.#frame().width), 300), 1500) * 3;
-    this.state.textContent = this.data ? "" : say("loading");
-    try {
-      this.data = await this.load(wide.from, wide.to, points, asking.signal);
-    } catch (error) {
-      if (error.name !== "AbortError") this.state.textContent = error.message;
-      return;
+    const found = this.#covering(from, to);
+    if (found) this.#hold(found);
+    else {
+      await later(this.data ? PAUSE_MS : 0);
+      const read = asking.signal.aborted ? null : await this.#ask(from, to, 1, asking.signal);
+      if (!read) return;
+      this.#hold(read);
+      this.element.dataset.drawn = String(Number(this.element.dataset.drawn) + 1);
     }
-    this.held = wide;
+    this.#readSides(asking.signal);
+  }
+
+  async #readSides(signal) {
+    const { from, to } = this.view;
+    const span = to - from;
+    if (this.#covering(Math.max(from - span / 2, 0), to + span / 2, span)) return;
+    await later(SIDES_AFTER_MS);
+    if (signal.aborted) return;
+    const read = await this.#ask(Math.max(from - span, 0), to + span, 3, signal);
+    if (read) requestIdleCallback(() => signal.aborted || this.#hold(read), { timeout: 500 });
+  }
+
+  // What is kept of a range and fine enough for a view of `span`.
+  #covering(from, to, span = to - from) {
+    const fits = (one) => one && one.from <= from && to <= one.to && one.span <= span * 1.5;
+    this.kept = this.kept.filter((one) => one.closed || performance.now() - one.at < FRESH_MS);
+    return fits(this.held) && this.kept.includes(this.held) ? this.held : this.kept.find(fits);
+  }
+
+  // null: it failed, or is wanted no more.
+  async #ask(from, to, views, signal) {
+    const points = Math.min(Math.max(Math.round(this.#frame().width), 300), 1500) * views;
+    const before = this.regions;
+    const early = this.data ? undefined : (data) => signal.aborted || this.#show(data);
+    if (views === 1) this.state.textContent = this.data ? "" : say("loading");
+    try {
+      const data = await this.load(from, to, points, signal, early);
+      if (signal.aborted) return null;
+      const regions = this.regions === before ? null : this.regions;
+      const read = { from, to, span: (to - from) / views, data, regions, at: performance.now(), closed: to < Date.now() - FRESH_MS };
+      this.kept = [read, ...this.kept].slice(0, KEPT);
+      return read;
+    } catch (error) {
+      if (error.name !== "AbortError" && views === 1) this.state.textContent = error.message;
+      return null;
+    }
+  }
+
+  #hold(read) {
+    this.regions = read.regions ?? this.regions;
+    if (read === this.held) return;
+    this.held = read;
+    this.#show(read.data);
+  }
+
+  #show(data) {
+    this.data = data;
     this.#draw();
-    this.element.dataset.drawn = String(Number(this.element.dataset.drawn) + 1);
   }
 
   #draw() {
     const panes = this.panes(this.data, this.view);
+    this.drawn = panes;
     const lines = panes.flatMap((pane, place) => pane.lines.map((line) => this.#trace(line, place)));
     this.state.textContent = lines.some((line) => line.x.length) ? "" : say("nothing");
     const config = { displayModeBar: false, doubleClick: false, scrollZoom: true, responsive: false };
     Plotly.react(this.plot, lines, this.#layout(panes), config);
     if (!this.listening) this.#listen();
+    this.onDraw?.();
+  }
+
+  // Another view of the lines that are drawn already.
+  #turn() {
+    const { from, to } = this.view;
+    const change = { "xaxis.range": [from, to] };
+    for (const [name, value] of Object.entries(ticks(from, to, this.#frame().width))) change[`xaxis.${name}`] = value;
+    this.drawn.forEach((pane, place) => {
+      const range = this.#heights(pane);
+      change[range ? `${axis(place)}.range` : `${axis(place)}.autorange`] = range ?? true;
+    });
+    Plotly.relayout(this.plot, change);
+    this.onDraw?.();
+  }
+
+  // The axis fits what is seen; null where nothing is.
+  #heights(pane) {
+    const { from, to } = this.view;
+    const log = pane.log && this.log;
+    let [low, high] = [Infinity, -Infinity];
+    for (const { time, value } of pane.lines) {
+      const end = Math.min(above(time, to) + 1, time.length);
+      for (let row = Math.max(above(time, from) - 1, 0); row < end; row += 1) {
+        const one = value[row];
+        if (one === null || (log && one <= 0)) continue;
+        if (one < low) low = one;
+        if (one > high) high = one;
+      }
+    }
+    if (low > high) return null;
+    if (log) [low, high] = [Math.log10(low), Math.log10(high)];
+    else if (pane.least === 0) low = Math.min(low, 0);
+    const room = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
+    return [!log && pane.least === 0 && low === 0 ? 0 : low - room, high + room];
   }
 
   #trace(line, place) {
@@ -189,10 +286,10 @@ export class Chart {
       hovermode: "x",
       hoverdistance: 40,
       dragmode: this.dragmode,
-      uirevision: "own",
       shapes: this.regions.map((region) => this.#shape(region)),
       xaxis: {
         range: [from, to],
+        tickangle: 0,
         gridcolor: grid,
         zeroline: false,
         ...ticks(from, to, this.#frame().width),
@@ -209,11 +306,12 @@ export class Chart {
     let top = 1;
     panes.forEach((pane, place) => {
       const height = ((1 - GAP * (panes.length - 1)) * shares[place]) / whole;
-      layout[place ? `yaxis${place + 1}` : "yaxis"] = {
+      const range = this.#heights(pane);
+      layout[axis(place)] = {
         domain: [Math.max(top - height, 0), top],
-        title: { text: pane.title, font: { size: 12 }, standoff: 6 },
+        title: { text: plainly(pane.title), font: { size: 12 }, standoff: 6 },
         type: pane.log && this.log ? "log" : "linear",
-        rangemode: pane.least === 0 && !(pane.log && this.log) ? "tozero" : "normal",
+        ...(range ? { range } : { autorange: true }),
         gridcolor: grid,
         zeroline: false,
         fixedrange: true,
@@ -248,7 +346,9 @@ export class Chart {
       const from = change["xaxis.range[0]"] ?? change["xaxis.range"]?.[0];
       const to = change["xaxis.range[1]"] ?? change["xaxis.range"]?.[1];
       if (from === undefined || to === undefined || to - from < 1) return;
-      this.show(Math.round(from), Math.round(to));
+      const view = { from: Math.round(from), to: Math.round(to) };
+      if (view.from === this.view.from && view.to === this.view.to) return; // our own doing
+      this.show(view.from, view.to);
     });
     this.plot.on("plotly_hover", ({ points, event }) => this.#hover(points, event));
     this.plot.on("plotly_unhover", () => {
@@ -277,6 +377,30 @@ export class Chart {
     const side = left > box.width / 2 ? left - this.tip.offsetWidth - 16 : left + 16;
     this.tip.style.left = `${Math.max(side, 0)}px`;
   }
+}
+
+// The library reads marks such as <b> in titles; names are data.
+function plainly(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+}
+
+function axis(place) {
+  return place ? `yaxis${place + 1}` : "yaxis";
+}
+
+// The first place in ascending times that is later.
+function above(times, time) {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (times[middle] > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function later(ms) {
+  return new Promise((done) => setTimeout(done, ms));
 }
 
 export function number(value) {

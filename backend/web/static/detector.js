@@ -14,35 +14,45 @@ const say = (name, values) => fill(TEXTS[name], values);
 const expected = document.getElementById("expected");
 const why = document.getElementById("why");
 
-async function load(from, to, points, signal) {
-  const range = { from, to, maxDataPoints: points, series: DATA.series };
-  const asked = new URLSearchParams(range);
-  for (const what of ["channels", "expected", "scores"]) asked.append("what", what);
-  for (const channel of [...DATA.channels, ...DATA.context]) asked.append("channel", channel);
+const NUMBERS = ["smoothed", "threshold", "score", "flag"];
+
+// Its parts are asked for apart: what is measured shows before a long range of scores is read.
+async function load(from, to, points, signal, early) {
+  const found = [];
+  const read = async (what) => {
+    const asked = new URLSearchParams({ from, to, maxDataPoints: points, series: DATA.series, what });
+    for (const number of NUMBERS) asked.append("field", number);
+    for (const channel of [...DATA.channels, ...DATA.context]) asked.append("channel", channel);
+    found.push(...(await get(`${API}/chart?${asked}`, signal)).tables);
+    early?.([...found]);
+  };
   const about = new URLSearchParams({ from, to, series: DATA.series });
-  const [chart, events, labels] = await Promise.all([
-    get(`${API}/chart?${asked}`, signal),
+  const [events, labels] = await Promise.all([
     get(`${API}/events?${about}`, signal),
     get(`/api/v1/labels?${new URLSearchParams({ from, to, detector: DATA.detector })}`, signal),
+    read("channels"),
+    read("expected"),
+    read("scores"),
   ]);
   showRegions(events, labels);
-  return chart.tables;
+  return found;
 }
 
 function showRegions(events, labels) {
   const now = Date.now();
   const spoken = labels
     .filter((one) => !one.series || one.series === DATA.series)
-    .map((one) => ({ from: one.from, to: one.to, kind: one.kind }));
-  const found = events.map((one) => ({ from: one.time, to: one.timeEnd ?? now, kind: "anomaly", hatched: true }));
+    .map((one) => ({ from: one.time, to: one.time_end, kind: one.kind }));
+  const found = events.map((one) => ({ from: one.time, to: one.time_end ?? now, kind: "anomaly", hatched: true }));
   chart.regions = [...spoken, ...found];
 }
 
 function panes(tables) {
   const scores = tables.find((one) => one.what === "scores");
   const found = [...DATA.channels, ...DATA.context].map((channel, place) => channelPane(tables, channel, place));
-  if (!scores) return found;
-  const { time, columns } = scores;
+  // Room for the scores is there before they are.
+  const nothing = { smoothed: [], threshold: [], score: [], flag: [] };
+  const { time, columns } = scores ?? { time: [], columns: nothing };
   const line = (name, value, tone, more) => ({ name, time, value, color: color(tone), ...more });
   const flagged = columns.flag.map((flag, place) => (flag > 0 ? columns.smoothed[place] : null));
   return [

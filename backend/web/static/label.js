@@ -1,8 +1,10 @@
-"use strict";
+// The server renders everything; this saves without leaving the page, keeps it in step with the
+// fields, and shows beside each UTC time what the clock on the wall said.
 
-// The server renders everything; this saves, keeps the page in step with the fields, and shows
-// beside each UTC time what the clock on the wall said.
+import { fill, say, send, textsOf } from "./server.js";
+import { LOCALE } from "./times.js";
 
+const TEXTS = textsOf("own-texts");
 const form = document.getElementById("label");
 const outcome = document.getElementById("outcome");
 const save = document.getElementById("save");
@@ -19,7 +21,7 @@ function tagFields() {
 function address() {
   const parameters = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    if (value.trim()) parameters.set(name, value.trim());
+    if (name !== "csrf_token" && value.trim()) parameters.set(name, value.trim());
   }
   return `${form.getAttribute("action")}?${parameters}`;
 }
@@ -30,7 +32,7 @@ function showLocalTimes() {
     const time = new Date(`${text(name)}Z`);
     output.value = Number.isNaN(time.getTime())
       ? ""
-      : `Your clock: ${time.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" })}`;
+      : fill(TEXTS["your-clock"], { time: time.toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "long" }) });
   }
 }
 
@@ -55,25 +57,8 @@ async function lookAgain(parts) {
     }
     history.replaceState(null, "", where);
   } catch (error) {
-    if (error.name !== "AbortError") tell("The server cannot be reached: is it running?", "bad");
+    if (error.name !== "AbortError") tell(say("unreachable"), "bad");
   }
-}
-
-async function send(method, path, body) {
-  const options = { method };
-  if (body) {
-    options.headers = { "Content-Type": "application/json" };
-    options.body = JSON.stringify(body);
-  }
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error("The server cannot be reached, and nothing was changed: is it running?");
-  }
-  const found = await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error(found?.message ?? `The server answered ${answer.status}.`);
-  return found;
 }
 
 function statement() {
@@ -97,8 +82,8 @@ form.addEventListener("submit", async (event) => {
   try {
     const said = statement();
     const [label] = await send("POST", "/api/v1/labels", said);
-    const about = label.series || "the whole detector";
-    tell(`Saved as label ${label.id}: ${label.detector}, ${about}, was ${label.kind}.`, "good");
+    const about = { number: label.id, detector: label.detector, kind: label.kind, series: label.series || TEXTS.whole };
+    tell(fill(TEXTS.saved, about), "good");
     await lookAgain(["overlaps"]);
   } catch (error) {
     tell(error.message, "bad");
@@ -114,25 +99,6 @@ form.addEventListener("change", (event) => {
   const parts = ["notices", "overlaps", "next"];
   if (event.target.name === "detector") parts.push("tags");
   if (event.target.name !== "note") lookAgain(parts);
-});
-
-// Taking back asks once more, on the button itself.
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button.take-back");
-  if (!button) return;
-  if (!button.dataset.asked) {
-    button.dataset.asked = "yes";
-    button.textContent = "Really take back?";
-    return;
-  }
-  button.disabled = true;
-  try {
-    await send("DELETE", `/api/v1/labels/${button.dataset.id}`);
-    tell(`Label ${button.dataset.id} was taken back.`, "good");
-  } catch (error) {
-    tell(error.message, "bad");
-  }
-  await lookAgain(["overlaps"]);
 });
 
 showLocalTimes();

@@ -1,5 +1,7 @@
 // Ticks of a time axis in milliseconds, at round times of the browser's own zone.
 
+import { LOCALE } from "./times.js";
+
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
@@ -46,11 +48,10 @@ function days(from, to, count) {
 }
 
 function words(time, before, step) {
-  const language = document.documentElement.lang;
   const at = new Date(time);
-  const day = at.toLocaleDateString(language, { month: "short", day: "numeric", year: step >= 91 * DAY ? "numeric" : undefined });
+  const day = at.toLocaleDateString(LOCALE, { month: "short", day: "numeric", year: step >= 91 * DAY ? "numeric" : undefined });
   if (step >= DAY) return day;
-  const clock = at.toLocaleTimeString(language, {
+  const clock = at.toLocaleTimeString(LOCALE, {
     hour: "2-digit",
     minute: "2-digit",
     second: step < MINUTE ? "2-digit" : undefined,

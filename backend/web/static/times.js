@@ -1,10 +1,14 @@
 // Times in the zone of the browser, with UTC beside them where a pointer rests.
 
-const FULL = new Intl.DateTimeFormat(document.documentElement.lang, {
+// The page's language, in the way of the browser's country where that is the same language.
+const LANGUAGE = document.documentElement.lang;
+export const LOCALE = navigator.language.startsWith(LANGUAGE) ? navigator.language : LANGUAGE;
+
+const FULL = new Intl.DateTimeFormat(LOCALE, {
   dateStyle: "medium",
   timeStyle: "medium",
 });
-const HOUR = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium" });
+const HOUR = new Intl.DateTimeFormat(LOCALE, { timeStyle: "medium" });
 
 export function local(ms) {
   return FULL.format(ms);

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from flask import Flask, g, request
+from flask import Flask, g, has_request_context, request
 from fluent.runtime import FluentBundle, FluentResource
 from fluent.syntax.ast import Message, VariableReference
 from fluent.syntax.visitor import Visitor
@@ -31,6 +31,8 @@ def register(app: Flask) -> None:
 
 def language() -> str:
     """The language of the current request: the one chosen, else the one the browser asks for."""
+    if not has_request_context():
+        return _FALLBACK
     if "language" not in g:
         chosen = request.cookies.get(COOKIE)
         best = request.accept_languages.best_match(list(LANGUAGES), _FALLBACK)
@@ -39,7 +41,7 @@ def language() -> str:
     return found
 
 
-def text(name: str, **values: object) -> str:
+def text(name: str, /, **values: object) -> str:
     """One text with its values filled in.
 
     Raises:
@@ -48,7 +50,7 @@ def text(name: str, **values: object) -> str:
     return text_in(language(), name, **values)
 
 
-def text_in(code: str, name: str, **values: object) -> str:
+def text_in(code: str, name: str, /, **values: object) -> str:
     """The same in a language.
 
     Raises:

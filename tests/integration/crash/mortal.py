@@ -28,7 +28,7 @@ from tests.fakes.clock import StillClock
 
 _RECORDS = "backend.stores.records.store:SqlRecordStore"
 _COUNTED = {
-    "backend.stores.embedded.store:EmbeddedSeriesStore.write": "write",
+    "backend.stores.embedded.store:EmbeddedSeriesStore._store": "write",
     "backend.stores.influx.store:InfluxSeriesStore.write": "write",
     "backend.stores.artifacts:FileArtifactStore.save": "save artifact",
     **{

@@ -38,3 +38,10 @@ script-confirm = Yes, do it
 script-loading = Loading
 script-nothing = Nothing is stored in this range.
 script-chart-help = Arrow keys move, plus and minus zoom, Home shows everything.
+
+# Under charts.
+legend = Marked in the chart
+legend-normal = labelled normal
+legend-anomaly = labelled anomaly
+legend-exclude = excluded
+legend-event = detected event

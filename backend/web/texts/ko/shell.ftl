@@ -38,3 +38,10 @@ script-confirm = 예, 실행합니다
 script-loading = 불러오는 중
 script-nothing = 이 구간에는 저장된 데이터가 없습니다.
 script-chart-help = 화살표 키로 이동하고 + 와 - 로 확대·축소하며 Home 키로 전체를 봅니다.
+
+# 차트 아래.
+legend = 차트의 표시
+legend-normal = 정상 라벨
+legend-anomaly = 이상 라벨
+legend-exclude = 제외
+legend-event = 감지된 이벤트

@@ -59,7 +59,7 @@ class Looked:
         return self.said & self.usable
 
 
-class LabelledRows:
+class NormalRows:
     """Reads one series of a detector."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
@@ -163,7 +163,7 @@ class LabelledRows:
 
 def _looked(spec: DetectorSpec, rows: Rows, said: Mask, labels: Sequence[Label]) -> Looked:
     there = np.asarray(np.isfinite(rows.values[0]).any(axis=1))
-    needed = np.isfinite(rows.values).any(axis=1)
+    needed: Mask = np.asarray(np.isfinite(rows.values).any(axis=1))
     prepared = prepare(spec, rows, needed, excluded(rows, labels))
     usable = prepared.usable[0] & needed.any()
     return Looked(replace(rows, values=prepared.values), said & is_time(rows.times), there, usable)

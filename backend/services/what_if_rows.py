@@ -1,0 +1,20 @@
+"""Rows by the model version that scored them."""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from backend.ports import Floats, Strings
+
+
+def of_models(models: Floats | Strings) -> Iterator[tuple[int, int]]:
+    """Half-open index ranges of rows that the same version scored.
+
+    Args:
+        models: (T,) names of versions.
+    """
+    codes, _ = pd.factorize(np.asarray(models, dtype=object))
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    return itertools.pairwise([0, *edges.tolist(), len(codes)])

@@ -1,0 +1,2 @@
+# When something is not found or refused.
+error-home = To the status page

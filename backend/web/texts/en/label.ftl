@@ -1,0 +1,43 @@
+# The form for one label.
+label-title = Label a range
+label-intro = Say what the sensors did in a range of time. What is called normal is learned from.
+label-no-detector = No detector is defined yet: write one into normalcy.yaml, or make one in the pages.
+label-detector = Detector
+label-choose = choose one
+label-series = Series
+label-all = all
+label-empty-is-all = What is left empty stands for all: leave every field empty to speak for the whole detector.
+label-it-was = It was
+label-range = Range, in UTC
+label-from = From
+label-to = To
+label-note = Note
+label-save = Save label
+label-overlaps = Labels on this range
+label-none = None yet.
+label-kind = Label
+label-from-utc = From (UTC)
+label-to-utc = To (UTC)
+label-said-by = Said by
+label-change = Change
+label-in-yaml = in normalcy.yaml
+label-more = There are more; see
+label-order = Where labels overlap, exclude wins over anomaly, and anomaly over normal.
+label-optional = (optional)
+label-take-back = Take back
+label-really = Take label { NUMBER($number, useGrouping: 0) } back?
+label-fill = Choose
+label-kind-normal = normal: this is how it should be, learn it
+label-kind-anomaly = anomaly: something was wrong, do not learn it
+label-kind-exclude = exclude: maintenance or a test, neither learn nor judge it
+label-next-review = { $detector } is trained anew once nothing has been said for { $quiet }; the new version waits for review.
+label-next-auto = { $detector } is trained anew once nothing has been said for { $quiet }; the new version serves from then on.
+label-whole = the whole detector
+label-saved = Saved as label { NUMBER($number, useGrouping: 0) }: { $detector }, { $series }, was { $kind }.
+label-taken-back = Label { NUMBER($number, useGrouping: 0) } was taken back.
+label-incomplete = Nothing was saved: choose a detector, what it was, and a range that ends after its start.
+
+# For its script.
+label-script-your-clock = Your clock: { $time }
+label-script-saved = Saved as label { $number }: { $detector }, { $series }, was { $kind }.
+label-script-whole = the whole detector

@@ -1,0 +1,63 @@
+# The overview: every detector, every series.
+overview-as-of = as of
+overview-view-all = Detectors and series
+overview-view-series = Series only
+overview-no-answer = The store of { $store } does not answer.
+overview-detectors = Detectors
+overview-no-detectors = No detector is defined yet. Write one into the configuration, or send one to the API:
+overview-state = State
+overview-state-anomalous = anomalous
+overview-state-blind = blind
+overview-state-set-aside = set aside
+overview-state-learning = learning
+overview-state-no-model = no model
+overview-state-normal = normal
+overview-step-label = Say what was normal
+overview-step-train = Train a model
+overview-step-review = Review the new model
+overview-worst-score = Worst score
+overview-open-events = Open events
+overview-scored-to = Scored to
+overview-lag = Lag
+overview-trained = Trained
+overview-coverage = Coverage
+overview-series = Series
+overview-so-many-aside = ({ $count } set aside)
+overview-only-series = its only series
+overview-since = since
+overview-tried-again = tried again
+overview-more = and { $count } more
+overview-failures = Recent failures
+overview-runs = Recent runs
+overview-no-runs = The jobs have not run yet. Start them with: normalcy up
+overview-every-series = Every series
+overview-search = Search detector and series
+overview-detector = Detector
+overview-any = any
+overview-sort = Sort by
+overview-sort-state = urgency
+overview-sort-score = score
+overview-sort-name = name
+overview-sort-scored = last scored, longest ago first
+overview-find = Find
+overview-states = States
+overview-any-state = any state { $count }
+overview-no-series = No series is known yet: as soon as a detector has data, its series stand here.
+overview-none-found = No series matches.
+overview-show-all = Show all
+overview-shown = { $first } to { $last } of { $found } that match, { $total } in all.
+overview-series-one = Series
+overview-score = Score
+overview-day = Last day
+overview-reason = Why
+overview-spark = Highest score of the last { $hours } hours: { $highest }. { $over ->
+    [0] Never above the threshold.
+   *[other] Above the threshold in { $over } of 48 parts.
+}
+overview-pages = Pages of the table
+overview-before = Before
+overview-after = Next
+overview-page = Page { $page } of { $pages }
+
+overview-script-stale = Not renewed: { $why }
+overview-script-answered = the server answered { $status }.

@@ -1,0 +1,27 @@
+# Pages behind the links of messages.
+said-title = What was this?
+said-broken = This link does not work
+said-thanks = Thank you
+said-noted = Noted as label { NUMBER($number, useGrouping: 0) }: this was { $kind }.
+said-already = This was said already
+said-by = This was { $kind }, said by { $name } at { $time } UTC. Nothing was added.
+said-nobody = someone who gave no name
+said-was-this = Was this { $kind }?
+said-detector = Detector
+said-series = Series
+said-whole = the whole detector
+said-from = From
+said-to = To
+said-goes-on = still going on
+said-alert = Alert
+said-note = Note
+said-otherwise = To say otherwise, take label { NUMBER($number, useGrouping: 0) } back first, on the label page.
+said-until = It was so until (UTC)
+said-now = The alert has not ended yet; now is { $time } UTC.
+said-name = Your name
+said-optional = (optional)
+said-yes = Yes, this was { $kind }
+said-until-confirmed = Nothing is kept until you confirm.
+said-kind-normal = normal
+said-kind-anomaly = a real anomaly
+said-kind-exclude = maintenance

@@ -1,0 +1,43 @@
+# 라벨 하나를 다는 양식.
+label-title = 구간에 라벨 달기
+label-intro = 어떤 시간 구간에 센서가 어땠는지 말해 주세요. 정상이라고 한 구간에서 학습합니다.
+label-no-detector = 아직 감지기가 없습니다. normalcy.yaml에 적거나 페이지에서 만드세요.
+label-detector = 감지기
+label-choose = 고르세요
+label-series = 시리즈
+label-all = 전체
+label-empty-is-all = 비워 둔 칸은 전체를 뜻합니다. 감지기 전체를 말하려면 모두 비워 두세요.
+label-it-was = 그때는
+label-range = 구간 (UTC)
+label-from = 시작
+label-to = 끝
+label-note = 메모
+label-save = 라벨 저장
+label-overlaps = 이 구간의 라벨
+label-none = 아직 없습니다.
+label-kind = 라벨
+label-from-utc = 시작 (UTC)
+label-to-utc = 끝 (UTC)
+label-said-by = 말한 사람
+label-change = 변경
+label-in-yaml = normalcy.yaml에 있음
+label-more = 더 있습니다. 다음 명령으로 보세요:
+label-order = 라벨이 겹치면 제외가 이상보다, 이상이 정상보다 우선합니다.
+label-optional = (선택)
+label-take-back = 취소하기
+label-really = 라벨 { NUMBER($number, useGrouping: 0) }을(를) 취소할까요?
+label-fill = 선택
+label-kind-normal = 정상: 이래야 합니다. 학습하세요
+label-kind-anomaly = 이상: 무언가 잘못되었습니다. 학습하지 마세요
+label-kind-exclude = 제외: 정비나 시험입니다. 학습도 판정도 하지 마세요
+label-next-review = { $quiet } 동안 더 말이 없으면 { $detector }을(를) 다시 학습합니다. 새 버전은 검토를 기다립니다.
+label-next-auto = { $quiet } 동안 더 말이 없으면 { $detector }을(를) 다시 학습합니다. 새 버전이 그때부터 쓰입니다.
+label-whole = 감지기 전체
+label-saved = 라벨 { NUMBER($number, useGrouping: 0) }(으)로 저장했습니다: { $detector }, { $series }, { $kind }.
+label-taken-back = 라벨 { NUMBER($number, useGrouping: 0) }을(를) 취소했습니다.
+label-incomplete = 저장하지 않았습니다. 감지기와 종류를 고르고, 시작보다 늦게 끝나는 구간을 적으세요.
+
+# 스크립트용.
+label-script-your-clock = 현재 시간대: { $time }
+label-script-saved = 라벨 { $number }(으)로 저장했습니다: { $detector }, { $series }, { $kind }.
+label-script-whole = 감지기 전체

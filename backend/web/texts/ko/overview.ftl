@@ -1,0 +1,63 @@
+# 개요: 모든 감지기와 모든 시리즈.
+overview-as-of = 기준 시각
+overview-view-all = 감지기와 시리즈
+overview-view-series = 시리즈만
+overview-no-answer = { $store } 저장소가 응답하지 않습니다.
+overview-detectors = 감지기
+overview-no-detectors = 아직 정의된 감지기가 없습니다. 설정 파일에 작성하거나 API로 보내세요:
+overview-state = 상태
+overview-state-anomalous = 이상
+overview-state-blind = 감시 안 됨
+overview-state-set-aside = 제외됨
+overview-state-learning = 학습 중
+overview-state-no-model = 모델 없음
+overview-state-normal = 정상
+overview-step-label = 정상 구간 표시하기
+overview-step-train = 모델 학습하기
+overview-step-review = 새 모델 검토하기
+overview-worst-score = 최고 점수
+overview-open-events = 진행 중인 이벤트
+overview-scored-to = 평가된 시점
+overview-lag = 지연
+overview-trained = 학습 시점
+overview-coverage = 평가율
+overview-series = 시리즈
+overview-so-many-aside = ({ $count }개 제외됨)
+overview-only-series = 유일한 시리즈
+overview-since = 시작:
+overview-tried-again = 재시도:
+overview-more = 외 { $count }개
+overview-failures = 최근 실패
+overview-runs = 최근 실행
+overview-no-runs = 작업이 아직 실행되지 않았습니다. 다음 명령으로 시작하세요: normalcy up
+overview-every-series = 모든 시리즈
+overview-search = 감지기와 시리즈 검색
+overview-detector = 감지기
+overview-any = 전체
+overview-sort = 정렬
+overview-sort-state = 긴급한 순
+overview-sort-score = 점수
+overview-sort-name = 이름
+overview-sort-scored = 마지막 평가가 오래된 순
+overview-find = 찾기
+overview-states = 상태별
+overview-any-state = 모든 상태 { $count }
+overview-no-series = 아직 알려진 시리즈가 없습니다. 감지기에 데이터가 들어오면 여기에 나타납니다.
+overview-none-found = 일치하는 시리즈가 없습니다.
+overview-show-all = 모두 보기
+overview-shown = 일치하는 { $found }개 중 { $first }–{ $last }, 전체 { $total }개.
+overview-series-one = 시리즈
+overview-score = 점수
+overview-day = 지난 하루
+overview-reason = 이유
+overview-spark = 지난 { $hours }시간의 최고 점수: { $highest }. { $over ->
+    [0] 임계값을 넘은 적이 없습니다.
+   *[other] 48개 구간 중 { $over }개에서 임계값을 넘었습니다.
+}
+overview-pages = 표의 페이지
+overview-before = 이전
+overview-after = 다음
+overview-page = { $pages }쪽 중 { $page }쪽
+
+overview-script-stale = 갱신하지 못했습니다: { $why }
+overview-script-answered = 서버가 { $status }(으)로 응답했습니다.

@@ -1,0 +1,27 @@
+# 메시지 링크 뒤의 페이지.
+said-title = 이것은 무엇이었나요?
+said-broken = 이 링크는 쓸 수 없습니다
+said-thanks = 감사합니다
+said-noted = 라벨 { NUMBER($number, useGrouping: 0) }(으)로 기록했습니다: { $kind }.
+said-already = 이미 말한 내용입니다
+said-by = { $time } UTC에 { $name }이(가) 말했습니다: { $kind }. 추가된 것은 없습니다.
+said-nobody = 이름을 남기지 않은 사람
+said-was-this = 이것은 { $kind }이었나요?
+said-detector = 감지기
+said-series = 시리즈
+said-whole = 감지기 전체
+said-from = 시작
+said-to = 끝
+said-goes-on = 아직 진행 중
+said-alert = 알림
+said-note = 메모
+said-otherwise = 다르게 말하려면 먼저 라벨 페이지에서 라벨 { NUMBER($number, useGrouping: 0) }을(를) 취소하세요.
+said-until = 언제까지였나요 (UTC)
+said-now = 알림이 아직 끝나지 않았습니다. 지금은 { $time } UTC입니다.
+said-name = 이름
+said-optional = (선택)
+said-yes = 예, { $kind }이었습니다
+said-until-confirmed = 확인하기 전에는 아무것도 저장되지 않습니다.
+said-kind-normal = 정상
+said-kind-anomaly = 실제 이상
+said-kind-exclude = 정비

@@ -1,0 +1,23 @@
+# 원본 저장소의 내용.
+stored-title = 저장된 데이터
+stored-none = 원본 저장소에 아직 측정값이 없습니다. 센서가 기록하게 하거나 다음 명령으로 파일을 가져오세요:
+stored-measurements = 측정값
+stored-choose = 측정값을 고르면 필드와 태그, 시리즈의 상태가 보입니다.
+stored-fields = { $name }의 필드
+stored-field = 필드
+stored-kind = 종류
+stored-mixed = { $kinds }(으)로도 저장되어 있으며 그 값은 읽지 않습니다
+stored-tags = 태그
+stored-no-tags = 태그가 없습니다. 모든 행이 하나의 시리즈입니다.
+stored-tag = 태그
+stored-values = 값
+stored-more-values = , 외
+stored-series = 시리즈
+stored-first = 첫 행
+stored-last = 마지막 행
+stored-every = 행 간격
+stored-gaps = 최근 공백
+stored-only = 유일한 시리즈
+stored-newest-gap = , 마지막으로 끝난 때
+stored-no-gaps = { $rows }개 행에서 없음
+stored-more = 시리즈가 모두 보이지는 않습니다. 더 보려면 --by 와 --limit 을 쓰세요:
