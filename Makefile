@@ -91,6 +91,10 @@ bench-latency: install packages ## Time a point to its flag, and to a rule: make
 bench-fleet: install packages ## Time training, scoring and forecasts of fleets: make bench-fleet [ARGS="--only training"]
 	@$(BIN)/python -m benchmarks.fleet --json benchmark-fleet.json $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: install packages ## Time the overview of 5,000 series in a browser: make bench-pages [ARGS="--series 500"]
+	@$(BIN)/python -m benchmarks.pages_overview --json benchmark-pages-overview.json $(ARGS)
+
 .PHONY: bench-quality
 bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]
 	@$(BIN)/python -m benchmarks.quality $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-quality.json $(ARGS)
@@ -127,7 +131,7 @@ imports: install ## Check that imports point downwards only
 
 .PHONY: spelling
 spelling: install
-	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts,aer backend jobs tests grafana_dashboards $(PROSE)
+	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts,aer,doubleclick backend jobs tests grafana_dashboards $(PROSE)
 
 # Declared but never imported: TensorFlow stands behind keras, psycopg behind SQLAlchemy, tzdata behind
 # zoneinfo. Imported but not declared: parts of Flask and pydantic that come with them. Imported for

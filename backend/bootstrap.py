@@ -182,9 +182,7 @@ def bootstrap(
     comparing = Comparing(stores, detectors, labelling, served, make_model, clock)
     fleet = FleetPieces(stores, make_model, clock, pieces, piece_sizing(settings))
     retraining = Retraining(stores, detectors, labelling, promoting, fleet, clock)
-    rethresholding = Rethresholding(
-        stores, detectors, labelling, promoting, make_model, clock
-    )
+    rethresholding = Rethresholding(stores, detectors, labelling, promoting, make_model, clock)
     scoring = Scoring(stores, detectors, labelling, served, clock)
     queries = Queries(records, stores.source, stores.results, detectors, clock)
     notify = settings.notify
@@ -244,12 +242,8 @@ def bootstrap(
         ),
         work=Work(records, clock),
         queries=queries,
-        what_if=WhatIf(
-            records, stores.results, stores.artifacts, detectors, labelling, clock
-        ),
-        series_overview=SeriesOverview(
-            queries, detectors, stores.source, stores.results, clock
-        ),
+        what_if=WhatIf(records, stores.results, stores.artifacts, detectors, labelling, clock),
+        series_overview=SeriesOverview(queries, detectors, stores.source, stores.results, clock),
         fleet_view=FleetView(queries, stores.results, clock),
         history=History(records, stores.results, detectors, clock),
         catalogue=Catalogue(stores.source),

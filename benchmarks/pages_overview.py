@@ -281,9 +281,7 @@ def medians(visits: Sequence[Opened]) -> dict[str, float]:
 
 def table(found: Mapping[str, Sequence[Opened]]) -> list[str]:
     """One line a way."""
-    head = (
-        f"{'page':<26} {'first byte':>11} {'usable':>10} {'stall':>9} {'search':>9} {'size':>11}"
-    )
+    head = f"{'page':<26} {'first byte':>11} {'usable':>10} {'stall':>9} {'search':>9} {'size':>11}"
     lines = [head]
     for kind, visits in found.items():
         one = medians(visits)

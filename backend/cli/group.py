@@ -20,7 +20,7 @@ COMMANDS = {
     "profile": ("backend.cli.profile:command", "Look at a file or a detector's data first."),
     "detectors": (
         "backend.cli.detectors:command",
-        "Propose, add, change, export and remove detectors; judge their labels.",
+        "Set up detectors, and judge their labels.",
     ),
     "import": ("backend.cli.import_:command", "Bring a file of measurements into the store."),
     "copy": ("backend.cli.copy:command", "Move series, results or labels to another store."),

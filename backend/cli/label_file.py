@@ -80,7 +80,9 @@ def _content(file: Path) -> bytes:
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="File; default is the screen."
 )
-@click.option("--format", "form", type=FORMS, default="csv", show_default=True)
+@click.option(
+    "--format", "form", type=FORMS, default="csv", show_default=True, help="What the file is to be."
+)
 @pass_session
 def export(session: Session, detector: str | None, out: Path | None, form: str) -> None:
     """Write the labels of DETECTOR, or of all, as a file that `label import` reads."""

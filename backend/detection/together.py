@@ -111,7 +111,7 @@ def narrowest(
     Returns:
         None where fewer than two deviate, or no tag parts them from the rest.
     """
-    those = [tags[place] for place in np.flatnonzero(deviates)]
+    those = [tags[place] for place in np.flatnonzero(deviates).tolist()]
     if len(those) < LEAST_IN_COMMON:
         return None
     shared = [(t, v) for t, v in those[0].items() if all(one.get(t) == v for one in those)]

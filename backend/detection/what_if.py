@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.thresholds import Calibration, Limits, learn_limits, moving
+from backend.detection.thresholds import Limits, moving
 from backend.ports import Floats, Times
 from backend.specs import AlarmSpec, ThresholdSpec
 
@@ -69,20 +69,6 @@ class Line:
 
     time: int
     rows: moving.Before
-
-
-def limits_of(spec: ThresholdSpec, calibration: Calibration) -> Limits:
-    """Limits of a model version, learned again from the calibration errors that it keeps.
-
-    Returns:
-        NaN for a series without any calibration error.
-
-    Raises:
-        InputError: the threshold needs labelled anomalies, and there are none.
-    """
-    found = learn_limits(spec, calibration)
-    found.table[~np.isfinite(calibration.smoothed).any(axis=1)] = np.nan
-    return found
 
 
 def draw_line(

@@ -148,7 +148,7 @@ class Access:
         keys = (f"name {name}", f"address {address}") if address else (f"name {name}",)
         now = self._count(keys)
         found = self._user(name)
-        password = _nfc(password[:LONGEST_PASSWORD])
+        password = _nfc(password)[:LONGEST_PASSWORD]
         if not self._passwords.matches(found.password_hash if found else None, password):
             return None
         self._throttle.forgive(keys, now)
@@ -162,10 +162,13 @@ class Access:
         """
         self._count((f"address {address}",))
 
-    def still_signed_in(self, name: str, since: int) -> User | None:
-        """The account of who signed in at a time, unless it was changed or removed since."""
+    def still_signed_in(self, name: str, changed_at: int) -> User | None:
+        """The account of who signed in when it was last changed then; None if it was since.
+
+        Not even a clock that was set back lets who signed in before a change stay signed in.
+        """
         found = self._user(name)
-        return found if found and found.changed_at <= since else None
+        return found if found and found.changed_at == changed_at else None
 
     def _user(self, name: str) -> User | None:
         try:

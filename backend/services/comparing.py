@@ -83,8 +83,10 @@ class Comparing:
             at=now,
             start=span[0],
             stop=span[1],
-            challenger=_side(challenger, labels, anomalies, champion=False),
-            champion=None if champion is None else _side(champion, labels, anomalies, True),
+            challenger=_side(challenger, labels, anomalies, [one.challenger for one in anomalies]),
+            champion=None
+            if champion is None
+            else _side(champion, labels, anomalies, [one.champion for one in anomalies]),
             gone=gone,
             new=new,
             kept=_kept(labels, differences),
@@ -245,15 +247,20 @@ def _caught(contender: Contender, label: Label) -> Caught:
 
 
 def _side(
-    one: Contender, labels: Sequence[Label], anomalies: Sequence[Anomaly], champion: bool
+    one: Contender,
+    labels: Sequence[Label],
+    anomalies: Sequence[Anomaly],
+    caught: Sequence[Caught | None],
 ) -> Side:
+    """The figures of one version, which met each of the anomalies as `caught` says."""
     heard, step = one.heard, one.fitted.spec.step
     alerts = {key: own.alerts for key, own in heard.items()}
     count = sum(len(own) for own in alerts.values())
     judged = sum(own.judged for own in heard.values())
     normal = sum(own.normal for own in heard.values())
-    met = [a for a in anomalies if any(a.label in own.watched for own in heard.values())]
-    mine = [caught for a in met if (caught := a.champion if champion else a.challenger)]
+    watched = set().union(*(own.watched for own in heard.values()))
+    met = zip(anomalies, caught, strict=True)
+    mine = [how for anomaly, how in met if how is not None and anomaly.label in watched]
     waits = [c.forewarning / 1e9 for c in mine if c.forewarning is not None]
     delays = [c.delay / 1e9 for c in mine if c.delay is not None]
     return Side(
@@ -265,7 +272,7 @@ def _side(
         normal_hours=normal * step / _HOUR,
         false_share=sum(own.normal_alarm for own in heard.values()) / normal if normal else None,
         false_alerts=sum(word.label == "normal" for word in _met(labels, alerts)),
-        anomalies=len(met),
+        anomalies=len(mine),
         caught=len(delays),
         forewarned=len(waits),
         forewarning_seconds=float(np.median(waits)) if waits else None,

@@ -259,9 +259,7 @@ class _Fleet:
         return not meanwhile.any() or bool(np.isfinite(self._heat.scores[place, meanwhile]).any())
 
 
-def _shares(
-    fleet: Sequence[Name], deviates: np.ndarray, present: np.ndarray
-) -> Iterator[Share]:
+def _shares(fleet: Sequence[Name], deviates: np.ndarray, present: np.ndarray) -> Iterator[Share]:
     for detector in dict.fromkeys(name for name, _ in fleet):
         own = np.array([name == detector for name, _ in fleet])
         yield Share(detector, int((deviates & own).sum()), int((present & own).sum()))

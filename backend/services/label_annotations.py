@@ -12,7 +12,7 @@ from backend.ports import Annotation
 from backend.records import Label, LabelDraft, LabelKind
 from backend.services.csv_rows import unreadable
 from backend.services.label_choices import Choices
-from backend.services.label_words import DETECTOR, Reader, escaped, mark_of_label
+from backend.services.label_words import DETECTOR, Reader, escaped, mark_of_label, rid_of_label
 
 _MILLISECOND = 1_000_000
 _LATEST = (2**63 - 1) // _MILLISECOND
@@ -59,7 +59,9 @@ def write_annotations(labels: Iterable[Label], tags: Mapping[LabelKind, str]) ->
         mark = mark_of_label(label, tags)
         start = mark.start // _MILLISECOND
         stop = max(-(-mark.stop // _MILLISECOND), start + 1)
-        found.append({"time": start, "timeEnd": stop, "text": label.note, "tags": list(mark.tags)})
+        # Marked as those that are written to Grafana: whoever reads it back knows it again.
+        named = [*mark.tags, f"{_RID}{rid_of_label(label)}"]
+        found.append({"time": start, "timeEnd": stop, "text": label.note, "tags": named})
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
 
@@ -134,6 +136,8 @@ def _found(annotation: Annotation, choices: Choices, reader: Reader) -> Found | 
         own = reader.tags[choices.kind]
         annotation = replace(annotation, tags=(own, *annotation.tags))
     drafts = reader.drafts(_with_detector(annotation, choices, reader))
+    for draft in drafts:
+        choices.detector_of(draft.detector)
     return Found(
         tuple(replace(draft, tags=draft.tags or choices.tags) for draft in drafts), annotation.rid
     )

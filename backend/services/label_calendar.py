@@ -46,7 +46,7 @@ class Window:
 def read_calendar(text: str, name: str, choices: Choices, now: int) -> list[LabelDraft]:
     """Read the events of a calendar, each time that they happen.
 
-    An event is a label of the chosen kind; of the kind that one of its categories names; or else
+    An event is a label of the kind that one of its categories names; of the chosen kind; or else
     `exclude`. Whatever is cancelled or excepted is left out, and so is what has not happened yet
     where it is said to be normal or an anomaly.
 
@@ -120,6 +120,8 @@ def _moment(time: int) -> datetime:
 def _parsed(text: str, name: str) -> list[Calendar]:
     try:
         found = Calendar.from_ical(text, multiple=True)
+    except OSError as error:  # a part of the names of zones, such as America, is a folder
+        raise ImportFileError(f"{name} names a time zone that there is not.") from error
     except (ValueError, IndexError, KeyError) as error:
         raise ImportFileError(f"{name} is not an iCalendar file: {error}.") from error
     calendars = list(found)
@@ -222,7 +224,7 @@ def _drafts(event: Event, choices: Choices, window: Window, zone: tzinfo) -> lis
     """The label of an event at one time; none where it lasts no time or cannot be said yet."""
     categories = [str(one).strip() for one in event.categories]
     named = [LabelKind(one.lower()) for one in categories if one.lower() in set(LabelKind)]
-    kind = choices.kind or next(iter(named), LabelKind.EXCLUDE)
+    kind = next(iter(named), choices.kind or LabelKind.EXCLUDE)
     start, stop = _range(event, zone)
     ahead = kind is not LabelKind.EXCLUDE and stop > window.now
     if stop <= start or ahead or stop <= window.start or start >= window.stop:

@@ -23,6 +23,7 @@ class Choices:
 
     Attributes:
         detector: of entries that name none.
+        alone: refuse entries that name another detector than `detector`.
         kind: of entries that say none; events of a calendar are `exclude` otherwise.
         tags: of entries that name no series.
         start: only what reaches beyond this, nanoseconds; where recurring events begin to count.
@@ -38,6 +39,7 @@ class Choices:
     stop: int | None = None
     zone: str | None = None
     form: Form | None = None
+    alone: bool = False
 
     @property
     def zone_or_utc(self) -> tzinfo:
@@ -52,8 +54,15 @@ class Choices:
         """The detector of an entry that names one, or none.
 
         Raises:
-            ValueError: neither the entry nor the choices name one.
+            ValueError: neither the entry nor the choices name one, or it names another one where
+                it must not.
         """
-        if found := named or self.detector:
-            return found
-        raise ValueError("no detector: fill that column, or give --detector")
+        found = named or self.detector
+        if not found:
+            raise ValueError("no detector: fill that column, or give --detector")
+        if self.alone and found != self.detector:
+            raise ValueError(
+                f"it names the detector {found!r}, and this file is brought to {self.detector!r}: "
+                "take it out, or bring it to its own detector"
+            )
+        return found

@@ -15,7 +15,7 @@ COLUMNS = ("start", "stop", "kind", "detector", "tags", "note")
 def write_csv(labels: Iterable[Label]) -> str:
     """Labels as text that `read_csv` reads back."""
     stream = StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = csv.writer(stream, lineterminator="\r\n")  # so that a lone \r is quoted, too
     writer.writerow(COLUMNS)
     for label in labels:
         times = format_time(label.start), format_time(label.stop)
@@ -49,4 +49,4 @@ def _draft(row: Mapping[str, str | None], choices: Choices) -> LabelDraft:
     start, stop = parse_time(cells["start"], zone), parse_time(cells["stop"], zone)
     tags = parse_series_key(cells["tags"]) or choices.tags
     named = choices.detector_of(cells["detector"])
-    return LabelDraft(named, LabelKind(kind), start, stop, tags, cells["note"])
+    return LabelDraft(named, LabelKind(kind), start, stop, tags, row.get("note") or "")

@@ -10,6 +10,7 @@ from backend.services.detectors import Detectors
 from backend.services.label_annotations import read_annotations, write_annotations
 from backend.services.label_choices import Choices, Form
 from backend.services.label_csv import read_csv, write_csv
+from backend.services.label_history import draft_of
 from backend.services.label_words import Reader, rid_of_label
 from backend.services.labelling import Labelling
 from backend.specs import DetectorSpec
@@ -40,8 +41,10 @@ class Imported:
     @property
     def words(self) -> str:
         """What happened, for people."""
-        left = f", {self.there} were there already" if self.there else ""
-        return f"{len(self.added)} labels added{left}"
+        added = "1 label" if len(self.added) == 1 else f"{len(self.added)} labels"
+        were = "was" if self.there == 1 else "were"
+        left = f", {self.there} {were} there already" if self.there else ""
+        return f"{added} added{left}"
 
 
 class LabelFiles:
@@ -128,9 +131,9 @@ class LabelFiles:
     ) -> list[LabelDraft]:
         specs: Mapping[str, DetectorSpec] = {one.name: one for one in self._detectors.all()}
         reader = Reader(self._tags, specs, self._detector_of)
-        ours = {rid_of_label(label) for label in present}
+        ours = {rid_of_label(label): (draft_of(label),) for label in present}
         found = read_annotations(text, name, choices, reader)
-        return [draft for one in found if one.rid not in ours for draft in one.drafts]
+        return [draft for one in found for draft in ours.get(one.rid, one.drafts)]
 
 
 def form_of(content: bytes, name: str) -> Form:

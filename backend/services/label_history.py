@@ -145,9 +145,11 @@ class LabelHistory:
             InputError: the moment lies ahead.
             NotFound: there is no such detector and never was a label of it.
         """
-        if to > self._clock.now() + _SECOND:
+        now = self._clock.now()
+        if to > now + _SECOND:
             raise InputError(f"{shown(to)} lies ahead: give a moment that has passed.")
-        change = self.difference(detector, to)
+        # What was said just now is shown by milliseconds, rounded up.
+        change = self.difference(detector, min(to, now), now)
         tied = {number for link in self._records.annotation_links() for number in link.labels}
         foreign = {
             label.id

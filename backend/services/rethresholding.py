@@ -159,7 +159,7 @@ class Rethresholding:
         with recorded(self._records, self._clock, THRESHOLD, detector, told) as going:
             version = self._make(spec, champion, asked, by, both(going.tell, progress), fence)
             going.details["version"] = version.number
-            applied = self._bring_in(spec, version, asked, by=by)
+            applied = self._bring_in(version, asked, by=by)
         return applied
 
     def _champion(self, detector: str) -> Version:
@@ -252,22 +252,22 @@ class Rethresholding:
             )
         )
 
-    def _bring_in(
-        self, spec: DetectorSpec, version: Version, asked: AskedThreshold, *, by: str
-    ) -> Applied:
+    def _bring_in(self, version: Version, asked: AskedThreshold, *, by: str) -> Applied:
         """Let it serve if so wished, and let the definition say the same where it can be."""
-        name = version.name
+        name, detector = version.name, version.detector
         if not asked.promote:
             return Applied(
                 version,
                 "",
                 f"{name} is made and waits: let it serve with: normalcy models promote "
-                f"{spec.name} {version.number}",
+                f"{detector} {version.number}",
             )
-        promoted = self._promoting.promote(spec.name, version.number, by=by)
-        version = self._records.version(spec.name, promoted.number)
+        promoted = self._promoting.promote(detector, version.number, by=by)
+        version = self._records.version(detector, promoted.number)
+        # Read anew: somebody may have changed something else of it meanwhile.
+        spec = self._detectors.get(detector)
         defined = changed(spec, asked.question)
-        if not self._detectors.is_configured(spec.name):
+        if not self._detectors.is_configured(detector):
             self._detectors.save(defined, by=by)
             return Applied(version, "", f"{name} serves, and the definition says the same.")
         if defined == spec:

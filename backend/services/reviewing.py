@@ -194,8 +194,7 @@ def _labels(training: Mapping[str, Any], now: Sequence[Label]) -> dict[str, Any]
     """How many labels a version learned from, and which came and went since."""
     then = list(training.get("labels", ()))
     present = [plain_label(label) for label in now]
-    since = [label for label in present if label not in then]
-    gone = [label for label in then if label not in present]
+    since, gone = _without(present, then), _without(then, present)
     return {
         "learned": len(then),
         "now": len(present),
@@ -203,3 +202,9 @@ def _labels(training: Mapping[str, Any], now: Sequence[Label]) -> dict[str, Any]
         "removed": gone[:_MOST_LISTED],
         "changed": len(since) + len(gone),
     }
+
+
+def _without(labels: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Labels that say what none of the others does."""
+    there = {json.dumps(one, sort_keys=True) for one in others}
+    return [one for one in labels if json.dumps(one, sort_keys=True) not in there]

@@ -8,7 +8,7 @@ import numpy as np
 from backend import schema
 from backend.detection.grid import inside, touching
 from backend.detection.quiet import quiet_limit, quiet_runs
-from backend.ports import Clock, Floats, Points, RecordStore, SeriesStore, Times
+from backend.ports import Clock, Floats, Points, Query, RecordStore, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, series_key
 from backend.services.detectors import Detectors
 from backend.services.drawing import Span
@@ -137,7 +137,7 @@ class Suggesting:
         return sorted(unspoken, key=lambda one: (-one.score, one.start, one.series))
 
     def _scored(self, spec: DetectorSpec, span: Span, keys: tuple[SeriesKey, ...]) -> list[_Scored]:
-        """Scores in buckets, two reads for all series; whole buckets of the range only."""
+        """Scores in buckets, three reads for all series; whole buckets of the range only."""
         rows = -(-(span.stop - span.start) // spec.step)
         every = spec.step * -(-rows // BUCKETS)
         whole = Span(-(-span.start // every) * every, span.stop // every * every)
@@ -146,21 +146,35 @@ class Suggesting:
         query = results_query(spec, schema.SCORES, ("score", "flag"), whole)
         query = replace(query, every=every, series=keys if spec.group_by else None)
         high = self._results.read(replace(query, aggregate="max"))
-        low = self._results.read(replace(query, fields=("judged",), aggregate="min"))
-        judged = {series_key(points.tags): points for points in low}
+        judged = self._judged(replace(query, fields=("judged",)), every // spec.step)
         return [
             _joined(points, judged[key], every)
             for points in high
             if (key := series_key(points.tags)) in judged
         ]
 
+    def _judged(self, query: Query, rows: int) -> dict[SeriesKey, Times]:
+        """Of each series the buckets in which every row is there and judged."""
+        least = _holding(self._results.read(replace(query, aggregate="min")), 1.0)
+        if rows == 1:
+            return least
+        # Where nothing was scored for a while, nobody knows what there was.
+        full = _holding(self._results.read(replace(query, aggregate="count")), rows)
+        return {
+            key: np.intersect1d(times, full[key]) for key, times in least.items() if key in full
+        }
 
-def _joined(high: Points, low: Points, every: int) -> _Scored:
-    times, here, there = np.intersect1d(high.times, low.times, return_indices=True)
-    score = np.asarray(high.fields["score"], dtype=np.float64)[here]
-    flag = np.asarray(high.fields["flag"], dtype=np.float64)[here]
-    judged = np.asarray(low.fields["judged"], dtype=np.float64)[there]
-    return _Scored(high.tags, every, times, score, (flag == 0.0) & (judged == 1.0))
+
+def _holding(found: Sequence[Points], least: float) -> dict[SeriesKey, Times]:
+    """Of each series the buckets whose number is not below another."""
+    numbers = ((one, np.asarray(one.fields["judged"], dtype=np.float64)) for one in found)
+    return {series_key(one.tags): one.times[number >= least] for one, number in numbers}
+
+
+def _joined(high: Points, judged: Times, every: int) -> _Scored:
+    score = np.asarray(high.fields["score"], dtype=np.float64)
+    flag = np.asarray(high.fields["flag"], dtype=np.float64)
+    return _Scored(high.tags, every, high.times, score, (flag == 0.0) & np.isin(high.times, judged))
 
 
 def _quiet(spec: DetectorSpec, scored: _Scored, labels: Sequence[Label]) -> list[Suggestion]:

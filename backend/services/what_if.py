@@ -36,6 +36,7 @@ from backend.services.drawing import (
     Span,
     only,
 )
+from backend.services.kept_errors import KeptErrors
 from backend.services.label_marks import LabelledRows
 from backend.services.labelling import Labelling
 from backend.services.pieces import Deadline
@@ -44,7 +45,7 @@ from backend.services.stored_anomalies import CHECKED, StoredAnomalies
 from backend.services.threshold_in_force import as_served
 from backend.services.what_if_answer import Alerts, Answer, Side, Tally
 from backend.services.what_if_curve import MULTIPLES, Curve, CurveReplay
-from backend.services.what_if_limits import KeptErrors, OtherLimits
+from backend.services.what_if_limits import OtherLimits
 from backend.services.what_if_rows import of_models
 from backend.specs import AlarmSpec, DetectorSpec, ThresholdSpec
 

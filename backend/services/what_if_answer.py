@@ -11,7 +11,7 @@ from backend.detection.evaluation import Counted, of_counts
 from backend.detection.multiples import ANOMALOUS, NORMAL
 from backend.ports import Floats
 from backend.services.downsampling import Table
-from backend.services.what_if_limits import Backing
+from backend.services.kept_errors import Backing
 
 Mask = NDArray[np.bool_]
 

@@ -9,9 +9,9 @@ from backend.detection.evaluation import Counted, of_counts
 from backend.detection.multiples import Counting, Counts, Found, Marked
 from backend.ports import Floats, Strings, Times
 from backend.records import SeriesKey
+from backend.services.kept_errors import KeptErrors
 from backend.services.label_marks import LabelledRows
 from backend.services.what_if_answer import a_week
-from backend.services.what_if_limits import KeptErrors
 from backend.services.what_if_rows import of_models
 from backend.specs import AlarmSpec, DetectorSpec, RenewedThreshold
 
@@ -20,6 +20,8 @@ MULTIPLES: Floats = _BOUND ** (np.arange(-_STEPS, _STEPS + 1) / _STEPS)
 """From an eighth to eight times the present threshold; the one in the middle is 1 itself."""
 _ROWS = 100_000
 """Rows of a series that are counted at once."""
+_HELD = 2_000_000
+"""Most rows of all series together that wait to be counted: bounds memory."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class CurveReplay:
         self._spec, self._start, self._alarm = spec, start, alarm
         self._multiples, self._versions = multiples, versions
         self._series: dict[SeriesKey, _Series] = {}
+        self._held = 0
         self._silent: dict[tuple[SeriesKey, str], bool] = {}
 
     def add(
@@ -101,15 +104,21 @@ class CurveReplay:
         own = self._series[key]
         own.parts.append(Marked(times, score, *labelled.of(times), silent))
         own.held += len(times)
+        self._held += len(times)
         if own.held >= _ROWS:
             self._settle(own)
+        if self._held >= _HELD:
+            self._settle_all()
 
     def curve(self) -> Curve:
         """Everything, of all series together."""
-        for one in self._series.values():
-            self._settle(one)
+        self._settle_all()
         found = [self._series[key].counting.found() for key in sorted(self._series)]
         return _together(found, self._multiples, self._spec.step, self._notices())
+
+    def _settle_all(self) -> None:
+        for one in self._series.values():
+            self._settle(one)
 
     def _settle(self, own: _Series) -> None:
         if not own.parts:
@@ -119,6 +128,7 @@ class CurveReplay:
         if inside:
             own.counting.lead(rows.part(slice(0, inside)))
         own.counting.add(rows.part(slice(inside, None)))
+        self._held -= own.held
         own.parts, own.held = [], 0
 
     def _is_silent(self, key: SeriesKey, name: str) -> bool:

@@ -1,22 +1,22 @@
 """Another threshold, learned anew from what each model version keeps."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from backend.detection.thresholds import Calibration, Limits
+from backend.detection.thresholds import Calibration, Limits, learn_limits
 from backend.detection.thresholds.f1_max import NEEDS
-from backend.detection.what_if import Line, Stored, draw_line, limits_of
+from backend.detection.what_if import Line, Mask, Stored, draw_line
 from backend.exceptions import ArtifactError, InputError, NotFound
-from backend.ports import ArtifactStore, Floats, RecordStore
-from backend.records import SeriesKey, Version
-from backend.services.threshold_in_force import same_model
-from backend.services.versions import CALIBRATION, Calibrated, read_calibration
+from backend.ports import Floats
+from backend.records import SeriesKey
+from backend.services.kept_errors import Backing, KeptErrors
+from backend.services.versions import Calibrated
 from backend.specs import AlarmSpec, FixedThreshold, LimitThreshold, ThresholdSpec
 
-_KEPT = 8
+_NAMED = 5
+"""Most versions or series that a sentence names."""
 _HOUR = 3_600_000_000_000
 
 Anomalies = Callable[[str], Mapping[SeriesKey, Floats]]
@@ -24,24 +24,19 @@ Anomalies = Callable[[str], Mapping[SeriesKey, Floats]]
 
 
 @dataclass(frozen=True)
-class Backing:
-    """What backs a limit: a sentence, hours of normal time, and how many there should be.
-
-    Alarms are silent where there are too few.
-    """
-
-    basis: str
-    hours: float
-    wanted_hours: float
-    silent: bool
-
-
-@dataclass(frozen=True)
 class Learned:
-    """Another threshold of a version: limits by series, and the grid that they belong to."""
+    """Another threshold of a version.
+
+    Attributes:
+        keys: the S series.
+        limits: theirs, as a training would have learned them.
+        backed: (S,) series that keep any calibration error: the limit of others stands for nothing.
+        step: nanoseconds of the grid that they belong to.
+    """
 
     keys: Sequence[SeriesKey]
     limits: Limits
+    backed: Mask
     step: int
 
     def backing(self, key: SeriesKey) -> Backing | None:
@@ -87,7 +82,12 @@ def learn_again(
         anomalous=own.anomalous,
         fleet=kept.fleet or len(kept.keys),
     )
-    return Learned(keys, limits_of(threshold, calibration), round(kept.step_hours * _HOUR))
+    return Learned(
+        keys,
+        learn_limits(threshold, calibration),
+        np.asarray(np.isfinite(own.smoothed).any(axis=1)),
+        round(kept.step_hours * _HOUR),
+    )
 
 
 def _with_anomalies(
@@ -133,7 +133,7 @@ class OtherLimits:
 
     def __init__(
         self,
-        versions: "KeptErrors",
+        versions: KeptErrors,
         threshold: ThresholdSpec,
         alarm: AlarmSpec,
         anomalies: Anomalies,
@@ -168,9 +168,10 @@ class OtherLimits:
         learned = self._known.get(name)
         if learned is None or key not in learned.keys:
             return self._nobody_knows(key, name), silent, None
-        limits = learned.limits.select([learned.keys.index(key)])
-        if np.isnan(limits.table).any():
+        s = learned.keys.index(key)
+        if not learned.backed[s]:
             return self._nobody_knows(key, name), silent, None
+        limits = learned.limits.select([s])
         if limits.silent[0]:
             self._unbacked.add(f"{name} {key}".rstrip())
         found, line = draw_line(self._threshold, limits, stored, learned.step, line)
@@ -196,15 +197,15 @@ class OtherLimits:
             raise InputError(f"{NEEDS[0].upper()}{NEEDS[1:]}.")
         found = []
         if self._lost:
-            why = "; ".join(sorted(set(self._lost.values())))
+            why = _few(self._lost.values(), "; ")
             found.append(f"Some of the range is left out: {why}.")
         if self._provisional:
-            names = ", ".join(sorted(self._provisional))
+            names = _few(self._provisional)
             found.append(
                 f"{names} learned without labels: their alarms are silent whatever the threshold."
             )
         if self._unbacked:
-            names = ", ".join(sorted(self._unbacked))
+            names = _few(self._unbacked)
             found.append(
                 f"Too little normal time backs this threshold, so alarms are silent: {names}."
             )
@@ -246,68 +247,8 @@ class OtherLimits:
             self._known[name] = learned
 
 
-class KeptErrors:
-    """Calibration errors of versions by the name that their points carry; the latest are kept."""
-
-    def __init__(self, records: RecordStore, artifacts: ArtifactStore) -> None:
-        self._records = records
-        self._artifacts = artifacts
-        self._ready: OrderedDict[str, Calibrated] = OrderedDict()
-
-    def is_provisional(self, name: str) -> bool:
-        """Whether a version learned without labels; nobody knows of one that is not on record."""
-        try:
-            return self.version(name).provisional
-        except NotFound:
-            return False
-
-    def backing(self, key: SeriesKey, name: str) -> Backing | None:
-        """What backed the limit of a series when a version was made; None if nobody knows."""
-        try:
-            series = self.version(name).training["series"]
-            told = series[key]
-            return Backing(
-                told["basis"], told["backing_hours"], told["wanted_hours"], told["silent"]
-            )
-        except (NotFound, KeyError, TypeError):
-            return None
-
-    def calibrated(self, name: str) -> Calibrated:
-        """The calibration errors of a version.
-
-        Raises:
-            NotFound: no such version, or its files are gone.
-            ArtifactError: its files are damaged.
-        """
-        found = self._ready.get(name)
-        if found is None:
-            artifact = self.version(name).artifact
-            found = read_calibration(self._artifacts.load(artifact, CALIBRATION))
-            self._ready[name] = found
-            while len(self._ready) > _KEPT:
-                self._ready.popitem(last=False)
-        return found
-
-    def same_model(self, name: str) -> list[str]:
-        """Names of a version and of those that its threshold was changed from.
-
-        Raises:
-            NotFound: there is none of this name.
-        """
-        return [version.name for version in same_model(self._records, self.version(name))]
-
-    def serving(self, detector: str) -> Version | None:
-        """The version that serves; None if there is none yet."""
-        made = self._records.promotions(detector)
-        return self._records.version(detector, made[-1].number) if made else None
-
-    def version(self, name: str) -> Version:
-        """A version by the name that its points carry.
-
-        Raises:
-            NotFound: there is none.
-        """
-        detector, _, number = name.rpartition("/")
-        if not number.isdecimal():
-            raise NotFound(f"{name!r} names no version.")
-        return self._records.version(detector, int(number))
+def _few(words: Iterable[str], between: str = ", ") -> str:
+    """The first of some words, each once, and how many more there are: fleets have thousands."""
+    each = sorted(set(words))
+    more = [f"and {len(each) - _NAMED} more"] if len(each) > _NAMED else []
+    return between.join(each[:_NAMED] + more)

@@ -17,6 +17,7 @@ from backend.web.datasource import datasource
 from backend.web.health import health
 from backend.web.hooks import hooks
 from backend.web.label_pages import label_pages, said
+from backend.web.numbers import RecordNumber
 from backend.web.pages import BLUEPRINTS, navigation
 from backend.web.pages.preferences import register as register_preferences
 from backend.web.sync_hook import sync_api, sync_hook
@@ -37,6 +38,7 @@ def create_app(application: Application) -> OpenAPI:
         template_folder="templates",
     )
     app.json = StrictJson(app)
+    app.url_map.converters["int"] = RecordNumber
     app.extensions[EXTENSION] = application
     web = application.settings.web
     sessions.register(app, application.session_key(), web.url, web.port)

@@ -153,7 +153,10 @@ def _back() -> str:
     """Where to go after signing in: the page asked for, or that of the form that was sent."""
     if request.method in rights.READING:
         return request.full_path if request.query_string else request.path
-    came = urlsplit(request.referrer or "")
+    try:
+        came = urlsplit(request.referrer or "")
+    except ValueError:
+        return "/"
     return f"{came.path}?{came.query}" if came.query else came.path or "/"
 
 

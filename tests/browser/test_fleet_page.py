@@ -26,8 +26,8 @@ def fleet(world: World) -> World:
     return world
 
 
-def drawn(page: Page, times: int = 1) -> None:
-    page.wait_for_selector(f'#heat[data-drawn="{times}"]', state="attached")
+def drawn(page: Page) -> None:
+    page.wait_for_selector("#heat[data-drawn]", state="attached")
 
 
 def test_sentences_come_first_and_the_picture_under_them(page, address, fleet, no_barriers, shot):

@@ -33,12 +33,16 @@ def renewed(page: Page, times: int) -> None:
     page.wait_for_selector(f'html[data-renewed="{times}"]', state="attached")
 
 
-def test_every_detector_and_series_is_there_without_barriers(page, address, many, no_barriers, shot):
+def test_every_detector_and_series_is_there_without_barriers(
+    page, address, many, no_barriers, shot
+):
     page.goto(address)
     expect(page.get_by_role("heading", name="gas-room")).to_be_visible()
     assert len(names(page)) == 100
     assert names(page)[0] == "room=R1"
-    expect(page.get_by_role("img", name="Highest score of the last 24 hours: 4.00").first).to_be_visible()
+    expect(
+        page.get_by_role("img", name="Highest score of the last 24 hours: 4.00").first
+    ).to_be_visible()
     no_barriers(page)
     shot(page, "overview")
 

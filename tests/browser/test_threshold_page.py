@@ -48,6 +48,7 @@ def figure(page: Page, name: str, side: str = "then"):
 def ready(page: Page) -> None:
     page.wait_for_function("() => document.getElementById('chart').dataset.drawn >= 1")
     page.wait_for_function("() => document.getElementById('figures-table').dataset.drawn >= 1")
+    page.wait_for_load_state("networkidle")  # what lies beside the view is read last
 
 
 def test_the_slider_changes_every_figure_without_asking_the_server(

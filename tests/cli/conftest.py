@@ -157,7 +157,9 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         results=results,
         detectors=detectors,
         labelling=labelling,
-        label_files=LabelFiles(labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}),
+        label_files=LabelFiles(
+            labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}
+        ),
         label_history=LabelHistory(records, labelling, clock),
         suggesting=Suggesting(records, results, detectors, clock),
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),

@@ -205,9 +205,7 @@ class TestLabels:
         with pytest.raises(Conflict):
             store.change_labels([label(3, source="alert f 1")], [one.id], by="bob", at=NOW)
         assert store.labels() == [one, told]
-        added, _ = store.change_labels(
-            [label(3, source="alert f 1")], [told.id], by="bob", at=NOW
-        )
+        added, _ = store.change_labels([label(3, source="alert f 1")], [told.id], by="bob", at=NOW)
         assert store.labels() == [one, *added]
 
     def test_only_one_of_many_changes_a_label(self, store: RecordStore) -> None:

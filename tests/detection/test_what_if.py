@@ -8,14 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.detection.alarms import AlarmState, raise_alarms
-from backend.detection.thresholds import Calibration
+from backend.detection.thresholds import Calibration, learn_limits
 from backend.detection.what_if import (
     Before,
     Otherwise,
     Stored,
     count_alerts,
     judge_again,
-    limits_of,
 )
 from backend.specs import (
     AlarmSpec,
@@ -149,19 +148,12 @@ def test_the_alarm_is_that_of_the_service_in_any_pieces(
 )
 def test_limits_come_from_the_calibration_errors(spec: object, expected: list[float]) -> None:
     held_out = np.array([[1.0, 2.0, 3.0, np.nan], [5.0, np.nan, np.nan, 5.0]])
-    np.testing.assert_allclose(limits_of(spec, calibration(held_out)).values, expected)
+    np.testing.assert_allclose(learn_limits(spec, calibration(held_out)).values, expected)
 
 
 def test_a_budget_counts_alarms_by_the_rule_that_is_asked_for() -> None:
     held_out = np.random.default_rng(0).exponential(size=(1, 400))
     budget = BudgetThreshold(alarms="1/day")
-    strict = limits_of(budget, calibration(held_out, AlarmSpec(points=1))).values
-    patient = limits_of(budget, calibration(held_out, AlarmSpec(points=2))).values
+    strict = learn_limits(budget, calibration(held_out, AlarmSpec(points=1))).values
+    patient = learn_limits(budget, calibration(held_out, AlarmSpec(points=2))).values
     assert patient[0] < strict[0]
-
-
-def test_a_series_without_calibration_errors_has_no_limit() -> None:
-    held_out = np.array([[1.0, 2.0], [np.nan, np.nan]])
-    largest = QuantileThreshold(q=1)
-    np.testing.assert_array_equal(limits_of(largest, calibration(held_out)).values, [2.0, np.nan])
-    assert np.isnan(limits_of(largest, calibration(held_out[1:])).values).all()

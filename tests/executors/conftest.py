@@ -114,3 +114,15 @@ def start_scheduler(tmp_path: Path) -> Iterator[StartScheduler]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def lets_go_on(pipe: Path) -> Callable[[int], None]:
+    """Lets the call that waits at a named pipe go on when another one is done, once."""
+    heard: list[int] = []
+
+    def told(done: int) -> None:
+        heard.append(done)
+        if done == 1 == heard.count(1):
+            pipe.write_text("go on")
+
+    return told

@@ -25,7 +25,7 @@ from backend.exceptions import (
 )
 from backend.executors import InProcess
 from backend.executors.versions import versions
-from tests.executors.conftest import ROOT, Connect, StartScheduler, StartWorker
+from tests.executors.conftest import ROOT, Connect, StartScheduler, StartWorker, lets_go_on
 from tests.executors.endings import LIMIT_S, ended
 from tests.executors.task_functions import HERE, run_task
 
@@ -47,7 +47,7 @@ def test_work_is_shared_out_to_all_workers_and_answered_in_its_order(
 
     def told(done: int) -> None:
         heard.append(done)
-        if done == 1:  # the second one ended while the first one waits
+        if done == 1 == heard.count(1):  # the second one ended while the first one waits
             pipe.write_text("go on")
 
     executor = connect(cluster.scheduler_address)
@@ -80,7 +80,7 @@ def test_a_task_is_ended_at_its_limit_and_its_worker_goes_on(
     executor = connect(cluster.scheduler_address)
     calls: list[dict[str, Any]] = [{"pipe": str(pipe)}, {"pipe": "/dev/null"}]
     # Both are warm from now on: neither was free while the other one ran.
-    executor.run_all("meet", calls, LIMIT_S, lambda done: done == 1 and pipe.write_text("go on"))
+    executor.run_all("meet", calls, LIMIT_S, lets_go_on(pipe))
 
     hanging = in_background(executor.run, "hang", {"pipe": str(pipe)}, 3)
     process = int(pipe.read_text())

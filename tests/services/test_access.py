@@ -180,6 +180,15 @@ class TestAccounts:
         world.add()
         assert world.access.still_signed_in("ada", NOW + 1) is None
 
+    def test_a_clock_set_back_keeps_nobody_signed_in_who_was_before_the_change(
+        self, world: World
+    ) -> None:
+        world.add()
+        world.clock.time -= 1
+        world.access.change_user("ada", password="another one")
+        assert world.access.still_signed_in("ada", NOW) is None
+        assert world.access.still_signed_in("ada", NOW - 1) is not None
+
     def test_the_own_password_needs_the_present_one(self, world: World) -> None:
         world.add()
         with pytest.raises(InputError, match="present password"):

@@ -114,7 +114,9 @@ def test_a_part_of_a_fleet_by_the_tag_it_shares():
         numbers = {name: np.zeros(1) for name in schema.EVENT_NUMBERS} | {"valid": np.ones(1)}
         numbers |= {"stop_ms": np.array([(START + 330 * MINUTE) / 1e6])}
         tags = {"detector": "halls", "hall": "2", "room": f"R{number}"}
-        world.results.write(schema.EVENTS, [Points(tags, np.array([START + 300 * MINUTE]), numbers)])
+        world.results.write(
+            schema.EVENTS, [Points(tags, np.array([START + 300 * MINUTE]), numbers)]
+        )
     (group,) = world.fleet_view.look(ALL, "halls").groups
     assert (group.cause, group.part) == (Cause.PART, Part("hall", "2", 3, 4))
 

@@ -97,6 +97,14 @@ class TestCalendar:
         told = ranges(bring(files, calendar(series, moved, other)).added)
         assert [start for start, _ in told] == ["2026-03-01T06:00:00Z", "2026-03-03T06:00:00Z"]
 
+    def test_a_category_says_more_than_the_kind_that_is_chosen(self, files):
+        both = calendar(
+            "UID:1\nDTSTART:20260301T060000Z\nDTEND:20260301T070000Z\nCATEGORIES:Anomaly",
+            "UID:2\nDTSTART:20260302T060000Z\nDTEND:20260302T070000Z",
+        )
+        added = bring(files, both, Choices("rooms", kind=LabelKind.NORMAL)).added
+        assert sorted(str(x.kind) for x in added) == ["anomaly", "normal"]
+
     def test_only_what_has_happened_can_be_normal(self, files):
         daily = "UID:1\nDTSTART:20260308T060000Z\nDTEND:20260308T070000Z\nRRULE:FREQ=DAILY"
         choices = Choices("rooms", kind=LabelKind.NORMAL, tags={"room": "a"})
@@ -231,11 +239,18 @@ class TestRoundTrip:
         with pytest.raises(NotFound):
             files.write("halls", Form.CSV)
 
-    def test_a_nanosecond_survives_csv_and_calendar(self, files, plant):
+    @pytest.mark.parametrize("note", [" two lines \n", "old\rMac", "=1+1", '"'])
+    def test_a_note_survives_csv_to_the_letter(self, files, plant, note):
+        draft = LabelDraft("rooms", LabelKind.NORMAL, at(0), at(1), {}, note)
+        plant.labelling.add(draft, source="page", by="ann")
+        again = files.bring(files.write("rooms", Form.CSV).encode(), "a.csv", Choices(), by="eve")
+        assert (again.added, again.there) == ((), 1)
+
+    def test_a_nanosecond_survives(self, files, plant):
         plant.labelling.add(
             LabelDraft("rooms", LabelKind.NORMAL, at(0) + 1, at(1) + 3), source="page", by="ann"
         )
-        for form in (Form.CSV, Form.ICS):
+        for form in Form:
             choices = Choices(start=0)
             again = files.bring(files.write(None, form).encode(), "labels", choices, by="eve")
             assert (again.added, again.there) == ((), 1)
@@ -282,3 +297,31 @@ class TestFiles:
         with pytest.raises(LabelError, match="is empty"):
             bring(files, content, name="a.csv")
         assert plant.labelling.list() == []
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("a.csv", b"start,stop,kind,detector\n2026-03-01,2026-03-02,normal,halls\n"),
+            (
+                "a.ics",
+                calendar(
+                    "UID:1\nDTSTART:20260301T060000Z\nDTEND:20260301T070000Z\n"
+                    "X-NORMALCY-DETECTOR:halls"
+                ),
+            ),
+            ("a.json", b'[{"time": 1, "timeEnd": 2, "tags": ["normal", "detector:halls"]}]'),
+        ],
+    )
+    def test_a_file_for_one_detector_adds_nothing_to_another(self, plant, name, content):
+        halls = plant.spec.model_copy(update={"name": "halls"})
+        plant.detectors._configured["halls"] = halls
+        files = LabelFiles(plant.labelling, plant.detectors, plant.clock, TAGS)
+        with pytest.raises(ImportFileError, match=r"names the detector 'halls'.*to 'rooms'"):
+            bring(files, content, Choices("rooms", alone=True), name)
+        assert plant.labelling.list() == []
+        assert len(bring(files, content, Choices("rooms"), name).added) == 1
+
+    def test_one_label_is_not_several(self, files):
+        content = b"start,stop,kind\n2026-03-01,2026-03-02,normal\n"
+        assert bring(files, content, name="a.csv").words == "1 label added"
+        assert bring(files, content, name="a.csv").words == "0 labels added, 1 was there already"

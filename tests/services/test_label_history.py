@@ -199,6 +199,13 @@ class TestRevert:
         with pytest.raises(InputError, match="lies ahead"):
             history.reversal("rooms", at(800))
 
+    def test_what_was_said_just_now_is_a_moment_that_has_passed(self, plant, history):
+        plant.label(0, 10)
+        plant.clock.time += 1
+        just_now = -(-plant.clock.time // 1_000_000) * 1_000_000 + 1_000_000
+        reversal = history.reversal("rooms", just_now)
+        assert (reversal.add, reversal.remove) == ((), ())
+
     def test_labels_of_the_configuration_and_of_grafana_stay(self, plant, history):
         plant.wire((draft(0, 10),))
         history = LabelHistory(plant.records, plant.labelling, plant.clock)

@@ -9,7 +9,7 @@ from backend.exceptions import ArtifactError, Conflict, InputError, LeaseLost, N
 from backend.records import LabelKind, State, Verdict, Version
 from backend.services.rethresholding import Applied, AskedThreshold, Rethresholding
 from backend.services.stores import Stores
-from backend.services.versions import from_files, read_calibration
+from backend.services.versions import from_files, pack, read_calibration, unpack
 from backend.specs import DetectorSpec
 from tests.services.plant import Plant, at
 from tests.services.test_what_if_quality import smooth_fault
@@ -252,3 +252,37 @@ def test_a_night_in_which_nothing_changed_makes_no_version_of_it() -> None:
     version = apply(plant).version
     assert plant.retraining.run("rooms", again=False).number == version.number
     assert len(plant.records.versions("rooms")) == 2
+
+
+def test_a_series_without_held_out_errors_gets_the_limit_that_a_training_gives() -> None:
+    plant = ready()
+    _lose_held_out_errors(plant, "rooms/1", series=1)
+    version = apply(plant).version
+    limits = fitted(plant, version).limits
+    assert limits.silent.tolist() == [False, True]
+    assert np.isfinite(limits.table).all()
+    assert version.training["series"]["room=b"]["basis"].startswith("no held-out normal point")
+    plant.now(1010)
+    plant.measure(1000, 1010)
+    plant.scoring.tick("rooms")
+    assert np.isfinite(plant.scores("score")["b"].fields["score"]).all()
+
+
+def test_what_was_changed_of_the_definition_meanwhile_stays() -> None:
+    plant = ready(Stored)
+
+    def edit(share: float, words: str | None) -> None:
+        told = plant.detectors.get("rooms").plain()
+        plant.detectors.save(DetectorSpec.model_validate({**told, "max_gap": 7}), by="bob")
+
+    apply(plant, progress=edit)
+    defined = plant.detectors.get("rooms")
+    assert (defined.max_gap, defined.threshold.q) == (7, 0.9)
+
+
+def _lose_held_out_errors(plant: Plant, artifact: str, series: int) -> None:
+    """As if nothing of a series had been held out in its training."""
+    files = plant.artifacts._artifacts[artifact]
+    archive = unpack(files["archive.npz"])
+    archive["held_out_smoothed"][series] = np.nan
+    files["archive.npz"] = pack(archive)

@@ -82,6 +82,16 @@ def test_what_is_higher_than_labelled_time_is_not_quiet(plant, suggesting):
     assert told(suggesting.find("rooms", ALL)) == [("normal", "room=a", 100, 200)]
 
 
+def test_time_in_which_nothing_was_scored_is_not_suggested(plant, suggesting, monkeypatch):
+    monkeypatch.setattr("backend.services.suggesting.BUCKETS", 70)  # of ten rows each
+    score(plant, "a", np.full(300, 0.4))
+    plant.results.delete(schema.SCORES, {"detector": "rooms"}, at(102), at(108))
+    found = suggesting.find("rooms", ALL)
+    gap = [one for one in found if one.start < at(108) and one.stop > at(102)]
+    assert len(found) == 2
+    assert gap == []
+
+
 def test_what_was_not_judged_is_not_suggested(plant, suggesting):
     judged = np.ones(300)
     judged[100:200] = 0

@@ -3,18 +3,23 @@
 import numpy as np
 import pytest
 
+from backend.detection.what_if import Stored
 from backend.exceptions import InputError
 from backend.ports import Points
-from backend.records import LabelKind
+from backend.records import LabelKind, Version
 from backend.schema import SCORES
 from backend.services.drawing import Span
+from backend.services.kept_errors import KeptErrors
 from backend.services.what_if import Answer, Question, WhatIf, read_question
+from backend.services.what_if_curve import CurveReplay
+from backend.services.what_if_limits import OtherLimits
 from backend.specs import (
     AlarmSpec,
     F1MaxThreshold,
     FixedThreshold,
     QuantileThreshold,
 )
+from tests.fakes.records import MemoryRecordStore
 from tests.services.plant import Plant, at
 
 ALL = Span(at(0), at(1000), 2000)
@@ -197,3 +202,65 @@ def test_a_margin_multiplies_every_kind(plant: Plant) -> None:
 
 def test_the_margin_of_a_quantile_is_what_it_was() -> None:
     assert QuantileThreshold().margin == 1.0
+
+
+class Counted(MemoryRecordStore):
+    """Counts how often a version is looked up."""
+
+    looked_up = 0
+
+    def version(self, detector: str, number: int) -> Version:
+        self.looked_up += 1
+        return super().version(detector, number)
+
+
+def test_the_record_of_a_version_is_read_once_for_all_series(plant: Plant) -> None:
+    records = Counted()
+    vars(records).update(vars(plant.records))
+    asked = WhatIf(
+        records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
+    )
+    asked.curve("rooms", ALL)
+    assert records.looked_up == 1
+    question = read_question({"threshold": {"kind": "fixed", "value": 1}})
+    backed = [one.now.backing for one in asked.ask("rooms", ALL, question).alerts]
+    assert len([one for one in backed if one is not None]) == 2
+    assert records.looked_up == 1
+
+
+def test_a_notice_names_a_few_series_of_many(plant: Plant) -> None:
+    limits = OtherLimits(
+        KeptErrors(plant.records, plant.artifacts),
+        QuantileThreshold(),
+        AlarmSpec(),
+        lambda name: {},
+    )
+    (first, *_) = plant.scores().values()
+    rows = np.ones(3)
+    three = Stored(first.times[:3], rows, rows, rows == 1, rows == 0)
+    for place in range(5000):
+        threshold, _, _ = limits.line(f"room={place}", "rooms/1", three, None)
+        assert np.isnan(threshold)
+    (notice,) = limits.notices()
+    assert notice.endswith("of room=1000; and 4995 more.")
+    assert len(notice) < 500
+
+
+def test_rows_that_wait_to_be_counted_are_bounded_over_all_series(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = what_if(plant).curve("rooms", ALL)
+    monkeypatch.setattr("backend.services.what_if._ROWS", 10)
+    monkeypatch.setattr("backend.services.what_if_curve._HELD", 30)
+    waiting: list[int] = []
+    add = CurveReplay.add
+
+    def watched(replay: CurveReplay, *rows: object) -> None:
+        add(replay, *rows)
+        waiting.append(sum(one.held for one in replay._series.values()))
+
+    monkeypatch.setattr(CurveReplay, "add", watched)
+    pieces = what_if(plant).curve("rooms", ALL)
+    assert max(waiting) <= 30
+    np.testing.assert_array_equal(pieces.alerts, whole.alerts)
+    np.testing.assert_array_equal(pieces.flagged, whole.flagged)

@@ -416,3 +416,17 @@ def test_a_closed_store_opens_again(store: EmbeddedSeriesStore) -> None:
 
     assert len(store.read(everything())[0]) == 3
     assert store.ping().startswith("embedded store (SQLite 3.")
+
+
+def test_the_newest_row_is_read_from_one_segment_however_many_there_are(tmp_path, monkeypatch):
+    store = EmbeddedSeriesStore(tmp_path)
+    for place in range(5):
+        rows = np.array([place * 10], dtype=np.int64)
+        store.write("m", [Points({"room": "a"}, rows, {"x": np.array([float(place)])})])
+    loaded = []
+    load = segments.load
+    monkeypatch.setattr(segments, "load", lambda *asked: loaded.append(asked) or load(*asked))
+    (found,) = store.read(Query("m", ("x",), 0, 100, group_by=("room",), newest=1))
+    assert found.fields["x"].tolist() == [4.0]
+    assert len(loaded) == 1
+    store.close()

@@ -348,6 +348,15 @@ class TestTokenForSomeDetectors:
         assert client.post("/api/v1/requests", json=asked, headers=headers).status_code == 202
         assert client.post("/hooks/grafana/sync", json={}, headers=headers).status_code == 403
 
+    def test_a_file_of_labels_brings_nothing_to_others(self, world, headers):
+        content = "start,stop,kind,detector\n2026-03-01,2026-03-02,normal,gas-room\n"
+        path = "/api/v1/detectors/pump/labels/import"
+        sent = {"name": "a.csv", "content": content}
+        answer = world.client().post(path, json=sent, headers=headers)
+        assert answer.status_code == 422
+        assert "line 2: it names the detector 'gas-room'" in answer.json["message"]
+        assert world.records.labels() == []
+
     def test_naming_its_own_opens_nothing_that_does_not_heed_the_name(self, world, headers):
         client, eve = world.client(), {"name": "eve", "password": PASSWORD, "role": "admin"}
         for path, body in (

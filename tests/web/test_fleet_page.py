@@ -120,6 +120,12 @@ def test_a_wrong_form_saves_nothing_and_says_why(fleet, changes):
     assert fleet.records.labels() == []
 
 
+def test_an_address_hands_on_nothing_but_detector_and_range(fleet):
+    text = fleet.client().get(f"/fleet?{RANGE}&_external=1&_scheme=javascript&x=1").text
+    assert f'action="/fleet/labels?{RANGE.replace("&", "&amp;")}"' in text
+    assert "javascript:" not in text
+
+
 def test_before_anything_is_scored_it_says_so():
     assert "Nothing has been scored yet." in make_world().client().get("/fleet").text
 

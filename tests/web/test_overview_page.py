@@ -62,7 +62,9 @@ def test_nothing_found_says_what_to_do(many):
     assert "Show all" in text
 
 
-@pytest.mark.parametrize("asked", ["page=x", "page=-1", "page=999999999999", "state=odd", "sort=odd"])
+@pytest.mark.parametrize(
+    "asked", ["page=x", "page=-1", "page=999999999999", "state=odd", "sort=odd"]
+)
 def test_nonsense_in_the_address_is_passed_over(many, asked):
     answer = many.client().get(f"/?{asked}")
     assert answer.status_code == 200
@@ -85,7 +87,9 @@ def test_a_script_gets_the_rows_alone(many):
 
 def test_the_last_day_is_a_picture_that_says_the_same_in_words(many):
     text = many.client().get("/?q=R7&state=anomalous").text
-    assert 'aria-label="Highest score of the last 24 hours: 4.00. Above the threshold in 2 of' in text
+    assert (
+        'aria-label="Highest score of the last 24 hours: 4.00. Above the threshold in 2 of' in text
+    )
     parsed = outline(text)
     kinds = [a.get("class") for tag, a in parsed.seen if tag == "path"]
     assert kinds == ["line", "scores", "over"]

@@ -145,7 +145,9 @@ def make_world(token: str | None = None) -> World:
         results=results,
         detectors=detectors,
         labelling=labelling,
-        label_files=LabelFiles(labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}),
+        label_files=LabelFiles(
+            labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}
+        ),
         label_history=LabelHistory(records, labelling, clock),
         suggesting=Suggesting(records, results, detectors, clock),
         promotion=Promoting(records, BlankArtifactStore(), detectors, clock),
@@ -165,9 +167,7 @@ def make_world(token: str | None = None) -> World:
         alerting=alerting,
         saying=Saying(records, alerting, labelling, links, clock),
         session_key=lambda: "s" * 64,
-        access=Access(
-            records, detectors, clock, Passwords(cost=2), has_token=token is not None
-        ),
+        access=Access(records, detectors, clock, Passwords(cost=2), has_token=token is not None),
     )
 
 

@@ -100,6 +100,7 @@ class ImportBody(Strict):
             stop=self.to,
             zone=self.timezone,
             form=self.format,
+            alone=True,
         )
 
 

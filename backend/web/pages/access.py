@@ -11,6 +11,7 @@ from backend.services.access import SHORTEST_PASSWORD, TokenDraft
 from backend.web import sessions
 from backend.web.application import application
 from backend.web.errors import status_of
+from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
 from backend.web.texts import text
 from backend.web.who import by, needs, person
@@ -92,7 +93,7 @@ def add_token() -> Answer:
 @needs(Role.ADMIN)
 def revoke_token() -> Answer:
     """Take a token back."""
-    number, name = request.form.get("token", type=int, default=0), request.form.get("name", "")
+    number, name = number_in(request.form.get("token")) or 0, request.form.get("name", "")
     if page := unsure(text("access-revoke-sure", name=name)):
         return page
 

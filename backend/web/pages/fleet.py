@@ -1,6 +1,7 @@
 """Which series deviate together, and the scores of the worst ones over time."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -42,7 +43,13 @@ def label() -> Answer:
     except (InputError, LabelError, NotFound) as error:
         return _page(str(error)), status_of(error)
     flash(text("fleet-labelled", count=len(saved)), "good")
-    return redirect(url_for("fleet_page.show", **request.args), 303)
+    return redirect(f"{url_for('fleet_page.show')}{_asked()}", 303)
+
+
+def _asked() -> str:
+    """Detector and range as the address has them; nothing else of it is handed on."""
+    kept = {name: request.args[name] for name in ("detector", "from", "to") if name in request.args}
+    return f"?{urlencode(kept)}" if kept else ""
 
 
 def _drafts() -> list[LabelDraft]:
@@ -88,7 +95,7 @@ def _page(problem: str = "") -> str:
         kinds=list(LabelKind),
         around=lambda group: _around(group, stop["stop"]),
         end=lambda group: milliseconds(group.stop or stop["stop"]),
-        here=dict(request.args),
+        here=_asked(),
         here_range={"from": milliseconds(span.start), "to": milliseconds(span.stop)},
     )
 

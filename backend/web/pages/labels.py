@@ -17,6 +17,7 @@ from backend.specs import DetectorSpec
 from backend.web.application import application
 from backend.web.errors import status_of
 from backend.web.instants import milliseconds, parse_instant
+from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
 from backend.web.pages.ranges import asked_range
 from backend.web.texts import text
@@ -43,7 +44,7 @@ def show(name: str) -> str:
 @needs(Role.LABELLER)
 def remove(name: str) -> Answer:
     """Take a label back."""
-    number = request.form.get("id", type=int, default=0)
+    number = number_in(request.form.get("id")) or 0
     if page := unsure(text("labels-remove-sure", id=number)):
         return page
     try:
@@ -104,6 +105,7 @@ def _choices(name: str) -> Choices:
         tags=parse_series_key(form.get("series", "")),
         zone=form.get("timezone", "").strip() or None,
         form=Form(written) if written else None,
+        alone=True,
     )
 
 
@@ -161,7 +163,7 @@ def _difference(name: str) -> tuple[Since | None, Difference | None]:
     """What came and went since the moment, or the version, that the address names."""
     known = application().label_history
     try:
-        if version := request.args.get("version", type=int):
+        if version := number_in(request.args.get("version")):
             words = text("labels-since-version", number=version)
             return Since(words), known.of_version(name, version)
         if moment := request.args.get("since"):

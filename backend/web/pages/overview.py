@@ -88,7 +88,7 @@ def _one_of(kind: type[T], text: str) -> T | None:
 
 def _link(wanted: Wanted, **changes: object) -> str:
     """The address of the page as it is asked for, with some changes."""
-    kept = {
+    kept: dict[str, Any] = {
         "view": request.args.get("view") or None,
         "q": wanted.search or None,
         "state": wanted.condition,

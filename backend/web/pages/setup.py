@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import ConfigurationError, InputError, LabelError, NormalcyError, Problem
-from backend.records import LabelDraft, LabelKind, Role, State
+from backend.records import LabelDraft, LabelKind, Request, Role, State
 from backend.services.detector_yaml import as_yaml, body_of
 from backend.services.dry_run import DRY_RUN
 from backend.services.labelling import check_draft
@@ -182,7 +182,7 @@ def _label(draft: Draft) -> LabelDraft | None:
 
 
 def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = ()) -> str:
-    found = None if draft.tried is None else application().queries.request(draft.tried)
+    found = _tried(draft)
     result = found.result if found is not None and found.state is State.DONE else None
     return render_template(
         "setup.html",
@@ -199,6 +199,14 @@ def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = (
         yaml=_yaml(draft),
         open_states=(State.WAITING, State.RUNNING),
     )
+
+
+def _tried(draft: Draft) -> Request | None:
+    """The dry run that the form names, if it was one of this detector."""
+    if draft.tried is None:
+        return None
+    found = application().queries.request(draft.tried)
+    return found if (found.kind, found.detector) == (DRY_RUN, draft.name) else None
 
 
 def _with_range(draft: Draft) -> Draft:

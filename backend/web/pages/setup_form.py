@@ -1,10 +1,13 @@
 """The form in which a detector is set up: what it holds, and the definition it comes to."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 from werkzeug.datastructures import MultiDict
 
 from backend.exceptions import InputError
@@ -18,6 +21,7 @@ from backend.specs import (
     specs_in,
 )
 from backend.web.instants import parse_instant
+from backend.web.numbers import LARGEST, number_in
 
 MODELS = [spec.model_fields["kind"].default for spec in specs_in(ModelSpec)]
 THRESHOLDS = [spec.model_fields["kind"].default for spec in specs_in(ThresholdSpec)]
@@ -27,6 +31,32 @@ _OWN = ("measurement", "channels", "context", "group_by", "where", "every")
 """Keys that have a field of their own."""
 
 Pairs = MultiDict[str, str]
+
+_Time = Annotated[int, Field(ge=0, le=LARGEST)]
+_Row = tuple[str, Use, str]
+
+
+class _About(TypedDict, total=False):
+    """What was found of the data, as the form carries it along."""
+
+    reasons: list[str]
+    warnings: list[str]
+    window: int | None
+    first: _Time | None
+    last: _Time | None
+    series: list[str]
+
+
+class _Kept(TypedDict):
+    """What the form carries along; fields and tags as `Considered`."""
+
+    base: dict[str, Any]
+    about: _About
+    fields: list[_Row]
+    tags: list[_Row]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -187,24 +217,24 @@ def read(form: Pairs, name: str | None = None) -> Draft:
         InputError: the form is not one of ours.
     """
     try:
-        kept = orjson.loads(form["kept"])
-        fields = [Considered(*map(str, one)) for one in kept["fields"]]  # type: ignore[arg-type]
-        tags = [Considered(*map(str, one)) for one in kept["tags"]]  # type: ignore[arg-type]
-        base, about = dict(kept["base"]), dict(kept["about"])
+        kept = _KEPT.validate_json(form["kept"])
+        orjson.dumps(kept["base"])  # it is carried along again: too deep a one could not be
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("This form is not complete: load the page again.") from error
+    fields = [Considered(*one) for one in kept["fields"]]
+    tags = [Considered(*one) for one in kept["tags"]]
     parted = form.getlist("group_by")
     return Draft(
         name=form.get("name", "").strip() if name is None else name,
         measurement=form.get("measurement", ""),
-        base=base,
+        base=kept["base"],
         fields=tuple(
             replace(one, use=_use(form.get(f"use-{n}"), one)) for n, one in enumerate(fields)
         ),
         tags=tuple(
             replace(one, use="group_by" if one.name in parted else "left out") for one in tags
         ),
-        about=about,
+        about=kept["about"],
         every=form.get("every", "").strip(),
         where=form.get("where", ""),
         model=form.get("model", _USUAL_MODEL),
@@ -215,7 +245,7 @@ def read(form: Pairs, name: str | None = None) -> Draft:
         start=_instant(form.get("normal_from", "")),
         stop=_instant(form.get("normal_to", "")),
         label="label" in form,
-        tried=int(form["tried"]) if form.get("tried", "").isdigit() else None,
+        tried=number_in(form.get("tried")),
     )
 
 
@@ -242,14 +272,16 @@ def _where(text: str) -> dict[str, str]:
 
 def _number(text: str) -> int | str | None:
     """A whole number, or the text, so that it is told; None where it is empty."""
-    return int(text) if text.isdigit() else text or None
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else text or None
 
 
 def _section(
     body: dict[str, Any], key: str, kind: str, usual: str, values: Mapping[str, Any]
 ) -> None:
     """Set the kind of a section, and values of it that are given."""
-    before = body.get(key, {"kind": usual})
+    before = body.get(key)
+    if not isinstance(before, Mapping):
+        before = {"kind": usual}
     own = dict(before) if before.get("kind", usual) == kind else {}
     for name, value in values.items():
         if value is None:

@@ -19,6 +19,7 @@ from backend.services.what_if import Answer, Present, Question, read_question
 from backend.web.api.what_if import AlertsRow
 from backend.web.application import application
 from backend.web.instants import milliseconds
+from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
 from backend.web.pages.detector import MOST_SERIES, chosen_series
 from backend.web.pages.ranges import asked_range
@@ -218,8 +219,8 @@ def _scope(keys: Sequence[SeriesKey]) -> bool:
 
 def _work(name: str) -> Request | None:
     """The request that the address names, if it is for a threshold of this detector."""
-    number = request.args.get("request", type=int)
-    if number is None or not 0 < number < 2**63:
+    number = number_in(request.args.get("request"))
+    if number is None:
         return None
     try:
         found = application().requests.get(number)

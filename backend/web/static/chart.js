@@ -47,6 +47,7 @@ export class Chart {
     element.classList.add("chart");
     element.tabIndex = 0;
     element.dataset.drawn = "0";
+    element.dataset.sides = "0";
     this.plot = element.appendChild(document.createElement("div"));
     this.plot.className = "plot";
     this.tip = element.appendChild(document.createElement("div"));
@@ -169,7 +170,11 @@ export class Chart {
     await later(SIDES_AFTER_MS);
     if (signal.aborted) return;
     const read = await this.#ask(Math.max(from - span, 0), to + span, 3, signal);
-    if (read) requestIdleCallback(() => signal.aborted || this.#hold(read), { timeout: 500 });
+    if (!read) return;
+    await new Promise((done) => requestIdleCallback(done, { timeout: 500 }));
+    if (signal.aborted) return;
+    this.#hold(read);
+    this.element.dataset.sides = String(Number(this.element.dataset.sides) + 1);
   }
 
   // What is kept of a range and fine enough for a view of `span`.

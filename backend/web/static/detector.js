@@ -24,7 +24,7 @@ async function load(from, to, points, signal, early) {
     for (const number of NUMBERS) asked.append("field", number);
     for (const channel of [...DATA.channels, ...DATA.context]) asked.append("channel", channel);
     found.push(...(await get(`${API}/chart?${asked}`, signal)).tables);
-    early?.([...found]);
+    early?.(Object.assign([...found], { awaited: true }));
   };
   const about = new URLSearchParams({ from, to, series: DATA.series });
   const [events, labels] = await Promise.all([
@@ -50,6 +50,7 @@ function showRegions(events, labels) {
 function panes(tables) {
   const scores = tables.find((one) => one.what === "scores");
   const found = [...DATA.channels, ...DATA.context].map((channel, place) => channelPane(tables, channel, place));
+  if (!scores && !tables.awaited) return found;
   // Room for the scores is there before they are.
   const nothing = { smoothed: [], threshold: [], score: [], flag: [] };
   const { time, columns } = scores ?? { time: [], columns: nothing };

@@ -21,7 +21,8 @@ form.addEventListener("submit", (event) => {
 const element = document.getElementById("heat");
 if (element) {
   const data = textsOf("data");
-  draw(element, data);
+  // Looks at once, and again whenever there is more room or less.
+  new ResizeObserver(() => draw(element, data)).observe(element);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(element, data));
   new MutationObserver(() => draw(element, data)).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
@@ -67,6 +68,8 @@ async function draw(element, data) {
   const places = data.rows.map((_, place) => place).filter((place) => place % step === 0);
   const narrow = element.clientWidth < 500;
   const layout = {
+    width: element.clientWidth,
+    height: element.clientHeight,
     margin: { l: narrow ? 8 : 150, r: 8, t: 8, b: 40 },
     paper_bgcolor: "transparent",
     plot_bgcolor: color("--ground"),
@@ -75,7 +78,7 @@ async function draw(element, data) {
     yaxis: { autorange: "reversed", tickvals: places, ticktext: places.map((place) => shown[place]), showticklabels: !narrow, zeroline: false, showgrid: false, fixedrange: true },
     dragmode: false,
   };
-  await Plotly.react(element, [heat], layout, { displayModeBar: false, responsive: true });
+  await Plotly.react(element, [heat], layout, { displayModeBar: false });
   element.removeAllListeners("plotly_click");
   element.on("plotly_click", ({ points: [point] }) => open(data, point.y, point.pointIndex[1]));
   element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);

@@ -18,6 +18,8 @@ LANGUAGES: Mapping[str, str] = {"en": "English", "ko": "한국어"}
 
 COOKIE = "language"
 _FALLBACK = "en"
+_LARGEST = 10**15
+"""Numbers beyond are not formatted: of some there are more digits than that can be done with."""
 _FOLDER = Path(__file__).parent
 
 
@@ -125,4 +127,6 @@ class _Variables(Visitor):
 
 def _plain(value: object) -> int | float | str:
     """Numbers stay numbers, for plurals; everything else is text."""
+    if isinstance(value, int | float) and not abs(value) < _LARGEST:
+        return str(value)
     return value if isinstance(value, int | float | str) else str(value)
