@@ -134,12 +134,13 @@ spelling: install
 	@$(BIN)/codespell --ignore-words-list te,lod,chanels,resluts,aer,doubleclick backend jobs tests grafana_dashboards $(PROSE)
 
 # Declared but never imported: TensorFlow stands behind keras, psycopg behind SQLAlchemy, tzdata behind
-# zoneinfo. Imported but not declared: parts of Flask and pydantic that come with them. Imported for
-# benchmarks only: the rival of our own client, and what holds workers to one thread.
+# zoneinfo, and of plotly only the script is served. Imported but not declared: parts of Flask and pydantic
+# that come with them. Imported for benchmarks only: the rival of our own client, what holds workers to one
+# thread, and what leads the browser.
 .PHONY: dependencies
 dependencies: install
 	@$(BIN)/deptry --no-ansi . \
-		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata,DEP003=werkzeug|markupsafe|pydantic_core,DEP004=influxdb|threadpoolctl' \
+		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata|plotly,DEP003=werkzeug|markupsafe|pydantic_core,DEP004=influxdb|threadpoolctl|playwright' \
 		2> >(grep -v '^Assuming' >&2)
 
 .PHONY: lock

@@ -63,10 +63,10 @@ def test_add_from_a_measurement(desk: Command):
 
 
 def test_every_mistake_is_told_and_nothing_stored(desk: Command):
-    words = ("--set", "every=soon", "--set", "alarm.forr=3")
+    words = ("--set", "every=soon", "--set", "alarm.fox=3")
     result = desk("detectors", "add", "--from-measurement", "pump", *words, code=2)
     assert "every: expected a duration" in result.stderr
-    assert "alarm.forr: unknown key; did you mean for?" in result.stderr
+    assert "alarm.fox: unknown key; did you mean for?" in result.stderr
     assert desk.application.records.detectors() == []
 
 
