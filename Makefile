@@ -92,8 +92,9 @@ bench-fleet: install packages ## Time training, scoring and forecasts of fleets:
 	@$(BIN)/python -m benchmarks.fleet --json benchmark-fleet.json $(ARGS)
 
 .PHONY: bench-pages
-bench-pages: install packages ## Time the overview of 5,000 series in a browser: make bench-pages [ARGS="--series 500"]
-	@$(BIN)/python -m benchmarks.pages_overview --json benchmark-pages-overview.json $(ARGS)
+bench-pages: install packages ## Time the overview of 5,000 series and a chart of ten million points in a browser
+	@$(BIN)/python -m benchmarks.pages_overview --json benchmark-pages-overview.json
+	@$(BIN)/python -m benchmarks.pages_chart --json benchmark-pages-chart.json $(ARGS)
 
 .PHONY: bench-quality
 bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]

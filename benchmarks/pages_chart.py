@@ -104,7 +104,8 @@ _RAW_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>raw</
 <link rel="stylesheet" href="/static/page.css"><script src="{script}" defer></script>
 <script type="application/json" id="texts">{{"loading": "", "nothing": ""}}</script>
 <div id="chart" class="tall"></div>
-<script type="module">
+<script type="module" src="/raw.js"></script>"""
+_RAW_SCRIPT = """
 import {{ Chart }} from "/static/chart.js";
 let rows = null;
 async function load() {{
@@ -119,7 +120,7 @@ const panes = ({{ time, value }}) => [{{ title: "flow", lines: [{{ ...line, time
 const [from, to] = [{start}, {stop}];
 const chart = new Chart(document.getElementById("chart"), {{ from, to, load, panes }});
 chart.show(from, to);
-</script>"""
+"""
 
 
 @dataclass(frozen=True)
@@ -195,13 +196,15 @@ def raw(rows: int) -> Flask:
     span = {"start": START // 10**6, "stop": START // 10**6 + 1000 * rows}
 
     def page() -> str:
-        return _RAW_PAGE.format(script=chart_script_address(), **span)
+        return _RAW_PAGE.format(script=chart_script_address())
+
+    def serve(place: str, body: bytes | str, kind: str) -> None:
+        app.add_url_rule(place, place, lambda: Response(body, mimetype=kind))
 
     app.add_url_rule("/", "page", page)
-    app.add_url_rule("/time", "time", lambda: Response(times, mimetype="application/octet-stream"))
-    app.add_url_rule(
-        "/value", "value", lambda: Response(values, mimetype="application/octet-stream")
-    )
+    serve("/raw.js", _RAW_SCRIPT.format(**span), "text/javascript")
+    serve("/time", times, "application/octet-stream")
+    serve("/value", values, "application/octet-stream")
     return app
 
 

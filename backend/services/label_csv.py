@@ -1,6 +1,7 @@
 """Labels as CSV: start, stop, kind, detector, tags, note."""
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from io import StringIO
 
@@ -9,6 +10,8 @@ from backend.services.csv_rows import Reading, read_csv_rows
 from backend.services.label_choices import Choices
 from backend.specs.times import format_time, parse_time
 
+_FORMULA = re.compile(r"'*\s*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
+"""What begins a formula; with apostrophes before it, so that those that were there stay."""
 COLUMNS = ("start", "stop", "kind", "detector", "tags", "note")
 
 
@@ -20,7 +23,7 @@ def write_csv(labels: Iterable[Label]) -> str:
     for label in labels:
         times = format_time(label.start), format_time(label.stop)
         tags = series_key(label.tags)
-        writer.writerow([*times, label.kind, label.detector, tags, label.note])
+        writer.writerow([*times, label.kind, label.detector, _marked(tags), _marked(label.note)])
     return stream.getvalue()
 
 
@@ -47,6 +50,15 @@ def _draft(row: Mapping[str, str | None], choices: Choices) -> LabelDraft:
         raise ValueError(f"expected the kind {', '.join(LabelKind)}, got {kind!r}")
     zone = choices.zone_or_utc
     start, stop = parse_time(cells["start"], zone), parse_time(cells["stop"], zone)
-    tags = parse_series_key(cells["tags"]) or choices.tags
+    tags = parse_series_key(_unmarked(cells["tags"])) or choices.tags
     named = choices.detector_of(cells["detector"])
-    return LabelDraft(named, LabelKind(kind), start, stop, tags, row.get("note") or "")
+    return LabelDraft(named, LabelKind(kind), start, stop, tags, _unmarked(row.get("note") or ""))
+
+
+def _marked(text: str) -> str:
+    """Text that a spreadsheet does not take for a formula: an apostrophe goes before such a one."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _unmarked(text: str) -> str:
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

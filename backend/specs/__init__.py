@@ -21,6 +21,7 @@ from backend.specs.derived import (
     TransformationSpec,
 )
 from backend.specs.detector import (
+    LONGEST_ALARM,
     NAME,
     AlarmSpec,
     ChecksSpec,
@@ -85,6 +86,7 @@ from backend.specs.thresholds import (
 )
 
 __all__ = [
+    "LONGEST_ALARM",
     "NAME",
     "AerSpec",
     "AlarmSpec",

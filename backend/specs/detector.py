@@ -32,13 +32,21 @@ class SmoothingSpec(Spec):
     span: float = Field(6, ge=1, le=10_000)
 
 
+LONGEST_ALARM = 10_000
+"""Points that an alarm may be asked to last before it turns on: so many are remembered a series."""
+
+
 class AlarmSpec(Spec):
     """From flags to the alarm, and how flagged points merge into events."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     points: int = Field(
-        3, ge=1, alias="for", description="flagged points in a row before it turns on"
+        3,
+        ge=1,
+        le=LONGEST_ALARM,
+        alias="for",
+        description="flagged points in a row before it turns on",
     )
     clear_below: float = Field(0.8, gt=0, le=1, description="score below which it turns off")
     merge: int = Field(6, ge=0, description="unflagged grid points that do not part an event")

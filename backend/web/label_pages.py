@@ -26,7 +26,7 @@ from backend.web.errors import status_of
 from backend.web.instants import MS, parse_instant
 from backend.web.label_form import TAG_FIELD, LabelForm, field_time, read_form
 from backend.web.pages.asking import unsure
-from backend.web.pages.places import own_path
+from backend.web.places import own_path
 from backend.web.texts import text
 from backend.web.who import by, needs
 

@@ -12,7 +12,7 @@ a form with a mark that only our own pages know; the form of a signed link carri
 import hmac
 from hashlib import sha256
 from ipaddress import ip_address
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -23,6 +23,7 @@ from backend.records import Role
 from backend.web import rights, sessions, who
 from backend.web.application import application
 from backend.web.errors import MACHINE_PATHS, problem
+from backend.web.places import came_from
 from backend.web.who import LOCAL, NOBODY, Person
 
 LARGEST_JSON = 4 * 1024 * 1024
@@ -153,11 +154,7 @@ def _back() -> str:
     """Where to go after signing in: the page asked for, or that of the form that was sent."""
     if request.method in rights.READING:
         return request.full_path if request.query_string else request.path
-    try:
-        came = urlsplit(request.referrer or "")
-    except ValueError:
-        return "/"
-    return f"{came.path}?{came.query}" if came.query else came.path or "/"
+    return came_from()
 
 
 def _unmarked(error: CSRFError) -> Response:

@@ -76,10 +76,24 @@ def test_a_click_asks_why_and_shows_the_answer(page, address, world: World):
     expect(page.locator("#why")).to_contain_text("<b>by hand</b>")
 
 
-def explanation() -> dict[str, object]:
-    window = {"start": START, "stop": START + 3 * MINUTE, "values": {"NH3": [1.0, 2.0, 3.0]}}
+def test_names_in_the_legend_of_the_window_are_text(page, address, world: World):
+    page.goto(address + PLACE)
+    drawn(page)
+    page.locator("#chart").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#why")).to_contain_text("Asking why")
+    (asked,) = world.records.requests()
+    world.records.claim_request(worker="w", at=NOW, deadline=NOW + MINUTE)
+    result = explanation('<a href="https://evil.example">NH3</a>')
+    world.records.finish_request(asked.id, State.DONE, at=NOW, result=result)
+    expect(page.locator("#window .legend")).to_contain_text("<a href=")
+    assert page.locator("#window a").count() == 0
+
+
+def explanation(name: str = "NH3") -> dict[str, object]:
+    window = {"start": START, "stop": START + 3 * MINUTE, "values": {name: [1.0, 2.0, 3.0]}}
     channel = {
-        "channel": "NH3",
+        "channel": name,
         "value": 2.0,
         "expected": 1.0,
         "error": 0.4,

@@ -76,6 +76,18 @@ def test_what_a_version_would_change_is_said_first(page, address, plant, no_barr
     shot(page, "model")
 
 
+def test_names_of_channels_in_the_pictures_are_text(page, address, plant):
+    compared(plant)
+    (done,) = plant.records.requests(kind=COMPARE)
+    for look in done.result["looks"]:
+        for shown in look["channels"]:
+            shown["channel"] = '<a href="https://evil.example">y</a>'
+    page.goto(address + VERSION)
+    pictures_drawn(page)
+    expect(page.locator(".looks .legend").first).to_contain_text("<a href=")
+    assert page.locator(".looks a").count() == 0
+
+
 def test_the_page_follows_a_comparison_to_its_end(page, address, plant):
     (asked,) = plant.records.requests(kind=COMPARE)
     page.goto(address + VERSION)

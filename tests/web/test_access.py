@@ -67,7 +67,17 @@ class TestSignIn:
         }  # fmt: skip
 
     @pytest.mark.parametrize(
-        "next", ["https://evil.example/", "//evil.example", "/\\evil.example", "x", "/sign-in", ""]
+        "next",
+        [
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "x",
+            "/sign-in",
+            "",
+            "//[",
+            "/\t/x",
+        ],
     )
     def test_it_leads_nowhere_else(self, client, next):
         assert sign_in(client, next=next).location == "/"

@@ -11,7 +11,7 @@ from backend.ports import Floats
 from backend.records import series_key
 from backend.services.rethresholding import THRESHOLD
 from backend.services.what_if import Alerts, Answer, Question, Side
-from backend.specs import AlarmSpec
+from backend.specs import LONGEST_ALARM, AlarmSpec
 from backend.web.api.asked import DetectorPath, PointsQuery, RangeQuery, Strict
 from backend.web.api.blueprints import part
 from backend.web.api.table_rows import wide
@@ -39,7 +39,7 @@ class WhatIfQuery(PointsQuery):
             description="others as key=value, such as margin=1.2",
         ),
     ]
-    for_: Annotated[int | None, Field(alias="for", ge=1)] = None
+    for_: Annotated[int | None, Field(alias="for", ge=1, le=LONGEST_ALARM)] = None
     clear_below: Annotated[float | None, Field(gt=0, le=1)] = None
 
     @property
@@ -57,7 +57,7 @@ class WhatIfQuery(PointsQuery):
 class CurveQuery(RangeQuery):
     """A range; without `for` and `clear_below` the detector's own alarm."""
 
-    for_: Annotated[int | None, Field(alias="for", ge=1)] = None
+    for_: Annotated[int | None, Field(alias="for", ge=1, le=LONGEST_ALARM)] = None
     clear_below: Annotated[float | None, Field(gt=0, le=1)] = None
 
     def alarm(self, own: AlarmSpec) -> AlarmSpec:

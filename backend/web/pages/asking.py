@@ -2,6 +2,8 @@
 
 from flask import render_template, request
 
+from backend.web.places import came_from
+
 
 def unsure(question: str) -> str | None:
     """The page that asks, or None once the form says that it was asked."""
@@ -13,4 +15,6 @@ def unsure(question: str) -> str | None:
         if name != "csrf_token"
         for value in values
     ]
-    return render_template("sure.html", question=question, fields=fields, action=request.path)
+    return render_template(
+        "sure.html", question=question, fields=fields, action=request.path, back=came_from()
+    )

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, redirect, request
 from werkzeug.wrappers import Response
 
-from backend.web.pages.places import own_path
+from backend.web.places import own_path
 from backend.web.texts import COOKIE, LANGUAGES
 
 preferences = Blueprint("preferences_page", __name__)

@@ -182,7 +182,7 @@ def _label(draft: Draft) -> LabelDraft | None:
 
 
 def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = ()) -> str:
-    found = _tried(draft)
+    found = _tried(draft, name)
     result = found.result if found is not None and found.state is State.DONE else None
     return render_template(
         "setup.html",
@@ -201,12 +201,13 @@ def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = (
     )
 
 
-def _tried(draft: Draft) -> Request | None:
-    """The dry run that the form names, if it was one of this detector."""
+def _tried(draft: Draft, name: str | None) -> Request | None:
+    """The dry run that the form names; that of another detector is not for this page."""
     if draft.tried is None:
         return None
     found = application().queries.request(draft.tried)
-    return found if (found.kind, found.detector) == (DRY_RUN, draft.name) else None
+    own = found.kind == DRY_RUN and name in (None, found.detector)
+    return found if own else None
 
 
 def _with_range(draft: Draft) -> Draft:

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field, TypeAdapter
-from typing_extensions import TypedDict
+from pydantic import BaseModel, Field
 from werkzeug.datastructures import MultiDict
 
 from backend.exceptions import InputError
@@ -32,31 +31,28 @@ _OWN = ("measurement", "channels", "context", "group_by", "where", "every")
 
 Pairs = MultiDict[str, str]
 
-_Time = Annotated[int, Field(ge=0, le=LARGEST)]
+_Time = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
 _Row = tuple[str, Use, str]
 
 
-class _About(TypedDict, total=False):
+class _About(BaseModel):
     """What was found of the data, as the form carries it along."""
 
-    reasons: list[str]
-    warnings: list[str]
-    window: int | None
-    first: _Time | None
-    last: _Time | None
-    series: list[str]
+    reasons: list[str] = []
+    warnings: list[str] = []
+    window: int | None = None
+    first: _Time | None = None
+    last: _Time | None = None
+    series: list[str] = []
 
 
-class _Kept(TypedDict):
+class _Kept(BaseModel):
     """What the form carries along; fields and tags as `Considered`."""
 
     base: dict[str, Any]
     about: _About
     fields: list[_Row]
     tags: list[_Row]
-
-
-_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -217,24 +213,24 @@ def read(form: Pairs, name: str | None = None) -> Draft:
         InputError: the form is not one of ours.
     """
     try:
-        kept = _KEPT.validate_json(form["kept"])
-        orjson.dumps(kept["base"])  # it is carried along again: too deep a one could not be
+        kept = _Kept.model_validate_json(form["kept"])
+        orjson.dumps(kept.base)  # it is carried along again: too deep a one could not be
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("This form is not complete: load the page again.") from error
-    fields = [Considered(*one) for one in kept["fields"]]
-    tags = [Considered(*one) for one in kept["tags"]]
+    fields = [Considered(*one) for one in kept.fields]
+    tags = [Considered(*one) for one in kept.tags]
     parted = form.getlist("group_by")
     return Draft(
         name=form.get("name", "").strip() if name is None else name,
         measurement=form.get("measurement", ""),
-        base=kept["base"],
+        base=kept.base,
         fields=tuple(
             replace(one, use=_use(form.get(f"use-{n}"), one)) for n, one in enumerate(fields)
         ),
         tags=tuple(
             replace(one, use="group_by" if one.name in parted else "left out") for one in tags
         ),
-        about=kept["about"],
+        about=kept.about.model_dump(exclude_unset=True),
         every=form.get("every", "").strip(),
         where=form.get("where", ""),
         model=form.get("model", _USUAL_MODEL),

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from backend.exceptions import TooManyTries
 from backend.web import security, sessions
 from backend.web.application import application
-from backend.web.pages.places import own_path
+from backend.web.places import own_path
 from backend.web.texts import text
 from backend.web.who import NOBODY, person
 

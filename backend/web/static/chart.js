@@ -384,9 +384,10 @@ export class Chart {
   }
 }
 
-// The library reads marks such as <b> in titles; names are data.
-function plainly(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+// The library reads a little HTML, links too, in titles, ticks, legends and what it shows at the
+// pointer; names are data.
+export function plainly(text) {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
 function axis(place) {

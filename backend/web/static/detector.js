@@ -1,6 +1,6 @@
 // Charts of one series, and why a point is scored as it is.
 
-import { Chart, color, lineColor, number } from "./chart.js";
+import { Chart, color, lineColor, number, plainly } from "./chart.js";
 import { fill, get, send, textsOf } from "./server.js";
 import { local, fromField, toField } from "./times.js";
 
@@ -195,8 +195,8 @@ function drawWindow(found) {
       const at = part.values[channel].map((_, row) => (row * step(part)) / 60_000);
       lines.push({ x: at, y: part.values[channel], name, type: "scatter", mode: "lines", line: { color: lineColor(place), dash } });
     };
-    add(found.window, say("window-line", { channel }), "solid");
-    add(found.nearest, say("nearest-line", { channel }), "dot");
+    add(found.window, say("window-line", { channel: plainly(channel) }), "solid");
+    add(found.nearest, say("nearest-line", { channel: plainly(channel) }), "dot");
   });
   const layout = {
     margin: { l: 56, r: 8, t: 8, b: 32 },

@@ -1,6 +1,6 @@
 // The picture of the fleet: a row a series, a column a part of the range, dark where it deviates.
 
-import { color } from "./chart.js";
+import { color, plainly } from "./chart.js";
 import { fill, textsOf } from "./server.js";
 import { fromField, local, toField } from "./times.js";
 
@@ -38,7 +38,7 @@ async function draw(element, data) {
     data.times.map((time, at) => {
       const score = scores[place][at];
       if (score === null) return "";
-      return fill(TEXTS["point"], { series: escaped(name(row)), time: local(time), score: score.toFixed(2) });
+      return fill(TEXTS["point"], { series: plainly(name(row)), time: local(time), score: score.toFixed(2) });
     }),
   );
   const heat = {
@@ -90,13 +90,8 @@ function mixed(from, to, share) {
   return `rgb(${parts[0].map((one, place) => Math.round(one + share * (parts[1][place] - one))).join(",")})`;
 }
 
-// Plotly reads a little HTML in what it shows.
-function escaped(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
 function shortened(text) {
-  return escaped(text.length > 24 ? `${text.slice(0, 23)}…` : text);
+  return plainly(text.length > 24 ? `${text.slice(0, 23)}…` : text);
 }
 
 function open(data, row, at) {

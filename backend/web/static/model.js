@@ -1,6 +1,6 @@
 // Pictures of a version's training and of what it expects; follows a comparison under way.
 
-import { color, lineColor } from "./chart.js";
+import { color, lineColor, plainly } from "./chart.js";
 import { fill, get, textsOf } from "./server.js";
 import { ticks } from "./ticks.js";
 
@@ -86,7 +86,7 @@ function drawLooks() {
 
 function drawLook(element, look, shown) {
   const times = shown.input.map((_, place) => look.start + place * look.step);
-  const lines = [line(`${shown.channel}, ${say("input")}`, times, shown.input, lineColor(0), { width: 2 })];
+  const lines = [line(`${plainly(shown.channel)}, ${say("input")}`, times, shown.input, lineColor(0), { width: 2 })];
   if (shown.challenger) {
     lines.push(line(say("challenger", { number: DATA.number }), times, shown.challenger, lineColor(1)));
   }

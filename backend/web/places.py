@@ -2,6 +2,8 @@
 
 from urllib.parse import urlsplit
 
+from flask import request
+
 
 def own_path(address: str) -> str:
     """The address if it is a path of this service, else that of the overview."""
@@ -12,3 +14,12 @@ def own_path(address: str) -> str:
     is_own = not parts.scheme and not parts.netloc and address.startswith("/")
     strange = address.startswith(("//", "/\\")) or not address.isprintable()
     return address if is_own and not strange else "/"
+
+
+def came_from() -> str:
+    """The path of the page that sent the request, as far as the browser tells."""
+    try:
+        came = urlsplit(request.referrer or "")
+    except ValueError:
+        return "/"
+    return own_path(f"{came.path}?{came.query}" if came.query else came.path)
