@@ -14,7 +14,13 @@ from backend.services.label_history import Difference, Reversal
 
 @click.command("history")
 @click.argument("detector")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="Most changes to show, the newest.",
+)
 @json_option
 @pass_session
 def history(session: Session, detector: str, limit: int, as_json: bool) -> None:

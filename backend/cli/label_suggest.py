@@ -17,7 +17,13 @@ _WEEKS = 14 * 86_400_000_000_000
     "--from", "start", type=MOMENT, default=Moment(None, _WEEKS), help="Default: now-14d."
 )
 @click.option("--to", "stop", type=MOMENT, default=Moment(None), help="Default: now.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="Most suggestions to show.",
+)
 @json_option
 @pass_session
 def suggest(

@@ -257,7 +257,7 @@ class TestModels:
         assert shown["training"]["rows"] == 100
         assert set(rows[0]) < set(shown)
         assert client.get(f"{API}/detectors/gas-room/models/9").status_code == 404
-        assert client.get(f"{API}/detectors/gas-room/models/{10**30}").status_code == 422
+        assert client.get(f"{API}/detectors/gas-room/models/{10**30}").status_code == 404
 
     def test_promote_and_roll_back(self, client, world):
         add_version(world, promoted=False)
