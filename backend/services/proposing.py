@@ -114,6 +114,10 @@ class Proposing:
             series=tuple(keys),
         )
 
+    def series(self, query: Query) -> list[SeriesKey]:
+        """Keys of the series that a query parts rows into, of the time before its end alone."""
+        return sorted(self._keys(replace(query, start=max(query.start, query.stop - _RECENT))))
+
     def _ends(self, measurement: str, numbers: tuple[str, ...]) -> tuple[int, int]:
         query = Query(measurement, numbers, *_EVER)
         oldest = self._source.read(replace(query, oldest=1))

@@ -10,6 +10,7 @@ from backend.detection.grid import ceil_to, floor_to
 from backend.detection.runs import spans
 from backend.exceptions import ConfigurationError, Conflict, InputError, Problem, StoreError
 from backend.ports import Clock, FieldKind, Query, SeriesStore
+from backend.records import SeriesKey
 from backend.services.definition_changes import Reader, changed
 from backend.services.detector_yaml import as_yaml
 from backend.services.detectors import Detectors
@@ -91,6 +92,11 @@ class SettingUp:
         """
         taken = [spec.name for spec in self._detectors.all()]
         return self._proposing.propose(measurement, taken)
+
+    def series(self, spec: DetectorSpec, last: int) -> list[SeriesKey]:
+        """Keys of the series of a detector that need not be stored, by its newest row's time."""
+        query = Query(spec.measurement, spec.inputs, 0, last + 1, spec.where, spec.group_by)
+        return self._proposing.series(query)
 
     def changed(self, body: Body, settings: Sequence[str]) -> dict[str, Any]:
         """A definition with other values, each as `model.window=20`.

@@ -114,7 +114,7 @@ def _known(error: NormalcyError) -> Response:
             response.headers["Retry-After"] = str(error.wait_s)
         return response
     number = _number()
-    _log.error("%s (%s %s): %s", number, request.method, request.path, error, exc_info=error)
+    _log.error("%s (%s %r): %s", number, request.method, request.path, error, exc_info=error)
     return problem(status, str(error), id=number)
 
 
@@ -129,7 +129,7 @@ def _refused(error: HTTPException) -> Response:
 
 def _unknown(error: Exception) -> Response:
     number = _number()
-    _log.error("%s (%s %s)", number, request.method, request.path, exc_info=error)
+    _log.error("%s (%s %r)", number, request.method, request.path, exc_info=error)
     return problem(
         500,
         f"Something went wrong inside; the log of normalcy tells more under {number}.",

@@ -116,7 +116,7 @@ def take_alerts() -> Response:
     if delivery.truncatedAlerts:
         _log.warning(
             "Grafana left %s alerts out of a delivery: raise the contact point's maximum of alerts",
-            str(delivery.truncatedAlerts)[:20],
+            delivery.truncatedAlerts if isinstance(delivery.truncatedAlerts, int) else "some",
         )
     received = application().alerting.receive([alert.told() for alert in delivery.alerts])
     return jsonify({"stored": received.stored, "known": received.known})

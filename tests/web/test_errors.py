@@ -98,3 +98,13 @@ def test_what_is_not_json_is_refused(client, body):
         answer = client.post(path, data=body, content_type="application/json")
         assert answer.status_code == 400
         assert "JSON" in answer.json["message"]
+
+
+def test_an_address_cannot_write_lines_of_its_own_into_the_log(world, caplog):
+    client = client_that_raises(world, RuntimeError("x"))
+    app = client.application
+    app.add_url_rule("/any/<what>", "any", lambda what: app.view_functions["fail"]())
+    with caplog.at_level(logging.ERROR):
+        assert client.get("/any/a%0aERROR%20forged").status_code == 500
+    assert "ERROR forged" in caplog.text
+    assert not any(line.startswith("ERROR forged") for line in caplog.text.splitlines())

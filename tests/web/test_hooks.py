@@ -125,7 +125,10 @@ def test_a_large_delivery_is_stored_and_a_huge_one_is_refused(world, client):
 def test_alerts_that_grafana_left_out_are_told_in_the_log(client, caplog):
     with caplog.at_level(logging.WARNING):
         client.post(PATH, json={**GRAFANA_9_3_2, "truncatedAlerts": 12})
+        client.post(PATH, json={**GRAFANA_9_3_2, "truncatedAlerts": "1\nforged"})
     assert "left 12 alerts out" in caplog.text
+    assert "left some alerts out" in caplog.text
+    assert "forged" not in caplog.text
 
 
 def test_a_store_that_is_down_asks_grafana_to_come_again(world, client, monkeypatch):

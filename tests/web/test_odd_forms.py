@@ -26,6 +26,10 @@ def deep(levels: int) -> Any:
     return body
 
 
+def data_of(page: str) -> Any:
+    return json.loads(page.split('id="data">')[1].split("</script>", maxsplit=1)[0])
+
+
 def form(kept: object = GOOD, **fields: str) -> dict[str, str]:
     text = kept if isinstance(kept, str) else json.dumps(kept)
     return {"kept": text, "name": "new-one", "measurement": "air", "every": "1m", **fields}
@@ -101,6 +105,15 @@ class TestSetUp:
             answer = client.post("/detectors/own/edit", data=sent, headers=shown)
             seen.append(f"why {number}" in answer.text)
         assert seen == [False, False, True]
+
+    def test_the_series_shown_are_those_of_the_tags_chosen(self, client):
+        tags = [["room", "left out", ""], ["site", "left out", ""]]
+        kept = {**GOOD, "tags": tags, "about": {"last": NOW, "series": ["", "x"]}}
+        shown = []
+        for more in ({}, {"group_by": "room"}):
+            page = post(client, "/detectors/new", **form(kept, **more))
+            shown.append(data_of(page.text)["series"])
+        assert shown == [[""], ["room=R1"]]
 
 
 class TestOthers:

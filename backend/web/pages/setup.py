@@ -9,7 +9,15 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import ConfigurationError, InputError, LabelError, NormalcyError, Problem
-from backend.records import LabelDraft, LabelKind, Request, Role, State
+from backend.records import (
+    LabelDraft,
+    LabelKind,
+    Request,
+    Role,
+    SeriesKey,
+    State,
+    parse_series_key,
+)
 from backend.services.detector_yaml import as_yaml, body_of
 from backend.services.dry_run import DRY_RUN
 from backend.services.labelling import check_draft
@@ -246,15 +254,32 @@ def _data(draft: Draft, result: Any) -> dict[str, Any]:
         body = draft.body(app.setting_up)
     except ConfigurationError:
         body = dict(draft.base)
-    series = list(draft.about.get("series", ()))[:MOST_SERIES]
     return {
         "spec": body,
-        "series": series,
+        "series": _series(draft, body)[:MOST_SERIES],
         "from": milliseconds(max(last - _SHOWN, draft.about.get("first") or 0)),
         "to": milliseconds(last),
         "tried": draft.tried,
         "result": None if result is None else _course(result),
     }
+
+
+def _series(draft: Draft, body: dict[str, Any]) -> list[SeriesKey]:
+    """Series to look at: those proposed, or those that tags chosen otherwise make."""
+    setting_up, last = application().setting_up, draft.about.get("last")
+    wanted = set(body.get("group_by", ()))
+    proposed = [key for key in draft.about.get("series", ()) if _tags(key) == wanted]
+    if proposed or last is None:
+        return proposed
+    spec = setting_up.check(draft.name, body, new=False, seen=False).spec
+    return [] if spec is None else setting_up.series(spec, last)
+
+
+def _tags(key: SeriesKey) -> set[str] | None:
+    try:
+        return set(parse_series_key(key))
+    except ValueError:
+        return None
 
 
 def _course(result: Any) -> dict[str, Any]:
