@@ -32,8 +32,10 @@ export class Chart {
   // for more to each side. `early(data)`, where it is given, draws what there is already.
   // panes(data): [{ title, log, least, lines: [{ name, time, value, color, dash, width, fill, markers }] }]
   // dragmode: "zoom", "pan" or false where the page does something else with a drag.
-  constructor(element, { from, to, load, panes, dragmode = "zoom", onView, onPoint }) {
-    Object.assign(this, { element, load, panes, dragmode, onView, onPoint });
+  // join(parts, from, to): data of ranges that follow each other as one, cut to a range; with it only
+  // what is new is asked for beside a view. `joinTables` is one for columns of the server.
+  constructor(element, { from, to, load, panes, dragmode = "zoom", join, onView, onPoint }) {
+    Object.assign(this, { element, load, panes, dragmode, join, onView, onPoint });
     this.view = { from, to };
     this.first = { from, to };
     this.held = null;
@@ -155,8 +157,9 @@ export class Chart {
     if (found) this.#hold(found);
     else {
       await later(this.data ? PAUSE_MS : 0);
-      const read = asking.signal.aborted ? null : await this.#ask(from, to, 1, asking.signal);
+      const read = asking.signal.aborted ? null : await this.#ask({ from, to, span: to - from }, asking.signal);
       if (!read) return;
+      this.#keep(read);
       this.#hold(read);
       this.element.dataset.drawn = String(Number(this.element.dataset.drawn) + 1);
     }
@@ -169,12 +172,40 @@ export class Chart {
     if (this.#covering(Math.max(from - span / 2, 0), to + span / 2, span)) return;
     await later(SIDES_AFTER_MS);
     if (signal.aborted) return;
-    const read = await this.#ask(Math.max(from - span, 0), to + span, 3, signal);
+    const wide = { from: Math.max(from - span, 0), to: to + span, span };
+    const read = await (this.join ? this.#beside(wide, signal) : this.#ask(wide, signal, true));
     if (!read) return;
+    this.#keep(read);
     await new Promise((done) => requestIdleCallback(done, { timeout: 500 }));
     if (signal.aborted) return;
     this.#hold(read);
     this.element.dataset.sides = String(Number(this.element.dataset.sides) + 1);
+  }
+
+  // A wider range of which only what is not there is asked for; null: it failed, or is not wanted.
+  async #beside(wide, signal) {
+    const { held } = this;
+    const parts = [held];
+    for (const [from, to] of [[held.to, wide.to], [wide.from, held.from]]) {
+      if (from >= to) continue;
+      const read = await this.#ask({ from, to, span: wide.span }, signal, true);
+      if (!read) return null;
+      if (to === held.from) parts.unshift(read);
+      else parts.push(read);
+    }
+    const regions = parts.flatMap((one) => one.regions ?? []);
+    return {
+      ...held,
+      ...wide,
+      span: Math.max(wide.span, held.span),
+      data: this.join(parts.map((one) => one.data), wide.from, wide.to),
+      regions: parts.some((one) => one.regions) ? [...new Map(regions.map((one) => [JSON.stringify(one), one])).values()] : null,
+      closed: parts.every((one) => one.closed),
+    };
+  }
+
+  #keep(read) {
+    this.kept = [read, ...this.kept].slice(0, KEPT);
   }
 
   // What is kept of a range and fine enough for a view of `span`.
@@ -185,20 +216,20 @@ export class Chart {
   }
 
   // null: it failed, or is wanted no more.
-  async #ask(from, to, views, signal) {
-    const points = Math.min(Math.max(Math.round(this.#frame().width), 300), 1500) * views;
+  async #ask({ from, to, span }, signal, quiet = false) {
+    const width = Math.min(Math.max(Math.round(this.#frame().width), 300), 1500);
+    const points = Math.max(Math.round((width * (to - from)) / span), 1);
     const before = this.regions;
     const early = this.data ? undefined : (data) => signal.aborted || this.#show(data);
-    if (views === 1) this.state.textContent = this.data ? "" : say("loading");
+    if (!quiet) this.state.textContent = this.data ? "" : say("loading");
     try {
       const data = await this.load(from, to, points, signal, early);
       if (signal.aborted) return null;
       const regions = this.regions === before ? null : this.regions;
-      const read = { from, to, span: (to - from) / views, data, regions, at: performance.now(), closed: to < Date.now() - FRESH_MS };
-      this.kept = [read, ...this.kept].slice(0, KEPT);
-      return read;
+      if (quiet) this.regions = before;
+      return { from, to, span, data, regions, at: performance.now(), closed: to < Date.now() - FRESH_MS };
     } catch (error) {
-      if (error.name !== "AbortError" && views === 1) this.state.textContent = error.message;
+      if (error.name !== "AbortError" && !quiet) this.state.textContent = error.message;
       return null;
     }
   }
@@ -392,6 +423,21 @@ export function plainly(text) {
 
 function axis(place) {
   return place ? `yaxis${place + 1}` : "yaxis";
+}
+
+// Tables of the server, of ranges that follow each other: one each for what they hold.
+export function joinTables(parts, from, to) {
+  const found = new Map();
+  for (const one of parts.flat()) {
+    const key = JSON.stringify([one.what, one.series, Object.keys(one.columns)]);
+    const has = found.get(key) ?? { ...one, time: [], columns: Object.fromEntries(Object.keys(one.columns).map((name) => [name, []])) };
+    // The row before and the row after stay: a line goes on to the edge.
+    const rows = [Math.max(above(one.time, from) - 1, 0), above(one.time, to) + 1];
+    has.time = has.time.concat(one.time.slice(...rows));
+    for (const name of Object.keys(has.columns)) has.columns[name] = has.columns[name].concat(one.columns[name].slice(...rows));
+    found.set(key, has);
+  }
+  return [...found.values()];
 }
 
 // The first place in ascending times that is later.

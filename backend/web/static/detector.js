@@ -1,6 +1,6 @@
 // Charts of one series, and why a point is scored as it is.
 
-import { Chart, color, lineColor, number, plainly } from "./chart.js";
+import { Chart, color, joinTables, lineColor, number, plainly } from "./chart.js";
 import { fill, get, send, textsOf } from "./server.js";
 import { local, fromField, toField } from "./times.js";
 
@@ -14,27 +14,25 @@ const say = (name, values) => fill(TEXTS[name], values);
 const expected = document.getElementById("expected");
 const why = document.getElementById("why");
 
-const NUMBERS = ["smoothed", "threshold", "score", "flag"];
+const NUMBERS = ["smoothed", "threshold", "score"];
 
-// Its parts are asked for apart: what is measured shows before a long range of scores is read.
+// One part after the other, since of a long range each is work: what is measured shows first.
 async function load(from, to, points, signal, early) {
   const found = [];
-  const read = async (what) => {
+  const about = new URLSearchParams({ from, to, series: DATA.series });
+  const beside = Promise.all([
+    get(`${API}/events?${about}`, signal),
+    get(`/api/v1/labels?${new URLSearchParams({ from, to, detector: DATA.detector })}`, signal),
+  ]);
+  beside.catch(() => {}); // told below, if nothing else goes wrong before
+  for (const what of ["channels", "expected", "scores"]) {
     const asked = new URLSearchParams({ from, to, maxDataPoints: points, series: DATA.series, what });
     for (const number of NUMBERS) asked.append("field", number);
     for (const channel of [...DATA.channels, ...DATA.context]) asked.append("channel", channel);
     found.push(...(await get(`${API}/chart?${asked}`, signal)).tables);
     early?.(Object.assign([...found], { awaited: true }));
-  };
-  const about = new URLSearchParams({ from, to, series: DATA.series });
-  const [events, labels] = await Promise.all([
-    get(`${API}/events?${about}`, signal),
-    get(`/api/v1/labels?${new URLSearchParams({ from, to, detector: DATA.detector })}`, signal),
-    read("channels"),
-    read("expected"),
-    read("scores"),
-  ]);
-  showRegions(events, labels);
+  }
+  showRegions(...(await beside));
   return found;
 }
 
@@ -52,10 +50,10 @@ function panes(tables) {
   const found = [...DATA.channels, ...DATA.context].map((channel, place) => channelPane(tables, channel, place));
   if (!scores && !tables.awaited) return found;
   // Room for the scores is there before they are.
-  const nothing = { smoothed: [], threshold: [], score: [], flag: [] };
+  const nothing = { smoothed: [], threshold: [], score: [] };
   const { time, columns } = scores ?? { time: [], columns: nothing };
   const line = (name, value, tone, more) => ({ name, time, value, color: color(tone), ...more });
-  const flagged = columns.flag.map((flag, place) => (flag > 0 ? columns.smoothed[place] : null));
+  const flagged = columns.score.map((score, place) => (score > 1 ? columns.smoothed[place] : null));
   return [
     ...found,
     {
@@ -243,6 +241,7 @@ const chart = new Chart(document.getElementById("chart"), {
   to: DATA.to,
   load,
   panes,
+  join: joinTables,
   onView: remember,
   onPoint: explain,
 });

@@ -1,6 +1,6 @@
 // One series of the studio: its chart, the lane of its labels above it, and the mark within.
 
-import { Chart, color, lineColor } from "./chart.js";
+import { Chart, color, joinTables, lineColor } from "./chart.js";
 import { get } from "./server.js";
 
 const NEAR_PX = { mouse: 7, pen: 10, touch: 18 };
@@ -21,6 +21,7 @@ export class Strip {
       to: data.to,
       load: (from, to, points, signal) => this.#load(from, to, points, signal),
       panes: (tables) => this.#panes(tables),
+      join: joinTables,
       dragmode: this.marking ? false : "pan",
       onView: (view) => acts.view(this, view),
     });
@@ -51,7 +52,7 @@ export class Strip {
   // -- what is drawn -------------------------------------------------------------------------------
 
   async #load(from, to, points, signal) {
-    const asked = new URLSearchParams({ from, to, maxDataPoints: points, series: this.series.key });
+    const asked = new URLSearchParams({ from, to, maxDataPoints: points, series: this.series.key, field: "score" });
     for (const what of ["channels", "scores"]) asked.append("what", what);
     for (const channel of this.data.channels) asked.append("channel", channel);
     const path = `/api/v1/detectors/${encodeURIComponent(this.data.detector)}/chart?${asked}`;

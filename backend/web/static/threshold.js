@@ -1,6 +1,6 @@
 // Another threshold: a slider that asks nobody, other kinds that the server judges.
 
-import { Chart, color, number } from "./chart.js";
+import { Chart, color, joinTables, number } from "./chart.js";
 import { fill, get, textsOf } from "./server.js";
 import { fromField, toField } from "./times.js";
 
@@ -211,6 +211,7 @@ function showLimits(series) {
 
 async function load(from, to, points, signal) {
   const asked = new URLSearchParams({ from, to, maxDataPoints: points, series: DATA.series, what: "scores" });
+  for (const field of ["smoothed", "threshold"]) asked.append("field", field);
   const about = new URLSearchParams({ from, to, detector: DATA.detector });
   const [found, labels] = await Promise.all([get(`${API}/chart?${asked}`, signal), get(`/api/v1/labels?${about}`, signal)]);
   chart.regions = labels
@@ -241,7 +242,7 @@ function panes(tables) {
   ];
 }
 
-const chart = new Chart(document.getElementById("chart"), { from: DATA.from, to: DATA.to, load, panes });
+const chart = new Chart(document.getElementById("chart"), { from: DATA.from, to: DATA.to, load, panes, join: joinTables });
 
 // -- a version under way --------------------------------------------------------------------------
 
