@@ -21,7 +21,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ SERIES = "pump=P1"
 FIRST_GOAL_MS, TURN_GOAL_MS, RATIO = 5_000.0, 100.0, 1.0
 _PIECE = 200_000
 _THREADS = 8
-_PATIENCE_MS = 120_000
 _RAW_ROWS = 1_000_000
 _ZOOMS, _PANS = 6, 3
 
@@ -326,20 +325,26 @@ def ours(start: Callable[[], Browser], folder: Path, url: str, options: Any) -> 
         address = opened.enter_context(served(create_app(application)))
         span = f"from={START // 10**6}&to={START // 10**6 + 1000 * options.rows}"
         place = f"{address}detectors/pump?series={SERIES.replace('=', '%3D')}&{span}"
-        looks = [look(start, place, _PATIENCE_MS, sides=True) for _ in range(options.repeat)]
-    return Way(name, options.rows, looks)
+        return _looked(Way(name, options.rows, []), start, place, options, sides=True)
 
 
-def rival(start: Callable[[], Browser], rows: int, repeat: int, patience_s: float) -> Way:
-    """The chart with every point in it, or what became of it."""
-    looks: list[Looked] = []
+def rival(start: Callable[[], Browser], rows: int, options: Any) -> Way:
+    """The chart with every point in it."""
     with served(raw(rows)) as address:
-        for _ in range(repeat):
-            try:
-                looks.append(look(start, address, patience_s * 1000, sides=False))
-            except Error as error:
-                return Way("all points raw", rows, looks, _why(str(error), patience_s))
-    return Way("all points raw", rows, looks)
+        return _looked(Way("all points raw", rows, []), start, address, options, sides=False)
+
+
+def _looked(
+    way: Way, start: Callable[[], Browser], address: str, options: Any, *, sides: bool
+) -> Way:
+    """Look as often as wanted, up to the first time that there is no chart."""
+    looks: list[Looked] = []
+    for _ in range(options.repeat):
+        try:
+            looks.append(look(start, address, options.patience * 1000, sides=sides))
+        except Error as error:
+            return replace(way, looks=looks, why=_why(str(error), options.patience))
+    return replace(way, looks=looks)
 
 
 def _why(message: str, patience_s: float) -> str:
@@ -366,6 +371,9 @@ def verdicts(ways: Sequence[Way], raw_million: Way) -> dict[str, bool]:
     """Whether ours is there in time, turns at once, and is there before a tenth of it raw."""
     found = {}
     for way in ways:
+        if not way.looks:
+            found[f"{way.name}: there is a chart"] = False
+            continue
         found[f"{way.name}: first chart below {FIRST_GOAL_MS:.0f} ms"] = (
             way.median("first") < FIRST_GOAL_MS
         )
@@ -392,8 +400,8 @@ def measure(options: argparse.Namespace) -> tuple[list[Way], Way, Way]:
             return playwright.chromium.launch(executable_path=program, args=flags)
 
         # The rival first: it shares nothing with what comes then.
-        part = rival(start, min(_RAW_ROWS, options.rows), options.repeat, options.patience)
-        whole = rival(start, options.rows, 1, options.patience)
+        part = rival(start, min(_RAW_ROWS, options.rows), options)
+        whole = rival(start, options.rows, options)
         ways = [ours(start, folder, f"embedded://{folder.absolute()}/series", options)]
         if not options.no_influxdb:
             (passing / "influxdb").mkdir()
@@ -409,7 +417,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=int, default=3, help="looks; their median counts")
     parser.add_argument("--scored", action="store_true", help="with expected values and scores")
     parser.add_argument("--no-influxdb", action="store_true")
-    parser.add_argument("--patience", type=float, default=120.0, help="seconds for raw points")
+    parser.add_argument("--patience", type=float, default=120.0, help="seconds for a chart")
     parser.add_argument("--folder", type=Path, help="keep what is stored here, and use it again")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     options = parser.parse_args(arguments)

@@ -131,6 +131,13 @@ def read_one(store: SeriesStore, asked: Query) -> list[tuple[Any, ...]]:
     return rows(found)
 
 
+def test_a_store_says_whether_buckets_are_cheaper_than_rows(
+    request: pytest.FixtureRequest, store: SeriesStore
+) -> None:
+    is_server = request.node.callspec.params["store"] in _SERVERS
+    assert store.reduces is is_server
+
+
 # -- writing and reading ---------------------------------------------------------------------------
 
 

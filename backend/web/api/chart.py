@@ -95,7 +95,7 @@ def _short(values: Floats | Strings) -> Any:
     if not len(present):
         return numbers
     largest = float(np.abs(present).max())
-    spread = float(present.max() - present.min())
-    inside = largest < np.finfo(np.float32).max
+    spread = float(present.max()) - float(present.min())
+    inside = largest < float(np.finfo(np.float32).max)
     # Of a counter, or a pressure around one bar, the digits that move stand far behind.
     return numbers.astype(np.float32) if inside and largest <= FLATTEST * spread else numbers
