@@ -31,12 +31,11 @@ from backend.records import LabelDraft, LabelKind
 from backend.services.capacity import SECONDS
 from backend.services.capacity_report import Report
 from backend.settings import load
+from benchmarks.hand_clock import NOW, HandClock
 
 DETECTOR = "fleet"
 CHANNELS = ("a", "b", "c", "d", "e")
 STEP = 600 * 10**9
-NOW = 1_767_225_600 * 10**9
-"""Where the ticks begin; the clock of the machine does not matter."""
 HISTORY = 1500
 TICKS = 12
 MODELS: dict[str, dict[str, Any]] = {
@@ -59,17 +58,6 @@ detectors:
     model: {model}
     schedule: {{score: 10m}}
 """
-
-
-@dataclass
-class HandClock:
-    """Stands where it is set."""
-
-    at: int = NOW
-
-    def now(self) -> int:
-        """UTC nanoseconds since 1970."""
-        return self.at
 
 
 @dataclass(frozen=True)

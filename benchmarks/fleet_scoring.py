@@ -38,14 +38,13 @@ from backend.services.serving import Served
 from backend.services.stores import Stores
 from backend.settings import load
 from backend.specs import EnsembleSpec, ModelSpec
+from benchmarks.hand_clock import NOW, HandClock
 from benchmarks.memory import resident
 from tests.servers.influxdb import InfluxServer
 
 DETECTOR = "fleet"
 CHANNELS = ("a", "b", "c", "d", "e")
 STEP = 60 * 10**9
-NOW = 1_767_225_600 * 10**9
-"""Where the ticks begin, a full minute; the clock of the machine does not matter."""
 TAUGHT = 7
 """Machines that are really trained: a number that no array of a version has by chance."""
 TAUGHT_STEPS = 600
@@ -76,17 +75,6 @@ detectors:
 """
 DEFAULT = json.dumps(EnsembleSpec().model_dump(mode="json"))
 LSTM = "{kind: lstm_autoencoder, window: 12, units: [32, 4], epochs: 2}"
-
-
-@dataclass
-class HandClock:
-    """Stands where it is set."""
-
-    at: int = NOW
-
-    def now(self) -> int:
-        """UTC nanoseconds since 1970."""
-        return self.at
 
 
 @dataclass

@@ -14,19 +14,17 @@ chart given every point as columns of binary numbers, in the same run: all of th
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import waitress
 from flask import Flask, Response
 from playwright.sync_api import Browser, CDPSession, Error, Page, Request, sync_playwright
 
@@ -38,13 +36,13 @@ from backend.settings import load
 from backend.web import create_app
 from backend.web.chart_script import address as chart_script_address
 from backend.web.chart_script import chart_script
+from benchmarks.browsing import chromium, served
 from tests.servers.influxdb import InfluxServer
 
 START, STEP = 1_750_000_000 * 10**9, 10**9
 SERIES = "pump=P1"
 FIRST_GOAL_MS, TURN_GOAL_MS, RATIO = 5_000.0, 100.0, 1.0
 _PIECE = 200_000
-_THREADS = 8
 _RAW_ROWS = 1_000_000
 _ZOOMS, _PANS = 6, 3
 
@@ -205,21 +203,6 @@ def raw(rows: int) -> Flask:
     serve("/time", times, "application/octet-stream")
     serve("/value", values, "application/octet-stream")
     return app
-
-
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """The address of an application on loopback."""
-    server = waitress.create_server(
-        app, host="127.0.0.1", port=0, threads=_THREADS, channel_request_lookahead=1
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}/"
-    finally:
-        server.close()
-        thread.join()
 
 
 # -- in the browser --------------------------------------------------------------------------------
@@ -393,12 +376,7 @@ def measure(options: argparse.Namespace) -> tuple[list[Way], Way, Way]:
         passing = Path(opened.enter_context(tempfile.TemporaryDirectory()))
         folder = options.folder or passing
         playwright = opened.enter_context(sync_playwright())
-
-        def start() -> Browser:
-            program = shutil.which("chromium")
-            flags = ["--no-sandbox", "--disable-gpu"]
-            return playwright.chromium.launch(executable_path=program, args=flags)
-
+        start = partial(chromium, playwright)
         # The rival first: it shares nothing with what comes then.
         part = rival(start, min(_RAW_ROWS, options.rows), options)
         whole = rival(start, options.rows, options)

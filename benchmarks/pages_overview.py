@@ -14,19 +14,16 @@ time from the last letter to the rows found.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import waitress
 from flask import Flask
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -36,16 +33,15 @@ from backend.ports import Points, Query, SeriesStore
 from backend.records import Promotion, Verdict, Version, series_key
 from backend.settings import load
 from backend.web import create_app
+from benchmarks.browsing import chromium, served
+from benchmarks.hand_clock import NOW, HandClock
 
 OURS, COLD, RIVAL = "ours", "ours, first after a tick", "all raw in one table"
 TYPED = "m0042"
 MINUTE = 60_000_000_000
-NOW = 1_767_225_600 * 10**9
-"""Where the scores end; the clock of the machine does not matter."""
 TICKS = 10
 GOAL_MS, STALL_GOAL_MS = 1500.0, 200.0
 _BATCH = 250
-_THREADS = 8
 _PATIENCE_MS = 300_000
 
 _CONFIGURATION = """
@@ -79,17 +75,6 @@ document.querySelector("input").addEventListener("input", (event) => {
 });
 document.documentElement.dataset.ready = "rival";
 """
-
-
-@dataclass
-class HandClock:
-    """Stands where it is set."""
-
-    at: int = NOW
-
-    def now(self) -> int:
-        """UTC nanoseconds since 1970."""
-        return self.at
 
 
 @dataclass(frozen=True)
@@ -196,19 +181,6 @@ def _rival_row(points: Points) -> str:
 # -- in the browser --------------------------------------------------------------------------------
 
 
-@contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """The address of an application on loopback."""
-    server = waitress.create_server(app, host="127.0.0.1", port=0, threads=_THREADS)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.effective_port}/"
-    finally:
-        server.close()
-        thread.join()
-
-
 def visit(browser: Browser, address: str, field: str, holder: str) -> Opened:
     """Open a page, wait until it can be used, and search in it."""
     page = browser.new_page()
@@ -254,9 +226,7 @@ def measure(
             fill(application.results, series, minutes)
             remember(application, series)
         playwright = opened.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = chromium(playwright)
         opened.callback(browser.close)
         ours = opened.enter_context(served(create_app(application)))
         found: dict[str, list[Opened]] = {COLD: [], OURS: [], RIVAL: []}

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -21,12 +20,13 @@ from apscheduler.triggers.interval import IntervalTrigger
 from backend.exceptions import NormalcyError
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
+from backend.specs.times import parse_zone, since_epoch
 from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
 from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
 from jobs.scoring import score
-from jobs.serving_requests import BACKFILL_LIMIT, EXPLAIN_LIMIT, serve_request
+from jobs.serving_requests import LIMITS, serve_request
 from jobs.taking_over import take_over
 from jobs.workplace import Workplace
 
@@ -34,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 HOUSEKEEPING = "housekeeping"
 CHORES = "chores"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TRAINING = timedelta(days=1)
 _MARGIN_S = 60.0
 _WRITTEN = timedelta(milliseconds=250)
@@ -218,7 +217,7 @@ class Timetable:
         fired = self._fired.get(entry.id) or datetime.now(UTC)
         if isinstance(entry.trigger, AlignedTrigger):
             fired = entry.trigger.latest(fired)
-        return (fired - _EPOCH) // timedelta(microseconds=1) * 1000
+        return since_epoch(fired)
 
     def _tell(self, event: JobEvent) -> None:
         kind = event.job_id.partition(":")[0]
@@ -254,18 +253,13 @@ def standing_entries(
     work: Workplace, refresh: Callable[[], object], resume: Callable[[str, int], None]
 ) -> list[Entry]:
     """What is done for the service as a whole."""
-    longest = {
-        "score": EXPLAIN_LIMIT,
-        "train": _LONGEST_TRAINING,
-        "backfill": BACKFILL_LIMIT,
-    }
     requests = [
         Entry(
             id=f"requests:{place}",
             action=partial(serve_request, work, kinds),
             trigger=IntervalTrigger(seconds=1, timezone=UTC),
             pool=place,
-            timeout=longest[place],
+            timeout=max(LIMITS.get(kind, _LONGEST_TRAINING) for kind in kinds),
             misfire_grace=_LONGEST_TRAINING,
         )
         for place, kinds in REQUESTED.items()
@@ -335,8 +329,8 @@ def _scheduled_training(work: Workplace, spec: DetectorSpec) -> list[Entry]:
     if plan.retrain is None:
         return []
     try:
-        trigger = cron_trigger(plan.retrain, ZoneInfo(plan.timezone))
-    except (ValueError, ZoneInfoNotFoundError) as error:
+        trigger = cron_trigger(plan.retrain, parse_zone(plan.timezone))
+    except ValueError as error:
         logger.warning("retrain detector=%s is not scheduled: %s", spec.name, error)
         return []
     entry = Entry(

@@ -1,6 +1,6 @@
 """Do what the pages, the API or a command asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from backend.exceptions import Cancelled, LeaseLost, NormalcyError
@@ -9,17 +9,14 @@ from jobs.leases import Held
 from jobs.workplace import Task, Workplace
 
 BACKFILL_LIMIT = timedelta(hours=6)
-EXPLAIN_LIMIT = timedelta(minutes=1)
-COMPARE_LIMIT = timedelta(hours=1)
-DRY_RUN_LIMIT = timedelta(minutes=15)
-THRESHOLD_LIMIT = timedelta(minutes=15)
-_LIMITS = {
-    "explain": EXPLAIN_LIMIT,
-    "compare": COMPARE_LIMIT,
-    "dry_run": DRY_RUN_LIMIT,
-    "threshold": THRESHOLD_LIMIT,
+LIMITS: Mapping[str, timedelta] = {
+    "explain": timedelta(minutes=1),
+    "threshold": timedelta(minutes=15),
+    "dry_run": timedelta(minutes=15),
+    "compare": timedelta(hours=1),
+    "backfill": BACKFILL_LIMIT,
 }
-"""Of those that neither train nor score."""
+"""How long a request of each kind may take; that of a training is its detector's."""
 _ANY_NUMBER = ("explain", "compare", "dry_run")
 """What several processes may do for one detector at once: it changes nothing."""
 
@@ -76,7 +73,7 @@ def _limit(work: Workplace, request: Request) -> timedelta:
         for spec in work.detectors():
             if spec.name == request.detector:
                 return spec.schedule.retrain_timeout
-    return _LIMITS.get(request.kind, BACKFILL_LIMIT)
+    return LIMITS.get(request.kind, BACKFILL_LIMIT)
 
 
 def _give_up(work: Workplace, request: Request, error: NormalcyError) -> None:

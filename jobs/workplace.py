@@ -98,8 +98,8 @@ class Workplace:
         logger.warning("%s detector=%s is taken over from %s", kind, detector, worker)
         for run in self.records.open_runs():
             if (run.kind, run.detector, run.worker) == (kind, detector, worker):
-                at, state = self.clock.now(), State.INTERRUPTED
-                state = State.CANCELLED if run.cancelled_by else state
+                state = State.CANCELLED if run.cancelled_by else State.INTERRUPTED
+                at = self.clock.now()
                 self.records.finish_run(run.id, state, at=at, details=run.details)
 
     def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
@@ -132,11 +132,11 @@ class Workplace:
         Raises:
             Cancelled: somebody did.
         """
-        request = task.arguments.get("request")
-        watch = Watch(self.records, Work(task.kind, task.detector, self.worker, request))
         limit_s = task.limit.total_seconds()
         if task.kind in _TICKS:
             return self.executor.run(task.name, arguments, limit_s)
+        request = task.arguments.get("request")
+        watch = Watch(self.records, Work(task.kind, task.detector, self.worker, request))
         try:
             return self.executor.run(task.name, arguments, limit_s, watch.is_wanted)
         except NormalcyError as error:

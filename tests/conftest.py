@@ -5,7 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from playwright.sync_api import Browser
 
+from tests.servers.chromium import chromium
 from tests.servers.influxdb import InfluxServer, require_influxd
 from tests.servers.remote import InfluxServer2, InfluxServer3, require
 
@@ -48,3 +50,10 @@ def influx3_server() -> Iterator[InfluxServer3]:
     url, token = require("INFLUXDB3_URL"), os.environ.get("INFLUXDB3_TOKEN", "")
     with InfluxServer3(url, token, os.environ.get("INFLUXDB3_DATABASE")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Browser]:
+    """A real browser, started once; skips where it is not installed, fails there if CI=true."""
+    with chromium() as browser:
+        yield browser

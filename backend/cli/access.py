@@ -6,7 +6,14 @@ from typing import Any
 import click
 
 from backend.cli.moments import MOMENT, Moment
-from backend.cli.output import iso, json_option, print_json, print_table, printable
+from backend.cli.output import (
+    iso,
+    json_option,
+    plain_times,
+    print_json,
+    print_table,
+    printable,
+)
 from backend.cli.session import Session, pass_session
 from backend.records import Role, Token, User
 from backend.services.access import TokenDraft
@@ -167,13 +174,11 @@ def _tell(user: User, words: str, as_json: bool) -> None:
 
 
 def _plain_user(user: User) -> dict[str, Any]:
-    times = {"created_at": iso(user.created_at), "changed_at": iso(user.changed_at)}
+    times = plain_times(user, "created_at", "changed_at")
     return {"name": user.name, "role": user.role, "created_by": user.created_by, **times}
 
 
 def _plain_token(token: Token, *, counts: bool) -> dict[str, Any]:
-    names = ("created_at", "expires_at", "revoked_at", "used_at")
-    times = {name: getattr(token, name) for name in names}
     return {
         "id": token.id,
         "name": token.name,
@@ -181,5 +186,5 @@ def _plain_token(token: Token, *, counts: bool) -> dict[str, Any]:
         "detectors": list(token.detectors),
         "counts": counts,
         "created_by": token.created_by,
-        **{name: None if time is None else iso(time) for name, time in times.items()},
+        **plain_times(token, "created_at", "expires_at", "revoked_at", "used_at"),
     }

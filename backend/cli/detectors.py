@@ -1,10 +1,12 @@
 """Detectors: list, propose, add, change, write as YAML, remove; and the verdict on their labels."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backend.cli.moments import DurationType
 from backend.cli.output import json_option
 from backend.cli.session import Session, pass_session
 
@@ -115,10 +117,18 @@ def remove(session: Session, name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("name")
 @click.option("--series", help="Key of a series, tag=value,…: with all figures and ranges.")
-@click.option("--last", default="2w", show_default=True, help="How much recent data is compared.")
+@click.option(
+    "--last",
+    type=DurationType(),
+    default="2w",
+    show_default=True,
+    help="How much recent data is compared.",
+)
 @json_option
 @pass_session
-def verdict(session: Session, name: str, series: str | None, last: str, as_json: bool) -> None:
+def verdict(
+    session: Session, name: str, series: str | None, last: timedelta, as_json: bool
+) -> None:
     """Say whether enough normal time is labelled, for all series or in full for one."""
     from backend.cli.detectors_verdict import show  # noqa: PLC0415
 

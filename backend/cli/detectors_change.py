@@ -9,10 +9,9 @@ import click
 from backend.cli.output import print_json
 from backend.cli.session import Session
 from backend.exceptions import ConfigurationError
-from backend.services.definition_changes import Body, changed, without
+from backend.services.definition_changes import Body, without
 from backend.services.detector_yaml import as_yaml, body_of
 from backend.settings.detector_file import detectors_in
-from backend.settings.document import read_value
 from backend.specs import DetectorSpec
 
 
@@ -34,8 +33,9 @@ def add(session: Session, asked: Asked) -> None:
     if (asked.measurement is None) == (asked.file is None):
         raise click.UsageError("name either --from-measurement or --file")
     if asked.file is None:
-        proposal = session.application.setting_up.propose(asked.measurement or "")
-        bodies = {asked.name or proposal.name: changed(proposal.body, asked.settings, read_value)}
+        setting_up = session.application.setting_up
+        proposal = setting_up.propose(asked.measurement or "")
+        bodies = {asked.name or proposal.name: setting_up.changed(proposal.body, asked.settings)}
     elif asked.settings:
         raise click.UsageError("--set goes with --from-measurement: change the file instead")
     else:
@@ -50,7 +50,7 @@ def edit(session: Session, asked: Asked) -> None:
     name = asked.name or ""
     spec = session.application.detectors.get(name)
     body = body_of(spec) if asked.file is None else _of_file(asked.file, name)[name]
-    body = changed(without(body, asked.unset), asked.settings, read_value)
+    body = session.application.setting_up.changed(without(body, asked.unset), asked.settings)
     _save(session, {name: body}, asked, new=False)
 
 

@@ -10,7 +10,7 @@ from backend.cli.output import iso, print_facts, print_json, print_table, printa
 from backend.cli.session import Session
 from backend.exceptions import InputError
 from backend.services.detector_yaml import body_as_yaml
-from backend.services.proposing import Considered, Proposal
+from backend.services.proposing import Considered
 from backend.specs import DetectorSpec, format_duration
 
 
@@ -42,7 +42,7 @@ def show_proposal(session: Session, measurement: str, *, as_json: bool) -> None:
     """Print what is proposed for a measurement, and why."""
     found = session.application.setting_up.propose(measurement)
     if as_json:
-        print_json(plain_proposal(found))
+        print_json({**asdict(found), "first": iso(found.first), "last": iso(found.last)})
         return
     print_facts(
         {
@@ -56,16 +56,6 @@ def show_proposal(session: Session, measurement: str, *, as_json: bool) -> None:
     )
     click.echo()
     click.echo(body_as_yaml(found.name, found.body), nl=False)
-
-
-def plain_proposal(found: Proposal) -> dict[str, object]:
-    """A proposal as JSON."""
-    return {
-        **asdict(found),
-        "body": dict(found.body),
-        "first": iso(found.first),
-        "last": iso(found.last),
-    }
 
 
 def _told(one: Considered) -> str:

@@ -1,6 +1,7 @@
 """What `normalcy detectors verdict` prints."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -9,10 +10,12 @@ from backend.cli.output import iso, print_facts, print_json, print_table, printa
 from backend.cli.session import Session
 from backend.services.contradictions import Contradiction
 from backend.services.sufficiency import Sufficient
-from backend.specs import nanoseconds, parse_duration
+from backend.specs import nanoseconds
 
 
-def show(session: Session, name: str, series: str | None, last: str, *, as_json: bool) -> None:
+def show(
+    session: Session, name: str, series: str | None, last: timedelta, *, as_json: bool
+) -> None:
     """Print what labels say of all series, or everything on one."""
     sufficiency = session.application.sufficiency
     if series is None:
@@ -23,27 +26,18 @@ def show(session: Session, name: str, series: str | None, last: str, *, as_json:
         rows = [[printable(one.series) or "(one)", one.verdict, one.sentence] for one in found]
         print_table(["series", "verdict", "by its labels"], rows, "no series has any data yet")
         return
-    one = sufficiency.judge(name, series, last=_last(last))
+    one = sufficiency.judge(name, series, last=nanoseconds(last))
     if as_json:
         print_json(plain(one))
     else:
         _print(one)
 
 
-def _last(text: str) -> int:
-    try:
-        found = nanoseconds(parse_duration(text))
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--last") from None
-    if found <= 0:
-        raise click.BadParameter("expected more than 0", param_hint="--last")
-    return found
-
-
 def plain(one: Sufficient) -> dict[str, Any]:
     """Everything on a series as JSON."""
     return {
         **vars(one),
+        "sentence": one.sentence,
         "figures": vars(one.figures),
         "live": None if one.live is None else [iso(time) for time in one.live],
         "levels": {

@@ -6,6 +6,7 @@ import click
 
 from backend.cli.output import iso, number, print_facts, print_table
 from backend.services.explaining import Explanation
+from backend.services.labelling import counted
 
 _HEADERS = ["channel", "value", "expected", "error", "usual", "deviations", "share", ""]
 
@@ -65,9 +66,5 @@ def _verdict(found: Explanation) -> str:
 
 
 def _model(found: Explanation) -> str:
-    source = "recent data, without labels" if found.provisional else _labels(len(found.labels))
+    source = "recent data, without labels" if found.provisional else counted(len(found.labels))
     return f"{found.model}, trained {iso(found.trained_at)} on {source}"
-
-
-def _labels(count: int) -> str:
-    return "1 label" if count == 1 else f"{count} labels"

@@ -10,10 +10,11 @@ from backend.cli.output import iso, json_option, print_json, print_table, progre
 from backend.cli.session import Session, pass_session
 from backend.exceptions import NotFound
 from backend.services.comparison_request import MOST_WEEKS, WEEKS
+from backend.services.comparison_results import retold
 from backend.services.comparison_verdict import sentences, verdict_of
 from backend.specs import format_duration
 
-_TIMES = frozenset({"start", "stop", "at", "mark"})
+_TIMES = dict.fromkeys(("start", "stop", "at", "mark"), iso)
 _FIGURES = (
     ("alerts", "alerts"),
     ("alerts_per_week", "alerts a week"),
@@ -58,7 +59,7 @@ def compare(session: Session, detector: str, **options: Any) -> None:
         found = comparing.run(pair, report).plain()
     sentence = sentences(verdict_of(found))
     if options["as_json"]:
-        print_json({"sentence": sentence, **_readable(found)})
+        print_json({"sentence": sentence, **retold(found, _TIMES)})
     else:
         _print(found, sentence)
 
@@ -73,21 +74,12 @@ def _newest(session: Session, detector: str) -> int:
     return int(versions[0].number)
 
 
-def _readable(value: Any, key: str = "") -> Any:
-    """The same with times in ISO 8601."""
-    if isinstance(value, Mapping):
-        return {name: _readable(one, name) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_readable(one) for one in value]
-    return iso(value) if key in _TIMES and isinstance(value, int) else value
-
-
 def _print(found: Mapping[str, Any], sentence: str) -> None:
     click.echo(sentence)
     click.echo(f"{iso(found['start'])} to {iso(found['stop'])}\n")
     _print_figures(found)
-    for sort, heading in (("gone", "gone"), ("new", "new"), ("kept", "kept")):
-        _print_alerts(heading, found[sort], found["counts"][sort])
+    for sort in ("gone", "new", "kept"):
+        _print_alerts(sort, found[sort], found["counts"][sort])
     _print_anomalies(found)
     for note in found["notes"]:
         click.echo(f"note: {note}")
@@ -107,12 +99,12 @@ def _figure(name: str, value: Any) -> Any:
     return _lasted(value) if name in _SECONDS else value
 
 
-def _print_alerts(heading: str, alerts: Sequence[Mapping[str, Any]], count: int) -> None:
+def _print_alerts(sort: str, alerts: Sequence[Mapping[str, Any]], count: int) -> None:
     if not count:
-        click.echo(f"\nalerts {heading}: none")
+        click.echo(f"\nalerts {sort}: none")
         return
     left = count - len(alerts)
-    click.echo(f"\nalerts {heading}: {count}{f', the highest {len(alerts)} are' if left else ''}")
+    click.echo(f"\nalerts {sort}: {count}{f', the highest {len(alerts)} are' if left else ''}")
     rows = [
         [
             one["series"] or "(all)",

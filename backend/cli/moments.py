@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -39,6 +40,24 @@ class MomentType(click.ParamType[Moment]):
             return _moment(str(value))
         except ValueError as error:
             self.fail(f"{error}, or now-6h", param, ctx)
+
+
+class DurationType(click.ParamType[timedelta]):
+    """`2d`, `12h`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read a duration above 0."""
+        try:
+            duration = parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if duration <= timedelta(0):
+            self.fail(f"expected more than 0, got {value!r}", param, ctx)
+        return duration
 
 
 def _moment(text: str) -> Moment:

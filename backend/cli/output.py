@@ -82,15 +82,15 @@ def iso(moment: int) -> str:
     return format_time(moment)
 
 
+def plain_times(record: object, *names: str) -> dict[str, str | None]:
+    """Times of a record as JSON: in ISO 8601, null for what has not happened."""
+    times = {name: getattr(record, name) for name in names}
+    return {name: None if time is None else iso(time) for name, time in times.items()}
+
+
 def plain_label(label: "Label") -> dict[str, Any]:
     """A label as JSON: times in ISO 8601."""
-    return {
-        **vars(label),
-        "start": iso(label.start),
-        "stop": iso(label.stop),
-        "created_at": iso(label.created_at),
-        "removed_at": None if label.removed_at is None else iso(label.removed_at),
-    }
+    return {**vars(label), **plain_times(label, "start", "stop", "created_at", "removed_at")}
 
 
 @contextmanager

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from backend.cli.output import iso, json_option, print_facts, print_json, print_table, printable
+from backend.cli.output import (
+    iso,
+    json_option,
+    plain_times,
+    print_facts,
+    print_json,
+    print_table,
+    printable,
+)
 from backend.cli.session import Session, pass_session
 from backend.records import Request, Run, State
 from backend.services.work import RunView
@@ -135,7 +143,8 @@ def _asked(request: Request | None) -> str | None:
 
 
 def _plain(run: Run, left_s: float | None) -> dict[str, Any]:
-    return {**vars(run), **_moments(run), "seconds_left": left_s}
+    moments = plain_times(run, "started_at", "finished_at", "told_at")
+    return {**vars(run), **moments, "seconds_left": left_s}
 
 
 def _plain_view(view: RunView) -> dict[str, Any]:
@@ -149,12 +158,5 @@ def _plain_view(view: RunView) -> dict[str, Any]:
 
 
 def _plain_request(request: Request) -> dict[str, Any]:
-    moments = ("created_at", "claimed_at", "deadline", "finished_at")
-    return {**vars(request), **_moments(request, moments)}
-
-
-def _moments(
-    one: Run | Request, names: tuple[str, ...] = ("started_at", "finished_at", "told_at")
-) -> dict[str, str | None]:
-    values = {name: getattr(one, name) for name in names}
-    return {name: None if value is None else iso(value) for name, value in values.items()}
+    moments = plain_times(request, "created_at", "claimed_at", "deadline", "finished_at")
+    return {**vars(request), **moments}

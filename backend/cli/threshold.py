@@ -3,7 +3,6 @@
 from typing import Any
 
 import click
-import numpy as np
 
 from backend.cli.moments import MOMENT, Moment
 from backend.cli.output import iso, json_option, print_json, print_table, progress
@@ -14,23 +13,20 @@ from backend.services.drawing import Span
 from backend.services.rethresholding import Applied, AskedThreshold
 from backend.services.threshold_asked import nested, read_pair
 from backend.services.what_if import Alerts, Answer, Question, Side, read_question
-from backend.specs import AlarmSpec
 
 _WEEKS = 4
-_COLUMNS = (
-    "series",
-    "",
-    "limit",
-    "flagged",
-    "alerts",
-    "a week",
-    "precision",
-    "recall",
-    "F1",
-    "false alarms",
-    "caught",
-    "hours",
-)
+_FIGURES = {
+    "limit": "limit",
+    "flagged": "flagged",
+    "alerts": "alerts",
+    "alerts_a_week": "a week",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "false_alarm_share": "false alarms",
+}
+"""Of what a threshold gives, and how each is called above its column."""
+_COLUMNS = ("series", "", *_FIGURES.values(), "caught", "hours")
 _POINTS = 10
 """Of the chart, which is not shown here."""
 
@@ -83,14 +79,11 @@ def _question(
     told = nested(read_pair(text) for text in settings)
     alarm = told.pop("alarm", {})
     own = spec.threshold.model_dump(mode="json", by_alias=True)
+    own_alarm = spec.alarm.model_dump(mode="json", by_alias=True)
     if not isinstance(alarm, dict):
         raise InputError("alarm is a group: write --set alarm.for=5.")
     threshold = {**(own if kind in (None, own["kind"]) else {"kind": kind}), **told}
-    return read_question({"threshold": threshold, "alarm": _alarm(spec.alarm, alarm)})
-
-
-def _alarm(own: AlarmSpec, told: dict[str, Any]) -> dict[str, Any]:
-    return {**own.model_dump(mode="json", by_alias=True), **told}
+    return read_question({"threshold": threshold, "alarm": {**own_alarm, **alarm}})
 
 
 def _span(session: Session, start: Moment | None, stop: Moment | None) -> Span:
@@ -128,17 +121,12 @@ def _print(detector: str, answer: Answer, applied: Applied | None) -> None:
             click.echo(applied.lines.rstrip())
 
 
-def _row(one: Alerts, side: Side, name: str, when: str) -> list[Any]:
-    quality = one.quality(side)
-    figures = (quality.precision, quality.recall, quality.f1, quality.far)
+def _row(one: Alerts, side: Side, series: str, when: str) -> list[Any]:
+    figures = one.figures(side)
     return [
-        name,
+        series,
         when,
-        _known(side.limit),
-        side.flagged,
-        side.alerts,
-        _known(side.a_week),
-        *map(_known, figures),
+        *(figures[name] for name in _FIGURES),
         f"{side.caught} of {one.events}",
         None if side.backing is None else side.backing.hours,
     ]
@@ -168,23 +156,10 @@ def _plain_of(one: Alerts) -> dict[str, Any]:
 
 
 def _plain_side(one: Alerts, side: Side) -> dict[str, Any]:
-    quality, backing = one.quality(side), side.backing
+    backing = side.backing
     return {
-        "alerts": side.alerts,
-        "alerts_a_week": _known(side.a_week),
-        "flagged": side.flagged,
-        "precision": _known(quality.precision),
-        "recall": _known(quality.recall),
-        "f1": _known(quality.f1),
-        "false_alarm_share": _known(quality.far),
-        "events_caught": side.caught,
-        "limit": _known(side.limit),
+        **one.figures(side),
         "basis": None if backing is None else backing.basis,
         "backing_hours": None if backing is None else backing.hours,
         "silent": None if backing is None else backing.silent,
     }
-
-
-def _known(value: Any) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None

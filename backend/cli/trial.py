@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
+from backend.cli.moments import DurationType
 from backend.cli.output import json_option
 from backend.cli.report_file import ReportType
 from backend.cli.session import Session, pass_session
-from backend.cli.trial_options import Asked, DurationType, SinceType
+from backend.cli.trial_options import Asked, SinceType
 
 
 @click.command("trial")

@@ -55,24 +55,6 @@ class SinceType(click.ParamType[Moment]):
             return MOMENT.convert(value, param, ctx)
 
 
-class DurationType(click.ParamType[timedelta]):
-    """`2d`, `12h`."""
-
-    name = "duration"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        """Read a duration above 0."""
-        try:
-            duration = parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-        if duration <= timedelta(0):
-            self.fail(f"expected more than 0, got {value!r}", param, ctx)
-        return duration
-
-
 def read_failures(file: Path, spec: DetectorSpec) -> tuple[list[Failure], list[str]]:
     """Read failures, a row each, and what of the file was not used.
 

@@ -24,13 +24,13 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from backend.detection.counted import UNDEFINED, harmonic
 from backend.detection.range_auc import vus_pr
 from backend.detection.runs import Mask, spans
 from backend.exceptions import InputError
 from backend.ports import Floats
 
 NOT_JUDGED = 2
-UNDEFINED = float("nan")
 
 
 @dataclass(frozen=True)
@@ -192,16 +192,8 @@ def threshold_curve(labels: ArrayLike, scores: ArrayLike) -> Mapping[str, Floats
     anomalous, values = judged_rows(labels, scores)
     precision, recall, limits = precision_recall_curve(anomalous, values)
     precision, recall = precision[:-1], recall[:-1]  # the last pair stands for no limit at all
-    f1 = _harmonic(precision, recall)
+    f1 = harmonic(precision, recall)
     return {"threshold": limits, "precision": precision, "recall": recall, "f1": f1}
-
-
-def _harmonic(a: ArrayLike, b: ArrayLike) -> Floats:
-    """Harmonic mean, 0 where both are 0."""
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    total = a + b
-    mean: Floats = np.divide(2 * a * b, total, out=np.zeros_like(total), where=total > 0)
-    return mean
 
 
 def decide(labels: ArrayLike, flags: ArrayLike) -> Decision:
@@ -224,47 +216,15 @@ def decide(labels: ArrayLike, flags: ArrayLike) -> Decision:
     recall = _share(hits, int(anomalous.sum()))
     event_recall, events = _events_found(anomalous, flagged)
     return Decision(
-        f1=float(_harmonic(precision, recall)),
+        f1=float(harmonic(precision, recall)),
         precision=precision,
         recall=recall,
         far=_share(int((flagged & ~anomalous).sum()), int((~anomalous).sum())),
         mar=1 - recall,
         event_recall=event_recall,
-        fc1=float(_harmonic(precision, event_recall)),
+        fc1=float(harmonic(precision, event_recall)),
         false_alarms=false_alarms(anomalous, flagged),
         events=events,
-    )
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Figures of flags that were only counted, of one limit or of K at once; (), or (K,).
-
-    NaN where no row was labelled an anomaly (`precision`, `recall`, `f1`) or normal (`far`).
-    """
-
-    precision: Floats
-    recall: Floats
-    f1: Floats
-    far: Floats
-
-
-def of_counts(hits: ArrayLike, false: ArrayLike, anomalous: int, normal: int) -> Counted:
-    """The figures of `decide` from counts.
-
-    Args:
-        hits: anomalous rows that are flagged, of each limit.
-        false: normal rows that are flagged, of each limit.
-        anomalous: rows labelled as anomalies.
-        normal: rows labelled normal.
-    """
-    hits, false = np.asarray(hits, dtype=np.float64), np.asarray(false, dtype=np.float64)
-    flagged, unknown = hits + false, np.full(hits.shape, UNDEFINED)
-    precision = np.divide(hits, flagged, out=np.zeros(hits.shape), where=flagged > 0)
-    recall = hits / anomalous if anomalous else unknown
-    f1 = _harmonic(precision, recall) if anomalous else unknown
-    return Counted(
-        precision if anomalous else unknown, recall, f1, false / normal if normal else unknown
     )
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import minimum_filter1d
 
+from backend.detection.runs import Mask
 from backend.ports import Floats, Times
 from backend.specs import AlarmSpec
 
-Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 Places = NDArray[np.uint8]
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from backend.detection.evaluation import NOT_JUDGED, UNDEFINED, false_alarms, judged_rows
+from backend.detection.counted import UNDEFINED
+from backend.detection.evaluation import NOT_JUDGED, false_alarms, judged_rows
 from backend.detection.runs import Mask, spans
 from backend.ports import Times
 

@@ -49,6 +49,11 @@ class Part:
     deviating: int
     present: int
 
+    @property
+    def name(self) -> str:
+        """What all of it have in common."""
+        return f"{self.tag}={self.value}"
+
 
 def groups(starts: Times, stops: Times, within: Times) -> Numbers:
     """Part events into groups that began together.
@@ -147,7 +152,7 @@ def order_together(scores: Floats, line: float = 1.0) -> Numbers:
         (S,) rows in order: those that deviate by likeness (Jaccard distance of their deviating
         buckets, average linkage), the group of the highest score first; then the rest by score.
     """
-    above = np.nan_to_num(scores, nan=0.0) > line
+    above = scores > line
     peaks = np.nan_to_num(scores, nan=-1.0).max(axis=1, initial=-1.0)
     restless = np.flatnonzero(above.any(axis=1))
     quiet = np.flatnonzero(~above.any(axis=1))

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from backend.exceptions import GrafanaRefused, GrafanaUnavailable, NotFound
 from backend.grafana.client import GrafanaClient, Parameters
 from backend.ports import Annotation, Mark
+from backend.services.label_words import RID, parted, rounded
 
 LIMIT = 10_000
 LONGEST_TAGS = 500
 LONGEST_TAG = 100
-RID = "rid:"
 
 _PATH = "/api/annotations"
 _MILLISECOND = 1_000_000
@@ -177,10 +177,10 @@ def _one(annotation: str) -> str:
 def _body(mark: Mark, rid: str) -> dict[str, Any]:
     tags = [*mark.tags, *([f"{RID}{rid}"] if rid else [])]
     refuse_long(tags)
-    start = mark.start // _MILLISECOND
+    start, stop = rounded(mark)
     return {
-        "time": start,
-        "timeEnd": max(-(-mark.stop // _MILLISECOND), start + 1),
+        "time": start // _MILLISECOND,
+        "timeEnd": stop // _MILLISECOND,
         "text": mark.text,
         "tags": tags,
     }
@@ -196,15 +196,15 @@ def _annotation(item: Any) -> Annotation:
     number = _number(item)
     start = int(item.get("time") or 0)
     stop = max(int(item.get("timeEnd") or 0), start)
-    tags = tuple(str(tag) for tag in item.get("tags") or ())
+    tags, rid = parted(str(tag) for tag in item.get("tags") or ())
     return Annotation(
         id=number,
         start=start * _MILLISECOND,
         stop=stop * _MILLISECOND,
         text=str(item.get("text") or ""),
-        tags=tuple(tag for tag in tags if not tag.startswith(RID)),
+        tags=tags,
         author=str(item.get("login") or ""),
         dashboard=item.get("dashboardUID") or None,
         updated=int(item.get("updated") or 0),
-        rid=next((tag.removeprefix(RID) for tag in tags if tag.startswith(RID)), ""),
+        rid=rid,
     )

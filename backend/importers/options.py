@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from backend.exceptions import ConfigurationError
+from backend.specs.times import parse_zone
 
 EPOCH_UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 """Nanoseconds of each unit that `time_format` may name instead of a pattern."""
@@ -53,8 +54,8 @@ class ReadingOptions:
             ConfigurationError: there is no such zone.
         """
         try:
-            return ZoneInfo(self.timezone or "UTC")
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            return parse_zone(self.timezone or "UTC")
+        except ValueError as error:
             raise ConfigurationError(
                 f"There is no time zone {self.timezone!r}; expected a name such as Europe/Berlin."
             ) from error

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from backend.detection.alert_difference import Alert, Caught, Difference, catch, match, meets
-from backend.detection.grid import ceil_to, floor_to, last_closed
+from backend.detection.grid import ceil_to, last_closed
 from backend.detection.progress import part_of
 from backend.exceptions import NoData
-from backend.ports import Clock, ModelFactory, Progress, Query
+from backend.ports import Clock, ModelFactory, Progress
 from backend.records import Label, LabelKind, Request, SeriesKey, State, parse_series_key
 from backend.services.comparison_course import Contender, Heard, replay
 from backend.services.comparison_looks import Looking, places, trained_times, worst_held_out
@@ -20,7 +20,7 @@ from backend.services.comparison_request import COMPARE, WEEKS, Pair, opponent
 from backend.services.comparison_results import Anomaly, Comparison, KeptMet, Look, Met, Side
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling, shown
-from backend.services.reading import earliest, matching, ranges
+from backend.services.reading import first_bucket, matching, ranges
 from backend.services.serving import Served
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec, nanoseconds
@@ -123,15 +123,14 @@ class Comparing:
         """The last weeks, or as much of them as there are data of."""
         stop = last_closed(now, spec.step, nanoseconds(spec.delay))
         start = ceil_to(stop - pair.weeks * _WEEK, spec.step)
-        query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
-        first = earliest(self._stores.source, query)
+        first = first_bucket(self._stores.source, spec, start, stop)
         if first is None:
             raise NoData(
                 f"The last {pair.weeks} weeks hold no data of {spec.name!r}: measurement "
                 f"{spec.measurement!r} with channels {', '.join(spec.inputs)} was expected there. "
                 "Check what normalcy check says, or look back over more weeks."
             )
-        return max(start, floor_to(first, spec.step)), stop
+        return first, stop
 
     def _contender(self, detector: str, number: int, span: tuple[int, int]) -> Contender:
         version, fitted = self._served.load(detector, number)

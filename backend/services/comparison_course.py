@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backend.detection.alert_difference import Alert, Part, alerts_in, extend
-from backend.detection.grid import Rows, ceil_to, floor_to
+from backend.detection.grid import Rows, ceil_to, floor_to, touching
 from backend.detection.pipeline import Fitted, Scored
 from backend.detection.runs import Mask
-from backend.detection.thresholds import memory
+from backend.detection.thresholds import memory, settled_after
 from backend.ports import Progress, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, Version
 from backend.services.reading import aligned, excluded, labelled_normal, matching, read_rows
@@ -20,8 +20,6 @@ _PART = 5_000
 """Most grid points scored at once."""
 _NUMBERS = 4_000_000
 """Most numbers of a fleet read at once: bounds memory, however many series there are."""
-_SPANS = 3
-"""A level is followed from so many of its spans before: what came earlier weighs little."""
 
 Trained = Mapping[SeriesKey, Times]
 """Of each series the times of the rows that a version learned from."""
@@ -78,9 +76,7 @@ class Contender:
     def lead(self) -> int:
         """Grid points before the first one that are replayed for its threshold to be as it was."""
         threshold = self.fitted.spec.threshold
-        follow = threshold.follow
-        level = 0 if follow is None else round(_SPANS * follow.span)
-        return max(memory(threshold), level)
+        return max(memory(threshold), settled_after(threshold))
 
     def go_on(self, rows: Rows, labels: Sequence[Label], counted: bool) -> None:
         """Score the rows behind the look-back; parts follow each other in time.
@@ -117,7 +113,7 @@ class Contender:
         found = alerts_in(part, fitted.spec.inputs, fitted.spec.step)
         extend(heard.hushed if silent else heard.alerts, found)
         for label in anomalies:
-            near = (scored.times + fitted.spec.step > label.start) & (scored.times < label.stop)
+            near = touching(scored.times, fitted.spec.step, [(label.start, label.stop)])
             if (near & judged).any():
                 heard.watched.add(label.id)
 

@@ -1,12 +1,9 @@
 """Input against reconstruction, for a few short stretches of time that a reviewer wants to see."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backend.detection.grid import Rows, floor_to
 from backend.detection.members import members_of
@@ -15,7 +12,7 @@ from backend.ports import ArtifactStore, Floats, ModelFactory, SeriesStore, Time
 from backend.records import SeriesKey
 from backend.services.comparison_results import Look, Met, Shown
 from backend.services.reading import aligned, filled_from, read_rows
-from backend.services.versions import archive_name, read_archived, series_of_blocks, unpack
+from backend.services.versions import read_archived, read_blocks
 
 NEWEST = "newest"
 LOOKS, CHANNELS = 3, 3
@@ -35,27 +32,12 @@ class Place:
     time: int
 
 
-def blocks_of(
-    artifacts: ArtifactStore, artifact: str, names: Sequence[str]
-) -> Iterator[tuple[tuple[SeriesKey, ...], dict[str, NDArray[Any]]]]:
-    """The archive of a version, one block in memory at a time: its series, and some arrays.
-
-    Raises:
-        NotFound: there is no such version.
-        ArtifactError: its archive is damaged.
-    """
-    about = json.loads(artifacts.load(artifact, "version.json")["version.json"])
-    for block, keys in enumerate(series_of_blocks(about)):
-        file = archive_name(block)
-        yield keys, unpack(artifacts.load(artifact, file)[file], ("times", *names))
-
-
 def trained_times(
     artifacts: ArtifactStore, artifact: str, start: int, stop: int
 ) -> dict[SeriesKey, Times]:
     """Of each series the times in `[start, stop)` of the rows that a version learned from."""
     found = {}
-    for keys, arrays in blocks_of(artifacts, artifact, ["normal"]):
+    for keys, arrays in read_blocks(artifacts, artifact, ("times", "normal")):
         times = arrays["times"]
         inside = (times >= start) & (times < stop)
         for s, key in enumerate(keys):
@@ -66,7 +48,7 @@ def trained_times(
 def worst_held_out(artifacts: ArtifactStore, artifact: str) -> Place | None:
     """The held-out normal point with the highest smoothed error; None where none was kept."""
     worst, place = -np.inf, None
-    for keys, arrays in blocks_of(artifacts, artifact, ["held_out_smoothed"]):
+    for keys, arrays in read_blocks(artifacts, artifact, ("times", "held_out_smoothed")):
         errors = arrays["held_out_smoothed"]
         if not errors.size or not np.isfinite(errors).any():
             continue

@@ -1,6 +1,6 @@
 """How a comparison of two versions is asked for: the same by a person and by a training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +65,7 @@ class Pair:
         )
 
 
-def opponent(promotions: list[Promotion], number: int) -> int | None:
+def opponent(promotions: Sequence[Promotion], number: int) -> int | None:
     """What a version is held against: the one that serves or, if that is it, the one before.
 
     Args:
@@ -75,6 +75,10 @@ def opponent(promotions: list[Promotion], number: int) -> int | None:
     Returns:
         A number; None where there is no other.
     """
-    served = [promotion.number for promotion in promotions]
-    others = [one for one in served if one != number]
-    return others[-1] if others else None
+    others = (one.number for one in reversed(promotions) if one.number != number)
+    return next(others, None)
+
+
+def served_before(promotions: Sequence[Promotion]) -> int | None:
+    """The version that served before the present one, and that a roll back lets serve again."""
+    return opponent(promotions, promotions[-1].number) if promotions else None

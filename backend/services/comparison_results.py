@@ -1,6 +1,6 @@
 """What comes of a comparison of two versions, as it is stored with its request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -219,6 +219,22 @@ class Comparison:
             "looks": [asdict(one) for one in self.looks],
             "notes": list(self.notes),
         }
+
+
+def retold(value: Any, ways: Mapping[str, Callable[[int], Any]], name: str = "") -> Any:
+    """Nested values in which whole numbers of some names are told in another way, such as times.
+
+    Args:
+        value: JSON-ready.
+        ways: how, by name.
+        name: of the value itself.
+    """
+    if isinstance(value, Mapping):
+        return {key: retold(one, ways, key) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [retold(one, ways) for one in value]
+    way = ways.get(name)
+    return value if way is None or not isinstance(value, int) else way(value)
 
 
 def _listed(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

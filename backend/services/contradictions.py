@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from backend.detection.runs import spans
 from backend.detection.sufficiency import overlap
 from backend.exceptions import NotFound
 from backend.records import Label, LabelKind, SeriesKey
@@ -79,8 +78,7 @@ class Contradictions:
             labels: those that speak for it.
             normal: what they leave as normal.
         """
-        times, step = normal.rows.times, normal.rows.step
-        kept = [(int(times[a]), int(times[b - 1]) + step) for a, b in spans(normal.said)]
+        kept = normal.ranges(normal.said)
         told = [label for label in labels if label.kind is LabelKind.NORMAL]
         against = [*self._flagged(key, told, kept), *self._trimmed(key, told, kept)]
         found = sorted([*_overlaps(labels), *against], key=lambda one: (one.start, one.kind))
@@ -94,7 +92,7 @@ class Contradictions:
         if not kept:
             return []
         span = Span(kept[0][0], kept[-1][1])
-        events = read_events(self._results, self._spec, span, key)
+        events = read_events(self._results, self._spec, span, [key])
         long = max(_LONG, self._spec.model.window) * self._spec.step
         found = []
         for event in events:

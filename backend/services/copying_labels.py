@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.ports import RecordStore
-from backend.records import Label
+from backend.services.labelling import statement_of
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ def copy_labels(source: RecordStore, target: RecordStore) -> CopiedRecords:
     Who said it and when is kept; the numbers of labels are those of the target.
     """
     found = source.labels()
-    known = {_identity(label) for label in target.labels()}
+    known = {statement_of(label) for label in target.labels()}
     told = [label for label in found if label.source != "yaml"]
-    new = [label for label in told if _identity(label) not in known]
+    new = [label for label in told if statement_of(label) not in known]
     names = {detector.name for detector in target.detectors()}
     detectors = source.detectors()
     for detector in detectors:
@@ -39,8 +39,3 @@ def copy_labels(source: RecordStore, target: RecordStore) -> CopiedRecords:
         detectors=sum(detector.name not in names for detector in detectors),
         detectors_there=sum(detector.name in names for detector in detectors),
     )
-
-
-def _identity(label: Label) -> tuple[object, ...]:
-    tags = tuple(sorted(label.tags.items()))
-    return label.detector, label.kind, label.start, label.stop, tags, label.note

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
@@ -12,6 +11,7 @@ from backend.ports import Clock, RecordStore
 from backend.records import StoredDetector
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
+from backend.specs.times import parse_zone
 
 log = logging.getLogger(__name__)
 
@@ -87,8 +87,8 @@ class Detectors:
 def _refuse_unreadable(spec: DetectorSpec) -> None:
     """Texts with a grammar of their own, which the specification itself does not know."""
     try:
-        zone = ZoneInfo(spec.schedule.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        zone = parse_zone(spec.schedule.timezone)
+    except ValueError as error:
         raise InputError(
             f"schedule.timezone: {spec.schedule.timezone!r} is not a time zone: "
             "expected a name such as Europe/Berlin"

@@ -1,7 +1,7 @@
 """A training to look at: on ranges that a person would call normal, and nothing is kept."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from backend.exceptions import InputError, NoData, NotEnoughNormalData
 from backend.ports import Clock, ModelFactory, Progress, Query
 from backend.records import Label, LabelKind, SeriesKey
 from backend.services.material import Material, Materials
-from backend.services.reading import aligned, read_rows
+from backend.services.reading import aligned, latest, read_rows
 from backend.services.stores import Stores
 from backend.services.training_record import training_record
 from backend.specs import DetectorSpec, nanoseconds
@@ -162,11 +162,10 @@ class DryRuns:
             stop,
             spec.where,
             spec.group_by,
-            newest=1,
             series=fitted.keys,
         )
-        newest = [int(points.times[-1]) for points in self._source.read(query)]
-        end = min(stop, floor_to(max(newest, default=stop), spec.step) + spec.step)
+        newest = latest(self._source, query)
+        end = stop if newest is None else floor_to(newest, spec.step) + spec.step
         start = end - min(RECENT // spec.step, _ROWS) * spec.step
         first = max(start - fitted.lookback * spec.step, 0)
         rows = read_rows(self._source, spec, first, end, fitted.keys)
@@ -203,7 +202,7 @@ def _held_out_flagged(fitted: Fitted, training: Training) -> dict[SeriesKey, tup
     return {key: (int(flagged[s].sum()), int(known[s].sum())) for s, key in enumerate(fitted.keys)}
 
 
-def _share(counts: Any) -> float | None:
+def _share(counts: Iterable[tuple[int, int]]) -> float | None:
     pairs = list(counts)
     total = sum(count for _, count in pairs)
     return sum(flagged for flagged, _ in pairs) / total if total else None

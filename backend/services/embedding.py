@@ -8,11 +8,11 @@ from backend.detection.embedding import Codes, embed
 from backend.detection.grid import ceil_to, floor_to, last_closed
 from backend.detection.pipeline import Fitted
 from backend.exceptions import InputError, NoData, NotFound
-from backend.ports import Clock, Progress, Query
+from backend.ports import Clock, Progress
 from backend.records import Label
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
-from backend.services.reading import aligned, earliest, excluded, read_rows
+from backend.services.reading import aligned, excluded, first_bucket, read_rows
 from backend.services.serving import Served
 from backend.services.stores import Stores
 from backend.specs import nanoseconds
@@ -78,12 +78,10 @@ class Embedding:
     def _begin(self, fitted: Fitted, start: int, stop: int) -> int:
         """Where the range begins to hold anything."""
         spec = fitted.spec
-        first = earliest(
-            self._source, Query(spec.measurement, spec.inputs, start, stop, spec.where)
-        )
+        first = first_bucket(self._source, spec, start, stop)
         if first is None:
             raise NoData(f"The range holds no data of {spec.name!r}: check its start and end.")
-        return floor_to(first, spec.step)
+        return first
 
     def _part(self, fitted: Fitted, labels: Sequence[Label], start: int, stop: int) -> Codes:
         spec = fitted.spec

@@ -1,6 +1,6 @@
 """Events as they were written, read back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,16 +37,21 @@ class Event:
 
 
 def read_events(
-    results: SeriesStore, spec: DetectorSpec, span: Span, series: SeriesKey | None = None
+    results: SeriesStore, spec: DetectorSpec, span: Span, series: Sequence[SeriesKey] = ()
 ) -> list[Event]:
-    """Valid events that overlap a range, of all series or of one, by start and series."""
+    """Valid events that overlap a range, of all series or of some, by start and series."""
     reach = Span(max(span.start - EVENT_REACH, 0), span.stop)
     query = results_query(spec, schema.EVENTS, schema.EVENT_FIELDS, reach)
-    if series is not None:
-        query = replace(query, series=(series,))
+    if series:
+        query = replace(query, series=tuple(series))
     events = [event for points in results.read(query) for event in _events(spec.name, points)]
     overlapping = [event for event in events if event.stop is None or event.stop > span.start]
     return sorted(overlapping, key=lambda event: (event.start, event.series))
+
+
+def open_events(results: SeriesStore, spec: DetectorSpec, now: int) -> list[Event]:
+    """Valid events that go on, by start and series."""
+    return [one for one in read_events(results, spec, Span(now - 1, now)) if one.stop is None]
 
 
 def _events(detector: str, points: Points) -> list[Event]:

@@ -13,7 +13,7 @@ from backend.ports import Edges, Floats, NetworkExporter, NetworkFile, RecordSto
 from backend.records import SeriesKey, Version
 from backend.services.detectors import Detectors
 from backend.services.exported import about
-from backend.services.serving import Served
+from backend.services.serving import Served, champion_of
 from backend.specs import DetectorSpec
 
 _SHOWN = 5
@@ -60,9 +60,8 @@ class Exporting:
         """
         if number is not None:
             return self._records.version(detector, number)
-        promotions = self._records.promotions(detector)
-        if promotions:
-            return self._records.version(detector, promotions[-1].number)
+        if (champion := champion_of(self._records, detector)) is not None:
+            return champion
         if not (made := self._records.versions(detector)):
             self._detectors.get(detector)
             raise NotFound(

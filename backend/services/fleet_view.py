@@ -1,9 +1,10 @@
 """Which series deviate together, and a picture of all that deviate: one fleet, or all of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend import schema
 from backend.detection.together import (
@@ -36,6 +37,7 @@ BUCKETS = 120
 
 _TOGETHER_STEPS = 5
 _TOGETHER_NS = 15 * 60_000_000_000
+_NEVER = np.iinfo(np.int64).max
 
 Name = tuple[str, SeriesKey]
 """Detector and series."""
@@ -129,8 +131,8 @@ class FleetView:
         glances = self._queries.glances(detector)
         events = [event for one in glances for event in self._events(one, span)]
         heat, problem = self._heat(glances, events, span)
-        fleet = _Fleet(glances, heat, self._clock.now())
-        return FleetPicture(fleet.groups(events), heat, len(fleet.tags), problem)
+        fleet = _Fleet(glances, events, heat, self._clock.now())
+        return FleetPicture(fleet.groups(events), heat, fleet.known, problem)
 
     def _events(self, one: Glance, span: Span) -> list[Event]:
         return read_events(self._results, one.spec, span)[-MOST_EVENTS:]
@@ -170,10 +172,7 @@ class FleetView:
 
 def worst_series(glances: Sequence[Glance], events: Sequence[Event]) -> tuple[Name, ...]:
     """At most `MOST_ROWS` series: by their highest event, then by their score now."""
-    peaks: dict[Name, float] = {}
-    for event in events:
-        name = event.detector, event.series
-        peaks[name] = max(peaks.get(name, 0.0), event.peak_score)
+    peaks = _peaks(events)
     scores = {
         (one.spec.name, key): score
         for one in glances
@@ -184,23 +183,40 @@ def worst_series(glances: Sequence[Glance], events: Sequence[Event]) -> tuple[Na
     return tuple(order[:MOST_ROWS])
 
 
+def _peaks(events: Sequence[Event]) -> dict[Name, float]:
+    """The highest score of each series that has an event."""
+    peaks: dict[Name, float] = {}
+    for event in events:
+        name = event.detector, event.series
+        peaks[name] = max(peaks.get(name, 0.0), event.peak_score)
+    return peaks
+
+
 class _Fleet:
     """All series side by side: which of them had data, and which events belong together."""
 
-    def __init__(self, glances: Sequence[Glance], heat: Heat, now: int) -> None:
+    def __init__(
+        self, glances: Sequence[Glance], events: Sequence[Event], heat: Heat, now: int
+    ) -> None:
         self._now = now
         self._heat = heat
-        self._drawn = {name: place for place, name in enumerate(heat.rows)}
         self._steps = {one.spec.name: one.spec.step for one in glances}
-        self._marks: dict[Name, int] = {}
-        self._aside: dict[Name, int] = {}
+        marks: dict[Name, int] = {}
+        aside: dict[Name, int] = {}
         for one in glances:
             name = one.spec.name
-            self._marks |= {(name, key): mark for key, mark in one.known.watermarks.items()}
-            self._aside |= {(name, each.series): each.since for each in one.known.set_aside}
-        self.tags: Mapping[Name, Mapping[str, str]] = {
-            name: parse_series_key(name[1]) for name in {*self._marks, *self._aside}
-        }
+            marks |= {(name, key): mark for key, mark in one.known.watermarks.items()}
+            aside |= {(name, each.series): each.since for each in one.known.set_aside}
+        self.known = len(marks.keys() | aside.keys())
+        names = sorted({*marks, *aside, *_peaks(events)})
+        self._place = {name: place for place, name in enumerate(names)}
+        self._tags = [parse_series_key(key) for _, key in names]
+        self._of: dict[str, list[int]] = {}
+        for (detector, _), place in self._place.items():
+            self._of.setdefault(detector, []).append(place)
+        self._marks = np.array([marks.get(name, 0) for name in names], dtype=np.int64)
+        self._aside = np.array([aside.get(name, _NEVER) for name in names], dtype=np.int64)
+        self._drawn = [self._place[name] for name in heat.rows]
 
     def groups(self, events: Sequence[Event]) -> tuple[Together, ...]:
         """Events that began together, those that go on first, then the newest."""
@@ -224,18 +240,18 @@ class _Fleet:
         start = min(event.start for event in events)
         ends = [event.stop for event in events if event.stop is not None]
         stop = max(ends) if len(ends) == len(events) else None
-        peaks: dict[Name, float] = {}
-        for event in events:
-            name = event.detector, event.series
-            peaks[name] = max(peaks.get(name, 0.0), event.peak_score)
-        until = self._end(stop, start)
-        fleet = sorted(name for name in self.tags if name[0] in {one[0] for one in peaks})
-        fleet += sorted(set(peaks) - set(fleet))
-        deviates = np.array([name in peaks for name in fleet])
-        present = np.array([self._had_data(name, start, until) for name in fleet]) | deviates
-        shares = tuple(_shares(fleet, deviates, present))
-        tags = [self.tags.get(name) or parse_series_key(name[1]) for name in fleet]
-        part = narrowest(tags, deviates, present)
+        peaks = _peaks(events)
+        deviates = np.zeros(len(self._tags), dtype=np.bool_)
+        deviates[[self._place[name] for name in peaks]] = True
+        present = self._had_data(start, self._end(stop, start)) | deviates
+        parts = {name: self._of[name] for name in sorted({detector for detector, _ in peaks})}
+        shares = tuple(
+            Share(name, int(deviates[places].sum()), int(present[places].sum()))
+            for name, places in parts.items()
+        )
+        fleet = [place for places in parts.values() for place in places]
+        tags = [self._tags[place] for place in fleet]
+        part = narrowest(tags, deviates[fleet], present[fleet])
         return Together(
             start=start,
             stop=stop,
@@ -247,22 +263,14 @@ class _Fleet:
             part=part,
         )
 
-    def _had_data(self, name: Name, start: int, stop: int) -> bool:
-        """Whether a series was scored meanwhile, as far as the scores that were read tell."""
-        if self._marks.get(name, 0) <= start or self._aside.get(name, stop) <= start:
-            return False
-        place = self._drawn.get(name)
-        if place is None:
-            return True
+    def _had_data(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """(S,) Whether each was scored meanwhile, as far as the scores that were read tell."""
+        there = (self._marks > start) & (self._aside > start)
         times = self._heat.times
         meanwhile = (times < stop) & (times + self._heat.every > start)
-        return not meanwhile.any() or bool(np.isfinite(self._heat.scores[place, meanwhile]).any())
-
-
-def _shares(fleet: Sequence[Name], deviates: np.ndarray, present: np.ndarray) -> Iterator[Share]:
-    for detector in dict.fromkeys(name for name, _ in fleet):
-        own = np.array([name == detector for name, _ in fleet])
-        yield Share(detector, int((deviates & own).sum()), int((present & own).sum()))
+        if meanwhile.any():
+            there[self._drawn] &= np.isfinite(self._heat.scores[:, meanwhile]).any(axis=1)
+        return there
 
 
 def _cause(shares: Sequence[Share], part: Part | None) -> Cause:

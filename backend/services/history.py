@@ -13,7 +13,7 @@ from backend.records import Run, State
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table, table
 from backend.services.drawing import Span
-from backend.services.events import Event, read_events
+from backend.services.events import Event, open_events
 from backend.services.selection import check_range
 from backend.specs import DetectorSpec
 
@@ -57,10 +57,8 @@ class History:
     def open_events(self, detector: str | None = None) -> list[Event]:
         """Events that go on, the newest first."""
         now = self._clock.now()
-        span = Span(now - 1, now)
-        found: list[Event] = []
-        for spec in self._specs(detector):
-            found += [one for one in read_events(self._results, spec, span) if one.stop is None]
+        specs = self._specs(detector)
+        found = [one for spec in specs for one in open_events(self._results, spec, now)]
         return sorted(found, key=lambda event: event.start, reverse=True)
 
     def failed_runs(self, span: Span, *, limit: int = 200) -> list[Run]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from backend.exceptions import NotFound
 from backend.ports import ArtifactStore, RecordStore
 from backend.records import SeriesKey, Version
+from backend.services.serving import version_named
 from backend.services.threshold_in_force import same_model
 from backend.services.versions import CALIBRATION, Calibrated, read_calibration
 
@@ -66,7 +67,7 @@ class KeptErrors:
         """
         found = self._ready.get(name)
         if found is None:
-            artifact = self.version(name).artifact
+            artifact = version_named(self._records, name).artifact
             found = read_calibration(self._artifacts.load(artifact, CALIBRATION))
             self._ready[name] = found
             while len(self._ready) > 1 and self._holds_too_much():
@@ -79,23 +80,8 @@ class KeptErrors:
         Raises:
             NotFound: there is none of this name.
         """
-        return [version.name for version in same_model(self._records, self.version(name))]
-
-    def serving(self, detector: str) -> Version | None:
-        """The version that serves; None if there is none yet."""
-        made = self._records.promotions(detector)
-        return self._records.version(detector, made[-1].number) if made else None
-
-    def version(self, name: str) -> Version:
-        """A version by the name that its points carry.
-
-        Raises:
-            NotFound: there is none.
-        """
-        detector, _, number = name.rpartition("/")
-        if not number.isdecimal():
-            raise NotFound(f"{name!r} names no version.")
-        return self._records.version(detector, int(number))
+        version = version_named(self._records, name)
+        return [one.name for one in same_model(self._records, version)]
 
     def _on_record(self, name: str) -> _OnRecord:
         found = self._known.get(name)
@@ -108,7 +94,7 @@ class KeptErrors:
 
     def _look_up(self, name: str) -> _OnRecord:
         try:
-            version = self.version(name)
+            version = version_named(self._records, name)
         except NotFound:
             return _OnRecord()
         return _OnRecord(version.provisional, _backing(version))

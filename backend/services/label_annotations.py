@@ -12,11 +12,19 @@ from backend.ports import Annotation
 from backend.records import Label, LabelDraft, LabelKind
 from backend.services.csv_rows import unreadable
 from backend.services.label_choices import Choices
-from backend.services.label_words import DETECTOR, Reader, escaped, mark_of_label, rid_of_label
+from backend.services.label_words import (
+    DETECTOR,
+    RID,
+    Reader,
+    escaped,
+    mark_of_label,
+    parted,
+    rid_of_label,
+    rounded,
+)
 
 _MILLISECOND = 1_000_000
 _LATEST = (2**63 - 1) // _MILLISECOND
-_RID = "rid:"
 
 
 class _Item(BaseModel):
@@ -57,10 +65,9 @@ def write_annotations(labels: Iterable[Label], tags: Mapping[LabelKind, str]) ->
     found = []
     for label in labels:
         mark = mark_of_label(label, tags)
-        start = mark.start // _MILLISECOND
-        stop = max(-(-mark.stop // _MILLISECOND), start + 1)
+        start, stop = (time // _MILLISECOND for time in rounded(mark))
         # Marked as those that are written to Grafana: whoever reads it back knows it again.
-        named = [*mark.tags, f"{_RID}{rid_of_label(label)}"]
+        named = [*mark.tags, f"{RID}{rid_of_label(label)}"]
         found.append({"time": start, "timeEnd": stop, "text": label.note, "tags": named})
     return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
 
@@ -117,15 +124,15 @@ def _annotation(item: Any) -> Annotation | None:
     stop = max(told.timeEnd or 0, told.time)
     if not 0 <= told.time <= stop < _LATEST:
         raise ValueError("expected its time and timeEnd in milliseconds since 1970")
-    tags = told.tags or []
+    tags, rid = parted(told.tags or ())
     return Annotation(
         id=str(told.id or ""),
         start=told.time * _MILLISECOND,
         stop=stop * _MILLISECOND,
         text=told.text or "",
-        tags=tuple(tag for tag in tags if not tag.startswith(_RID)),
+        tags=tags,
         dashboard=told.dashboardUID or None,
-        rid=next((tag.removeprefix(_RID) for tag in tags if tag.startswith(_RID)), ""),
+        rid=rid,
     )
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from math import prod
 
 import recurring_ical_events
@@ -15,7 +15,7 @@ from backend.services.csv_rows import unreadable
 from backend.services.label_choices import Choices
 from backend.services.label_words import rid_of_label
 from backend.services.labelling import shown
-from backend.specs.times import format_time, parse_time, parse_zone
+from backend.specs.times import format_time, parse_time, parse_zone, since_epoch
 
 BACK = 2 * 365 * 86_400_000_000_000
 """How long before now recurring events begin to count, unless it is said otherwise."""
@@ -26,7 +26,6 @@ AHEAD = 90 * 86_400_000_000_000
 MOST_OCCURRENCES = 5000
 
 _SECOND = 1_000_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
 _MOST_A_DAY = 24
 _DAYS = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
@@ -111,7 +110,7 @@ def _event(label: Label) -> Event:
 
 
 def _moment(time: int) -> datetime:
-    return _EPOCH + timedelta(seconds=time // _SECOND)
+    return datetime.fromtimestamp(time // _SECOND, UTC)
 
 
 # -- reading ---------------------------------------------------------------------------------------
@@ -258,4 +257,4 @@ def _nanoseconds(moment: date, zone: tzinfo) -> int:
         moment = datetime(moment.year, moment.month, moment.day, tzinfo=zone)
     elif moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
+    return since_epoch(moment)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from backend.exceptions import ImportFileError
 from backend.ports import Clock
-from backend.records import Label, LabelDraft, LabelKind, series_key
+from backend.records import Label, LabelDraft, LabelKind
 from backend.services.detectors import Detectors
 from backend.services.label_annotations import read_annotations, write_annotations
 from backend.services.label_choices import Choices, Form
 from backend.services.label_csv import read_csv, write_csv
 from backend.services.label_history import draft_of
 from backend.services.label_words import Reader, rid_of_label
-from backend.services.labelling import Labelling
+from backend.services.labelling import Labelling, counted, statement_of
 from backend.specs import DetectorSpec
 
 LARGEST = 4 * 1024 * 1024
@@ -41,10 +41,9 @@ class Imported:
     @property
     def words(self) -> str:
         """What happened, for people."""
-        added = "1 label" if len(self.added) == 1 else f"{len(self.added)} labels"
         were = "was" if self.there == 1 else "were"
         left = f", {self.there} {were} there already" if self.there else ""
-        return f"{added} added{left}"
+        return f"{counted(len(self.added))} added{left}"
 
 
 class LabelFiles:
@@ -89,9 +88,10 @@ class LabelFiles:
         """
         present = self._labelling.list()
         drafts = _within(self._read(content, name, choices, present), choices)
-        known = {_identity(label) for label in present}
-        fresh = {_identity(draft): draft for draft in drafts if _identity(draft) not in known}
-        added = self._labelling.add_all(list(fresh.values()), source="file", by=by) if fresh else []
+        known = {statement_of(label) for label in present}
+        said = {statement_of(draft): draft for draft in drafts}
+        fresh = [draft for statement, draft in said.items() if statement not in known]
+        added = self._labelling.add_all(fresh, source="file", by=by) if fresh else []
         return Imported(tuple(added), len(drafts) - len(added))
 
     def write(self, detector: str | None, form: Form) -> str:
@@ -174,8 +174,3 @@ def _within(drafts: Sequence[LabelDraft], choices: Choices) -> list[LabelDraft]:
         if (choices.start is None or draft.stop > choices.start)
         and (choices.stop is None or draft.start < choices.stop)
     ]
-
-
-def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
-    tags = series_key(label.tags)
-    return label.detector, label.kind, label.start, label.stop, tags, label.note

@@ -8,11 +8,16 @@ from typing import Any
 from backend.exceptions import InputError
 from backend.ports import Clock, RecordStore
 from backend.records import Label, LabelDraft, LabelKind
-from backend.services.labelling import Changed, Labelling, place_of, shown
+from backend.services.labelling import (
+    Changed,
+    Labelling,
+    Statement,
+    counted,
+    place_of,
+    shown,
+    statement_of,
+)
 from backend.services.reading import mode_of
-
-Statement = tuple[object, ...]
-"""What a label says, apart from who said it when."""
 
 Says = Callable[[Label], Statement]
 
@@ -63,8 +68,8 @@ class Reversal:
         configured = sum(label.source == "yaml" for label in self.left)
         drawn = len(self.left) - configured
         parts = [
-            f"{_counted(configured)} of normalcy.yaml" if configured else "",
-            f"{_counted(drawn)} that Grafana's annotations say" if drawn else "",
+            f"{counted(configured)} of normalcy.yaml" if configured else "",
+            f"{counted(drawn)} that Grafana's annotations say" if drawn else "",
         ]
         return f"Left as they are: {' and '.join(filter(None, parts))}; change them there."
 
@@ -118,7 +123,7 @@ class LabelHistory:
                 f"{shown(earlier)} lies after {shown(later)}: give the earlier moment first."
             )
         labels = self._labelling.list(detector, removed=True)
-        return _difference(_in_force(labels, earlier), _in_force(labels, later), _statement)
+        return _difference(_in_force(labels, earlier), _in_force(labels, later), statement_of)
 
     def of_version(self, detector: str, number: int) -> Difference:
         """What is said now and was not when a model version learned, and the other way round.
@@ -219,10 +224,6 @@ def _without(labels: Sequence[Label], others: Sequence[Label], says: Says) -> li
     return left
 
 
-def _statement(label: Label) -> Statement:
-    return *place_of(label), label.kind, label.note
-
-
 def _learned(label: Label) -> Statement:
     return *place_of(label), label.kind, mode_of(label)
 
@@ -239,7 +240,3 @@ def _of_record(detector: str, told: Mapping[str, Any]) -> Label:
         tags=told.get("tags", {}),
         note=f"mode: {mode}" if mode else "",
     )
-
-
-def _counted(count: int) -> str:
-    return "1 label" if count == 1 else f"{count} labels"

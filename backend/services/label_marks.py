@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.multiples import ANOMALOUS, NORMAL, UNLABELLED
+from backend.detection.runs import Mask
 from backend.ports import Times
 from backend.records import Label, LabelKind, SeriesKey
 from backend.services.reading import matching, merged, ranges
-
-Mask = NDArray[np.bool_]
 
 
 class LabelledRows:
@@ -52,6 +51,20 @@ class LabelledRows:
         """The ranges that are anomalies, in order."""
         starts, stops = self._anomalous.starts.tolist(), self._anomalous.stops.tolist()
         return list(zip(starts, stops, strict=True))
+
+
+class Marks:
+    """What labels say of the rows of each series, gathered when it is first asked for."""
+
+    def __init__(self, labels: Sequence[Label], step: int) -> None:
+        self._labels, self._step = labels, step
+        self._known: dict[SeriesKey, LabelledRows] = {}
+
+    def of(self, key: SeriesKey) -> LabelledRows:
+        """That of one series."""
+        if key not in self._known:
+            self._known[key] = LabelledRows(self._labels, key, self._step)
+        return self._known[key]
 
 
 class _Ranges:

@@ -25,6 +25,7 @@ from backend.services.labelling import (
     place_of,
     refuse_contradiction,
     shown,
+    statement_of,
 )
 
 GRAFANA = "Grafana"
@@ -257,8 +258,8 @@ class _Planner:
             drafts = self._rules.reader.drafts(annotation)
         except (LabelError, IndexError):
             return False
-        found = [_identity(same_statement(annotation, draft, label)) for draft in drafts]
-        return found == [_identity(label)]
+        found = [statement_of(same_statement(annotation, draft, label)) for draft in drafts]
+        return found == [statement_of(label)]
 
     def _take_silence(
         self, link: AnnotationLink, annotation: Annotation, standing: Sequence[Label]
@@ -276,7 +277,7 @@ class _Planner:
         self, link: AnnotationLink, annotation: Annotation, standing: Sequence[Label]
     ) -> None:
         self._tell_precedence(annotation)
-        before = {_identity(label) for label in standing}
+        before = {statement_of(label) for label in standing}
         self._take_back(standing)
         # An annotation of ours belongs to the account that wrote it, whoever changed it.
         by = annotation.author if link.tie is Tie.DRAWN and annotation.author else GRAFANA
@@ -288,7 +289,7 @@ class _Planner:
                 seen = replace(_seen(link, annotation), tie=Tie.DRAWN, labels=(), content="")
                 self._steps.append(Take(seen, remove=_ids(standing), by=by))
             return
-        if before == {_identity(draft) for draft in drafts} and len(before) == len(standing):
+        if before == {statement_of(draft) for draft in drafts} and len(before) == len(standing):
             self._stand(standing)
             self._steps.append(Take(replace(_seen(link, annotation), labels=_ids(standing))))
             return
@@ -464,10 +465,6 @@ class _Planner:
 
 def _key(label: Label) -> Key:
     return label.kind, place_of(label)
-
-
-def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
-    return *place_of(label), label.kind, label.note
 
 
 def _ids(labels: Iterable[Label]) -> tuple[int, ...]:

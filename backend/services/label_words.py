@@ -16,6 +16,8 @@ from backend.specs import DetectorSpec
 OWN_TAG = "normalcy"
 EVENT_TAG = "event"
 DETECTOR = "detector:"
+RID = "rid:"
+"""How the tag begins that names what normalcy made an annotation of."""
 
 _MILLISECOND = 1_000_000
 _PRECEDENCE = (LabelKind.EXCLUDE, LabelKind.ANOMALY, LabelKind.NORMAL)
@@ -103,7 +105,7 @@ def same_statement(annotation: Annotation, draft: LabelDraft, label: Label) -> L
     Grafana rounds times to milliseconds, and shows with a note who said it.
     """
     mark = mark_of_label(label, {})
-    if (annotation.start, annotation.stop) == _rounded(mark):
+    if (annotation.start, annotation.stop) == rounded(mark):
         draft = replace(draft, start=label.start, stop=label.stop)
     return replace(draft, note=label.note) if annotation.text == mark.text else draft
 
@@ -127,14 +129,21 @@ def mark_of_event(event: Event) -> Mark:
 def is_as_written(annotation: Annotation, mark: Mark) -> bool:
     """Whether an annotation says what was written, and nobody changed it since."""
     said = annotation.start, annotation.stop, annotation.text, set(annotation.tags)
-    return said == (*_rounded(mark), mark.text, set(mark.tags))
+    return said == (*rounded(mark), mark.text, set(mark.tags))
 
 
-def _rounded(mark: Mark) -> tuple[int, int]:
+def rounded(mark: Mark) -> tuple[int, int]:
     """The range of a mark as Grafana keeps it."""
     start = mark.start // _MILLISECOND * _MILLISECOND
     stop = -(-mark.stop // _MILLISECOND) * _MILLISECOND
     return start, max(stop, start + _MILLISECOND)
+
+
+def parted(tags: Iterable[str]) -> tuple[tuple[str, ...], str]:
+    """Tags of an annotation without that of the rid, and the rid; empty where none is."""
+    every = tuple(tags)
+    rid = next((tag.removeprefix(RID) for tag in every if tag.startswith(RID)), "")
+    return tuple(tag for tag in every if not tag.startswith(RID)), rid
 
 
 def _names(detector: str, tags: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ OPPOSITES = {
 Place = tuple[object, ...]
 """Detector, range and tags: what a label speaks for."""
 
+Statement = tuple[object, ...]
+"""What a label says, apart from who said it when."""
+
 
 @dataclass(frozen=True)
 class Changed:
@@ -89,7 +92,8 @@ class Labelling:
                 f"{detector!r}: send it to its own detector."
             )
         self._refuse_gone(detector, remove)
-        left = [label for label in self._records.labels() if label.id not in set(remove)]
+        gone = set(remove)
+        left = [label for label in self._records.labels(detector) if label.id not in gone]
         labels = self._stated(add, left, source, by)
         try:
             added, taken = self._records.change_labels(labels, remove, by=by, at=self._clock.now())
@@ -146,9 +150,12 @@ class Labelling:
     def list(self, detector: str | None = None, *, removed: bool = False) -> list[Label]:
         """Labels of one detector or of all, by start; with `removed`, those taken back too."""
         self._bring_in_configured()
-        if detector is not None and not self._records.labels(detector, removed=True):
+        if detector is None:
+            return self._records.labels(removed=removed)
+        found = self._records.labels(detector, removed=True)
+        if not found:
             self._detectors.get(detector)
-        return self._records.labels(detector, removed=removed)
+        return found if removed else [label for label in found if label.removed_at is None]
 
     def annotation_problems(self) -> Sequence[AnnotationProblem]:
         """What in Grafana could not become a label, or should be looked at."""
@@ -165,14 +172,14 @@ class Labelling:
         Only for detectors that the configuration defines: a command run with another file, or with
         none, takes nothing away from them.
         """
-        wanted = {_identity(draft): draft for draft in drafts}
-        present: set[tuple[object, ...]] = set()
+        wanted = {statement_of(draft): draft for draft in drafts}
+        present: set[Statement] = set()
         too_many = []
         for label in self._records.labels():
             if label.source != "yaml" or not self._detectors.is_configured(label.detector):
                 continue
             # Processes that start at the same moment may each have brought the same label in.
-            if (key := _identity(label)) in wanted and key not in present:
+            if (key := statement_of(label)) in wanted and key not in present:
                 present.add(key)
             else:
                 too_many.append(label.id)
@@ -248,8 +255,14 @@ def place_of(label: Label | LabelDraft) -> Place:
     return label.detector, label.start, label.stop, tuple(sorted(label.tags.items()))
 
 
-def _identity(label: Label | LabelDraft) -> tuple[object, ...]:
+def statement_of(label: Label | LabelDraft) -> Statement:
+    """What a label says; the same for whoever says it again."""
     return *place_of(label), label.kind, label.note
+
+
+def counted(count: int) -> str:
+    """So many labels, for people."""
+    return "1 label" if count == 1 else f"{count} labels"
 
 
 def shown(time: int) -> str:

@@ -1,27 +1,48 @@
 """What a detector names and its source does not have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from backend.ports import Points, SeriesStore
+from backend.exceptions import Problem
+from backend.ports import FieldKind, Points, SeriesStore
 from backend.specs import DetectorSpec
 
 
 def missing_name(source: SeriesStore, spec: DetectorSpec) -> str:
     """What a detector names and the source lacks, in a sentence; empty when all is there."""
+    return next((one.message for one in missing_names(source, spec)), "")
+
+
+def missing_names(
+    source: SeriesStore, spec: DetectorSpec, called: str = "channel"
+) -> Iterator[Problem]:
+    """All that a detector names and the source lacks, each at its key, such as `channels[1]`.
+
+    Args:
+        source: asked step by step: who wants the first alone asks for no more.
+        spec: the detector.
+        called: what a channel is called in what is said of it.
+    """
     fields = source.fields(spec.measurement)
     if not fields:
-        return unknown_name("measurement", spec.measurement, source.measurements())
-    for channel in spec.inputs:
-        if channel not in fields:
-            return unknown_name("channel", channel, list(fields))
-        if fields[channel] == "string":
-            return f"the channel {channel!r} holds text: expected numbers"
+        known = source.measurements()
+        yield Problem("measurement", unknown_name("measurement", spec.measurement, known))
+        return
+    for key, names in (("channels", spec.channels), ("context", spec.context)):
+        for place, name in enumerate(names):
+            if told := _no_numbers(called, name, fields):
+                yield Problem(f"{key}[{place}]", told)
     tags = source.tag_keys(spec.measurement)
-    for tag in (*spec.group_by, *spec.where):
-        if tag not in tags:
-            return unknown_name("tag", tag, tags)
-    return ""
+    for key, wanted in (("group_by", spec.group_by), ("where", tuple(spec.where))):
+        for tag in wanted:
+            if tag not in tags:
+                yield Problem(key, unknown_name("tag", tag, tags))
+
+
+def _no_numbers(called: str, name: str, fields: Mapping[str, FieldKind]) -> str:
+    if name not in fields:
+        return unknown_name(called, name, list(fields))
+    return f"the {called} {name!r} holds text: expected numbers" if fields[name] == "string" else ""
 
 
 def mixed_kinds(channel: str, kinds: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from backend.exceptions import StoreError, StoreUnavailable
 from backend.ports import Clock, Points, Query, SeriesStore
 from backend.records import SeriesKey, series_key
 from backend.services.drawing import Span
-from backend.services.events import read_events
+from backend.services.events import open_events
 from backend.services.held import Held
 from backend.services.overview import Remembered, Results
 from backend.services.selection import results_query
@@ -116,5 +116,4 @@ def _coverage(results: SeriesStore, detector: str, now: int) -> float | None:
 
 
 def _going_on(results: SeriesStore, spec: DetectorSpec, now: int) -> dict[SeriesKey, int]:
-    events = read_events(results, spec, Span(now - 1, now))
-    return dict(Counter(event.series for event in events if event.stop is None))
+    return dict(Counter(event.series for event in open_events(results, spec, now)))

@@ -7,6 +7,7 @@ import numpy as np
 
 from backend.detection.grid import Rows, ceil_to, floor_to, join, last_closed
 from backend.detection.judging import prepare
+from backend.detection.runs import spans
 from backend.exceptions import ArtifactError, NotFound
 from backend.ports import Clock, Query, SeriesStore
 from backend.records import Label, LabelKind, SeriesKey, Version
@@ -19,6 +20,7 @@ from backend.services.reading import (
     is_time,
     labelled_anomalous,
     labelled_normal,
+    latest,
     matching,
     merged,
     ranges,
@@ -58,6 +60,11 @@ class Looked:
         """(T,) normal rows that can be learned from."""
         return self.said & self.usable
 
+    def ranges(self, mask: Mask) -> list[Range]:
+        """The ranges of time of runs of a mask (T,)."""
+        times, step = self.rows.times, self.rows.step
+        return [(int(times[a]), int(times[b - 1]) + step) for a, b in spans(mask)]
+
 
 class NormalRows:
     """Reads one series of a detector."""
@@ -75,12 +82,10 @@ class NormalRows:
             key: of the series.
             last: nanoseconds.
         """
-        stop = last_closed(self._clock.now(), spec.step, nanoseconds(spec.delay))
-        query = replace(_query(spec, key, 0, stop), newest=1)
-        newest = [int(points.times[-1]) for points in self._source.read(query)]
-        if not newest:
+        newest = latest(self._source, _query(spec, key, 0, self._closed(spec)))
+        if newest is None:
             return None
-        stop = min(stop, floor_to(newest[0], spec.step) + spec.step)
+        stop = floor_to(newest, spec.step) + spec.step
         return stop - max(1, last // spec.step) * spec.step, stop
 
     def parts(self, spec: DetectorSpec, key: SeriesKey, labels: Sequence[Label]) -> list[Range]:

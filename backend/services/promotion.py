@@ -6,6 +6,7 @@ from backend.detection.grid import floor_to, last_closed
 from backend.exceptions import Conflict
 from backend.ports import ArtifactStore, Clock, RecordStore
 from backend.records import Promotion, Verdict, Version
+from backend.services.comparison_request import served_before
 from backend.services.detectors import Detectors
 from backend.services.runs import recorded
 from backend.specs import DetectorSpec, nanoseconds
@@ -55,11 +56,10 @@ class Promoting:
             Conflict: there is none before it.
         """
         self._detectors.get(detector)
-        numbers = [promotion.number for promotion in self._records.promotions(detector)]
-        before = [number for number in numbers[:-1] if number != numbers[-1]]
-        if not before:
+        before = served_before(self._records.promotions(detector))
+        if before is None:
             raise Conflict(f"There is no earlier version of {detector!r} to roll back to.")
-        return self.promote(detector, before[-1], by=by)
+        return self.promote(detector, before, by=by)
 
     def keep(self, detector: str, number: int, *, by: str) -> Version:
         """Let the present version go on in place of a challenger, which is rejected.

@@ -15,6 +15,7 @@ from backend.ports import FieldKind, Floats, Points, Query, SeriesStore
 from backend.records import SeriesKey, series_key
 from backend.services.catalogue import MOST_VALUES, Catalogue, MeasurementFacts
 from backend.services.names import mixed_kinds
+from backend.services.reading import earliest, latest
 from backend.specs import NAME
 
 Use = Literal["channel", "context", "group_by", "left out"]
@@ -120,11 +121,10 @@ class Proposing:
 
     def _ends(self, measurement: str, numbers: tuple[str, ...]) -> tuple[int, int]:
         query = Query(measurement, numbers, *_EVER)
-        oldest = self._source.read(replace(query, oldest=1))
-        newest = self._source.read(replace(query, newest=1))
-        if not oldest or not newest:
+        first, last = earliest(self._source, query), latest(self._source, query)
+        if first is None or last is None:
             raise NoData(f"The measurement {measurement!r} holds no numbers: write some first.")
-        return int(oldest[0].times[0]), int(newest[0].times[-1])
+        return first, last
 
     def _tags(
         self, facts: MeasurementFacts, recent: Query

@@ -13,7 +13,7 @@ from backend.ports import Aggregate, Clock, Query, RecordStore, SeriesStore
 from backend.records import Label, Promotion, Request, Run, SeriesKey, State, Version
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
-from backend.services.drawing import Drawing, Span, draw_chosen
+from backend.services.drawing import SERIES_ASKED_ONE_BY_ONE, Drawing, Span, draw_chosen
 from backend.services.events import Event, read_events
 from backend.services.newest import Newest, recent_series
 from backend.services.overview import (
@@ -198,7 +198,8 @@ class Queries:
         spec = self._detectors.get(detector)
         check_range(span)
         chosen = chosen_series(spec, series)
-        events = read_events(self._results, spec, span)
+        few = len(chosen) <= SERIES_ASKED_ONE_BY_ONE
+        events = read_events(self._results, spec, span, list(chosen) if few else ())
         return [event for event in events if not chosen or event.series in chosen][-limit:]
 
     # -- what is remembered ------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.grid import Rows, inside, to_rows, touching
+from backend.detection.grid import Rows, floor_to, inside, to_rows, touching
 from backend.ports import Floats, Query, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
 from backend.specs import DetectorSpec
@@ -50,6 +50,19 @@ def firsts(store: SeriesStore, query: Query) -> dict[SeriesKey, int]:
 def earliest(store: SeriesStore, query: Query) -> int | None:
     """The time of the first row of a query; None if it has none."""
     return min(firsts(store, query).values(), default=None)
+
+
+def first_bucket(source: SeriesStore, spec: DetectorSpec, start: int, stop: int) -> int | None:
+    """The first bucket of a detector's grid in `[start, stop)` of which there are any data."""
+    query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
+    first = earliest(source, query)
+    return None if first is None else floor_to(first, spec.step)
+
+
+def latest(store: SeriesStore, query: Query) -> int | None:
+    """The time of the last row of a query; None if it has none."""
+    found = store.read(replace(query, newest=1))
+    return max((int(points.times[-1]) for points in found), default=None)
 
 
 def aligned(rows: Rows, keys: Sequence[SeriesKey]) -> Rows:

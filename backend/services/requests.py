@@ -1,7 +1,7 @@
 """Work that the web or a command asks for: recorded here, claimed by a warm worker."""
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from backend.exceptions import Cancelled, InputError, LeaseLost, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
@@ -26,6 +26,8 @@ from backend.services.rethresholding import (
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
+
+Part = TypeVar("Part")
 
 EXPLAIN = "explain"
 KINDS = ("retrain", "backfill", EXPLAIN, SYNC, COMPARE, DRY_RUN, THRESHOLD)
@@ -200,24 +202,25 @@ class Requests:
     def _looked(self, request: Request, progress: Progress, fence: Fence) -> dict[str, Any]:
         """The work that neither trains nor scores what is due."""
         if request.kind == DRY_RUN:
-            assert self._dry_runs is not None, "a worker is wired with all kinds of work"
-            return self._dry_runs.run(AskedDryRun.of(request.detector, request.payload), progress)
+            asked = AskedDryRun.of(request.detector, request.payload)
+            return _wired(self._dry_runs).run(asked, progress)
         if request.kind == COMPARE:
-            assert self._comparing is not None, "a worker is wired with all kinds of work"
             pair = Pair.of(request.detector, request.payload)
-            return self._comparing.run(pair, progress).plain()
+            return _wired(self._comparing).run(pair, progress).plain()
         if request.kind == THRESHOLD:
-            assert self._rethresholding is not None, "a worker is wired with all kinds of work"
-            return self._rethresholding.run(
-                request.detector,
-                AskedThreshold.of(request.payload),
-                by=request.created_by,
-                progress=progress,
-                fence=fence,
-            ).plain()
-        assert self._explaining is not None, "a worker is wired with all kinds of work"
+            return (
+                _wired(self._rethresholding)
+                .run(
+                    request.detector,
+                    AskedThreshold.of(request.payload),
+                    by=request.created_by,
+                    progress=progress,
+                    fence=fence,
+                )
+                .plain()
+            )
         point = _point(request.payload)
-        return self._explaining.explain(request.detector, *point).plain()
+        return _wired(self._explaining).explain(request.detector, *point).plain()
 
     def _finish(
         self, request: Request, state: State, result: Mapping[str, Any], message: str
@@ -230,6 +233,11 @@ class Requests:
             message=message,
             worker=request.worker,
         )
+
+
+def _wired(part: Part | None) -> Part:
+    assert part is not None, "a worker is wired with all kinds of work"
+    return part
 
 
 def _point(payload: Mapping[str, Any]) -> tuple[str | None, int]:

@@ -6,7 +6,7 @@ scaling and archive are taken over as they are. Points written before keep their
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from backend.detection.grid import Rows
 from backend.detection.judging import prepare
 from backend.detection.pipeline import Fitted
-from backend.detection.thresholds import Limits
 from backend.exceptions import Conflict, InputError, NotFound
 from backend.ports import Clock, ModelFactory, Progress
 from backend.records import SeriesKey, Verdict, Version
@@ -25,14 +24,17 @@ from backend.services.labelling import Labelling
 from backend.services.progress import both
 from backend.services.promotion import Promoting
 from backend.services.runs import recorded
+from backend.services.serving import champion_of
 from backend.services.stored_anomalies import StoredAnomalies
 from backend.services.stores import Stores
 from backend.services.threshold_in_force import APPLIED, FROM, PARTS, parts_of, same_model
+from backend.services.training_record import limit_record
 from backend.services.versions import (
     Arrays,
     from_files,
     read_archive,
     read_calibration,
+    save_new,
     with_limits,
 )
 from backend.services.what_if import Question, read_question
@@ -163,12 +165,12 @@ class Rethresholding:
         return applied
 
     def _champion(self, detector: str) -> Version:
-        made = self._records.promotions(detector)
-        if not made:
+        champion = champion_of(self._records, detector)
+        if champion is None:
             raise NotFound(
                 f"No model of {detector!r} serves yet: train it first, with the threshold wished."
             )
-        return self._records.version(detector, made[-1].number)
+        return champion
 
     def _make(
         self,
@@ -218,7 +220,7 @@ class Rethresholding:
         anomalies = StoredAnomalies(self._stores.results, spec, labels)
         names = [version.name for version in same_model(self._records, champion)]
         learned = learn_again(new.threshold, new.alarm, kept, lambda: anomalies.of(*names))
-        bare = [key for key in kept.keys if key not in learned.keys]
+        bare = [key for key in kept.keys if key not in learned.places]
         if bare:
             raise InputError(
                 f"The threshold {new.threshold.kind} needs labelled anomalies of each series, and "
@@ -233,20 +235,16 @@ class Rethresholding:
         files: Mapping[str, bytes],
         record: Mapping[str, Any],
     ) -> Version:
-        """Files first, then the record, as a training does."""
-        number = self._records.next_number(champion.detector)
-        artifact = f"{champion.detector}/{number}"
-        self._stores.artifacts.save(artifact, files)
+        """A version of the labels and data of the one that served."""
+        artifacts = self._stores.artifacts
+        number, artifact = save_new(self._records, artifacts, champion.detector, files)
         return self._records.add_version(
-            Version(
-                detector=champion.detector,
+            replace(
+                champion,
                 number=number,
                 created_at=self._clock.now(),
                 artifact=artifact,
                 spec=spec.plain(),
-                label_hash=champion.label_hash,
-                data_hash=champion.data_hash,
-                provisional=champion.provisional,
                 verdict=Verdict.CHALLENGER,
                 training=record,
             )
@@ -315,17 +313,12 @@ def _modes(spec: DetectorSpec, fitted: Fitted, files: Mapping[str, bytes]) -> An
 
 def _record(champion: Version, learned: Learned, told: Mapping[str, Any]) -> dict[str, Any]:
     """The record of the version that served, with what the threshold changes."""
-    limits: Limits = learned.limits
-    record = dict(champion.training)
+    record = champion.training
     series: dict[SeriesKey, Any] = dict(record["series"])
     for s, key in enumerate(learned.keys):
         series[key] = {
             **series.get(key, {}),
-            "threshold": float(limits.values[s]),
-            "silent": bool(limits.silent[s]),
-            "backing_hours": round(float(limits.hours[s]), 2),
-            "wanted_hours": round(float(limits.wanted_hours[s]), 2),
-            "basis": limits.basis[s],
+            **limit_record(learned.limits, s),
             "detection_limits": [],
         }
     looked_for = bool(record.get("detection_limits"))

@@ -36,12 +36,12 @@ from backend.services.progress import both
 from backend.services.promotion import Promoting
 from backend.services.results import one_point
 from backend.services.runs import recorded
-from backend.services.serving import give_back_memory
+from backend.services.serving import champion_of, give_back_memory
 from backend.services.stores import Stores
 from backend.services.threshold_in_force import applied_to, in_force, is_waiting
 from backend.services.training_record import joined_record, with_limits
 from backend.services.unchanged import Unchanged, look_back
-from backend.services.versions import read_archive, read_fitted, unpack
+from backend.services.versions import read_archive, read_fitted, save_new, unpack
 from backend.specs import DetectorSpec, nanoseconds
 
 _DAY = 86_400_000_000_000
@@ -213,7 +213,7 @@ class Retraining:
         if former is not None and former.is_all:
             return former.version
         choice = self._choose(outline, progress) if fleet else None
-        serving = None if how.cold else self._serving(spec.name)
+        serving = None if how.cold else champion_of(self._records, spec.name)
         asked = Asked(
             outline,
             spec if choice is None else choice.spec,
@@ -254,11 +254,6 @@ class Retraining:
         version = self._store(outline, files, data_hash(digests), record)
         self._pieces.clear(spec.name)
         return self._bring_in(spec, version, fence)
-
-    def _serving(self, detector: str) -> Version | None:
-        """The version that serves; None if there is none yet."""
-        made = self._records.promotions(detector)
-        return self._records.version(detector, made[-1].number) if made else None
 
     def _look_back(
         self, outline: Outline, fleet: Sequence[SeriesKey], progress: Progress
@@ -335,14 +330,8 @@ class Retraining:
         data: str,
         record: Mapping[str, Any],
     ) -> Version:
-        """Files first, then the record: a version that is on record can always be read.
-
-        A crash in between leaves files that nothing refers to, and a number that is never used.
-        """
         spec, now = outline.spec, self._clock.now()
-        number = self._records.next_number(spec.name)
-        artifact = f"{spec.name}/{number}"
-        self._artifacts.save(artifact, files)
+        number, artifact = save_new(self._records, self._artifacts, spec.name, files)
         return self._records.add_version(
             Version(
                 detector=spec.name,

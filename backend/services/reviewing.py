@@ -14,7 +14,7 @@ from backend.services.comparison_request import opponent
 from backend.services.fingerprints import plain_label
 from backend.services.labelling import Labelling
 from backend.services.stores import Stores
-from backend.services.versions import Arrays, archive_name, series_of_blocks, unpack
+from backend.services.versions import Arrays, read_blocks
 
 _BINS = 40
 _SMALLEST = 1e-6
@@ -114,12 +114,8 @@ class Reviewing:
     def _arrays(self, version: Version, key: SeriesKey) -> Arrays:
         """The arrays of one series; none where the files are gone or damaged: figures remain."""
         try:
-            text = self._artifacts.load(version.artifact, "version.json")["version.json"]
-            for block, keys in enumerate(series_of_blocks(json.loads(text))):
-                if key in keys:
-                    file = archive_name(block)
-                    found = unpack(self._artifacts.load(version.artifact, file)[file], _ARRAYS)
-                    return {name: values[keys.index(key)] for name, values in found.items()}
+            for keys, found in read_blocks(self._artifacts, version.artifact, _ARRAYS, {key}):
+                return {name: values[keys.index(key)] for name, values in found.items()}
         except (ArtifactError, NotFound, KeyError, ValueError):
             pass
         return {}

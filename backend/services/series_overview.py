@@ -6,7 +6,7 @@ anyway, and only the hundred shown are drawn.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -201,7 +201,7 @@ class _Of:
 
     glance: Glance
     now: int
-    aside: Mapping[SeriesKey, SetAside] = field(default_factory=dict)
+    aside: Mapping[SeriesKey, SetAside]
 
     @property
     def late_before(self) -> int:

@@ -58,9 +58,8 @@ class Served:
         return self._provisional[name]
 
     def _look_up(self, name: str) -> bool:
-        detector, _, number = name.rpartition("/")
         try:
-            return bool(number) and self._records.version(detector, int(number)).provisional
+            return version_named(self._records, name).provisional
         except (NotFound, ValueError):
             return False  # the points are older than the records: nobody knows any more
 
@@ -72,6 +71,24 @@ def give_back_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def version_named(records: RecordStore, name: str) -> Version:
+    """A version by the name that its points carry.
+
+    Raises:
+        NotFound: there is none.
+    """
+    detector, _, number = name.rpartition("/")
+    if not number.isdecimal():
+        raise NotFound(f"{name!r} names no version.")
+    return records.version(detector, int(number))
+
+
+def champion_of(records: RecordStore, detector: str) -> Version | None:
+    """The version that serves; None if there is none yet."""
+    made = records.promotions(detector)
+    return records.version(detector, made[-1].number) if made else None
 
 
 def shifts(promotions: Sequence[Promotion], start: int, stop: int) -> list[tuple[int, int, int]]:

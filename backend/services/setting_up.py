@@ -9,14 +9,14 @@ import numpy as np
 from backend.detection.grid import ceil_to, floor_to
 from backend.detection.runs import spans
 from backend.exceptions import ConfigurationError, Conflict, InputError, Problem, StoreError
-from backend.ports import Clock, FieldKind, Query, SeriesStore
+from backend.ports import Clock, Query, SeriesStore
 from backend.records import SeriesKey
 from backend.services.definition_changes import Reader, changed
 from backend.services.detector_yaml import as_yaml
 from backend.services.detectors import Detectors
 from backend.services.downsampling import Table
 from backend.services.drawing import Drawing, Span, draw_chosen
-from backend.services.names import unknown_name
+from backend.services.names import missing_names
 from backend.services.proposing import Proposal, Proposing
 from backend.services.reading import Mask, read_rows
 from backend.services.selection import check_range, chosen_series
@@ -115,15 +115,7 @@ class SettingUp:
             new: whether the name must be free; else it must not be one of normalcy.yaml.
             seen: whether the source must have the names it tells.
         """
-        spec, found = self._reading(name, body)
-        problems = [*self._taken(name, new), *found]
-        notes: list[str] = []
-        if spec is not None and seen:
-            try:
-                problems += _unknown(self._source, spec)
-            except StoreError as error:
-                notes.append(f"The source could not be asked for these names: {error}")
-        return Checked(None if problems else spec, tuple(problems), tuple(notes))
+        return self._checked(name, body, tuple(self._taken(name, new)), seen)
 
     def save(
         self, name: str, body: Body, *, by: str, new: bool = True, seen: bool = True
@@ -149,7 +141,7 @@ class SettingUp:
         """
         for name in bodies:
             self._refuse(name, new)
-        found = {name: self.check(name, own, new=new, seen=seen) for name, own in bodies.items()}
+        found = {name: self._checked(name, own, (), seen) for name, own in bodies.items()}
         problems = [
             replace(one, where=f"{name}.{one.where}".rstrip(".")) if len(bodies) > 1 else one
             for name, checked in found.items()
@@ -221,13 +213,24 @@ class SettingUp:
             spec for spec in self._detectors.all() if not self._detectors.is_configured(spec.name)
         ]
 
+    def _checked(self, name: str, body: Body, told: Sequence[Problem], seen: bool) -> Checked:
+        """A definition with its mistakes, behind those of its name that are told already."""
+        spec, found = self._reading(name, body)
+        problems = [*told, *found]
+        notes: list[str] = []
+        if spec is not None and seen:
+            try:
+                problems += missing_names(self._source, spec, called="field")
+            except StoreError as error:
+                notes.append(f"The source could not be asked for these names: {error}")
+        return Checked(None if problems else spec, tuple(problems), tuple(notes))
+
     def _taken(self, name: str, new: bool) -> Iterator[Problem]:
-        known = [spec.name for spec in self._detectors.all()]
         if name == _PAGE:
             yield Problem("name", f"{name!r} is the address of a page: choose another name")
         elif self._detectors.is_configured(name):
             yield Problem("name", f"the detector {name!r} stands in normalcy.yaml: change it there")
-        elif new and name in known:
+        elif new and name in [spec.name for spec in self._detectors.all()]:
             yield Problem("name", f"there is a detector {name!r} already: choose another name")
 
     def _refuse(self, name: str, new: bool) -> None:
@@ -235,26 +238,3 @@ class SettingUp:
             raise Conflict(f"{problem.message[0].upper()}{problem.message[1:]}.")
         if not new:
             self._detectors.get(name)
-
-
-def _unknown(source: SeriesStore, spec: DetectorSpec) -> Iterator[Problem]:
-    """Names that the source lacks, each at its key."""
-    fields = source.fields(spec.measurement)
-    if not fields:
-        known = source.measurements()
-        yield Problem("measurement", unknown_name("measurement", spec.measurement, known))
-        return
-    for key, names in (("channels", spec.channels), ("context", spec.context)):
-        for place, name in enumerate(names):
-            if told := _no_numbers(name, fields):
-                yield Problem(f"{key}[{place}]", told)
-    tags = source.tag_keys(spec.measurement)
-    for key, wanted in (("group_by", spec.group_by), ("where", tuple(spec.where))):
-        for tag in set(wanted) - set(tags):
-            yield Problem(key, unknown_name("tag", tag, tags))
-
-
-def _no_numbers(name: str, fields: Mapping[str, FieldKind]) -> str:
-    if name not in fields:
-        return unknown_name("field", name, list(fields))
-    return f"the field {name!r} holds text: expected numbers" if fields[name] == "string" else ""

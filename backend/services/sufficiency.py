@@ -1,7 +1,7 @@
 """Is there enough labelled normal time to learn from, and does it stand for what a series does."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from backend.exceptions import NotFound
 from backend.ports import Clock, Floats, Query
 from backend.records import Label, LabelKind, SeriesKey, Version
 from backend.services.contradictions import Contradiction, Contradictions, denied
+from backend.services.contradictions import Seen as Against
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
 from backend.services.normal_rows import Looked, NormalRows, Range
@@ -60,7 +61,6 @@ class Sufficient:
         detector: its name.
         series: its key.
         verdict: enough, thin, not enough or contradictory.
-        sentence: the verdict in words.
         figures: what it follows from.
         days: on how many days of the detector's time zone normal rows lie.
         needed_hours: so many in one piece can be trained and calibrated.
@@ -80,7 +80,6 @@ class Sufficient:
     detector: str
     series: SeriesKey
     verdict: str
-    sentence: str
     figures: Figures
     days: int
     needed_hours: float
@@ -95,6 +94,11 @@ class Sufficient:
     gaps: tuple[Range, ...]
     gap_hours: float
     step: int
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in words."""
+        return sentence_of(self.verdict, self.figures, self.seen)
 
     @property
     def parts(self) -> list[Part]:
@@ -183,7 +187,8 @@ class Sufficiency:
             grid = max(grid, other, key=lambda one: one.every)
         normal = self._rows.normal(grid, key, labels, version, parts)
         live = None if span is None else self._rows.live(grid, key, labels, span)
-        return self._judged(grid, key, labels, normal, live, span)
+        against = Contradictions(self._stores, spec).of(key, labels, normal)
+        return _judged(spec, grid, normal, live, span, against)
 
     def overview(self, detector: str) -> list[Brief]:
         """What labels alone say of every series, by key; one question to the source for all.
@@ -197,11 +202,11 @@ class Sufficiency:
         now = self._clock.now()
         query = Query(spec.measurement, spec.inputs, 0, now, spec.where, spec.group_by)
         begins = firsts(self._stores.source, query)
-        learned: Mapping[str, Any] = {} if version is None else version.training.get("series", {})
-        known = {key: dict(learned[key]) for key in learned} if isinstance(learned, dict) else {}
+        told = None if version is None else version.training.get("series")
+        learned = told if isinstance(told, dict) else {}
         return [
-            _brief(spec, key, labels, (begins.get(key, now), now), known.get(key))
-            for key in sorted({*begins, *known})
+            _brief(spec, key, labels, (begins.get(key, now), now), learned.get(key))
+            for key in sorted({*begins, *learned})
         ]
 
     def _refuse_unknown(self, spec: DetectorSpec, key: SeriesKey, version: Version | None) -> None:
@@ -213,54 +218,53 @@ class Sufficiency:
             f"{', '.join(spec.inputs)} was expected. Check the names and the tags."
         )
 
-    def _judged(
-        self,
-        spec: DetectorSpec,
-        key: SeriesKey,
-        labels: Sequence[Label],
-        normal: Looked,
-        live: Looked | None,
-        span: Range | None,
-    ) -> Sufficient:
-        own, zone, step = self._detectors.get(spec.name), spec.schedule.timezone, spec.step
-        seen = Contradictions(self._stores, own).of(key, labels, normal)
-        regimes = _regimes(spec, normal, live)
-        learned = normal.rows.times[normal.normal]
-        present = np.empty(0, np.int64) if live is None else live.rows.times[live.there]
-        gaps = _ranges(normal, normal.said & ~normal.there)
-        figures = Figures(
-            hours=len(learned) * step / _HOUR,
-            wanted_hours=_wanted(own),
-            lacking=_lacking(spec, normal),
-            outside_share=regimes.share,
-            contradicted_hours=seen.hours,
-            denied=denied(seen.found),
-        )
-        found = Sufficient(
-            detector=spec.name,
-            series=key,
-            verdict=verdict_of(figures),
-            sentence="",
-            figures=figures,
-            days=days(learned, zone),
-            needed_hours=windows_needed(own) * own.step / _HOUR,
-            timezone=zone,
-            normal_week=week(learned, step, zone),
-            live_week=week(present, step, zone),
-            live=span,
-            levels=_levels(spec, normal, live),
-            outside=tuple(_longest(regimes.ranges)),
-            outside_count=len(regimes.ranges),
-            contradictions=seen.found,
-            gaps=tuple(_longest(gaps)),
-            gap_hours=sum(b - a for a, b in gaps) / _HOUR,
-            step=step,
-        )
-        return _worded(found)
+
+def _judged(
+    spec: DetectorSpec,
+    grid: DetectorSpec,
+    normal: Looked,
+    live: Looked | None,
+    span: Range | None,
+    against: Against,
+) -> Sufficient:
+    """The verdict by rows on a grid that may be coarser than the detector's own."""
+    zone, step = spec.schedule.timezone, grid.step
+    (key,) = normal.rows.keys
+    regimes = _regimes(grid, normal, live)
+    learned = normal.rows.times[normal.normal]
+    present = np.empty(0, np.int64) if live is None else live.rows.times[live.there]
+    gaps = normal.ranges(normal.said & ~normal.there)
+    figures = Figures(
+        hours=len(learned) * step / _HOUR,
+        wanted_hours=_wanted(spec),
+        lacking=_lacking(grid, normal),
+        outside_share=regimes.share,
+        contradicted_hours=against.hours,
+        denied=denied(against.found),
+    )
+    return Sufficient(
+        detector=spec.name,
+        series=key,
+        verdict=verdict_of(figures),
+        figures=figures,
+        days=days(learned, zone),
+        needed_hours=_needed(spec),
+        timezone=zone,
+        normal_week=week(learned, step, zone),
+        live_week=week(present, step, zone),
+        live=span,
+        levels=_levels(grid, normal, live),
+        outside=tuple(_longest(regimes.ranges)),
+        outside_count=len(regimes.ranges),
+        contradictions=against.found,
+        gaps=tuple(_longest(gaps)),
+        gap_hours=sum(b - a for a, b in gaps) / _HOUR,
+        step=step,
+    )
 
 
-def _worded(found: Sufficient) -> Sufficient:
-    return replace(found, sentence=sentence_of(found.verdict, found.figures, found.seen))
+def _needed(spec: DetectorSpec) -> float:
+    return windows_needed(spec) * spec.step / _HOUR
 
 
 def _wanted(spec: DetectorSpec) -> float:
@@ -306,11 +310,6 @@ def _regimes(spec: DetectorSpec, normal: Looked, live: Looked | None) -> _Regime
     return _Regimes(float(outside.mean()), found)
 
 
-def _ranges(looked: Looked, mask: Any) -> list[Range]:
-    times, step = looked.rows.times, looked.rows.step
-    return [(int(times[a]), int(times[b - 1]) + step) for a, b in spans(mask)]
-
-
 def _longest(found: Sequence[Any]) -> list[Any]:
     """The longest of ranges, in order."""
 
@@ -336,7 +335,7 @@ def _brief(
     taught = None if learned is None else float(learned.get("hours", 0.0))
     # what the source has lost since is still in the version
     hours = max(time / _HOUR, taught or 0.0) if normal else 0.0
-    needed = windows_needed(spec) * spec.step / _HOUR
+    needed = _needed(spec)
     lacking = ""
     if not hours:
         lacking = "no normal range is marked for it: mark one, or let a label speak for all series"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from backend import schema
-from backend.detection.grid import inside, touching
+from backend.detection.grid import ceil_to, floor_to, inside, touching
 from backend.detection.quiet import quiet_limit, quiet_runs
 from backend.ports import Clock, Floats, Points, Query, RecordStore, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, series_key
@@ -140,7 +140,7 @@ class Suggesting:
         """Scores in buckets, three reads for all series; whole buckets of the range only."""
         rows = -(-(span.stop - span.start) // spec.step)
         every = spec.step * -(-rows // BUCKETS)
-        whole = Span(-(-span.start // every) * every, span.stop // every * every)
+        whole = Span(ceil_to(span.start, every), floor_to(span.stop, every))
         if whole.start >= whole.stop or not keys:
             return []
         query = results_query(spec, schema.SCORES, ("score", "flag"), whole)

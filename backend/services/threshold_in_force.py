@@ -15,6 +15,7 @@ from backend.exceptions import NotFound
 from backend.ports import RecordStore
 from backend.records import Version
 from backend.services.fingerprints import learned_part
+from backend.services.serving import champion_of
 from backend.specs import DetectorSpec
 
 APPLIED = "threshold_applied"
@@ -39,7 +40,7 @@ def in_force(records: RecordStore, spec: DetectorSpec) -> DetectorSpec:
         records: tell which version serves.
         spec: the detector as it is defined.
     """
-    champion = _serving(records, spec.name)
+    champion = champion_of(records, spec.name)
     if champion is None or not _still_holds(champion, spec):
         return spec
     return as_served(spec, champion)
@@ -55,7 +56,7 @@ def as_served(spec: DetectorSpec, version: Version) -> DetectorSpec:
 
 def applied_to(records: RecordStore, spec: DetectorSpec) -> dict[str, Any]:
     """What the record of a new version has to say, so that it goes on to hold; nothing if none."""
-    champion = _serving(records, spec.name)
+    champion = champion_of(records, spec.name)
     if champion is None or not _still_holds(champion, spec):
         return {}
     told = champion.training[APPLIED]
@@ -86,11 +87,6 @@ def is_waiting(version: Version, spec: DetectorSpec) -> bool:
         return False
     as_defined = {**version.spec, **told["defined"]}
     return learned_part(as_defined) == learned_part(spec.plain())
-
-
-def _serving(records: RecordStore, detector: str) -> Version | None:
-    made = records.promotions(detector)
-    return records.version(detector, made[-1].number) if made else None
 
 
 def _still_holds(version: Version, spec: DetectorSpec) -> bool:

@@ -12,6 +12,7 @@ from backend.detection.detection_limits import (
     sentences,
 )
 from backend.detection.pipeline import Fitted
+from backend.detection.thresholds import Limits
 from backend.detection.training import Training
 from backend.ports import LossCurve
 from backend.records import SeriesKey
@@ -46,11 +47,7 @@ def training_record(
                 "hours": round(float(rows[s]) * hours, 2),
                 "bridged_rows": int(training.bridged[s]),
                 "held_out_rows": int(held_out[s]),
-                "threshold": float(fitted.threshold[s]),
-                "silent": bool(training.limits.silent[s]),
-                "backing_hours": round(float(training.limits.hours[s]), 2),
-                "wanted_hours": round(float(training.limits.wanted_hours[s]), 2),
-                "basis": training.limits.basis[s],
+                **limit_record(training.limits, s),
                 "loss": training.curves[s].loss[training.curves[s].best],
                 "val_loss": _at(training.curves[s].val_loss, training.curves[s].best),
                 "epochs": epochs_of(training.curves[s], begun=bool(training.begun[s])),
@@ -66,6 +63,17 @@ def training_record(
         **({} if training.choice is None else {"choice": training.choice}),
         "trimmed": [vars(part) for part in training.trimmed],
         "warnings": [*warnings, *training.warnings],
+    }
+
+
+def limit_record(limits: Limits, s: int) -> dict[str, Any]:
+    """The limit of one series, and what backs it."""
+    return {
+        "threshold": float(limits.values[s]),
+        "silent": bool(limits.silent[s]),
+        "backing_hours": round(float(limits.hours[s]), 2),
+        "wanted_hours": round(float(limits.wanted_hours[s]), 2),
+        "basis": limits.basis[s],
     }
 
 

@@ -6,13 +6,13 @@ those of the service would. A label `exclude` speaks of maintenance, which is an
 from its start. Nothing is written.
 """
 
-from backend.detection.grid import ceil_to, floor_to, last_closed
+from backend.detection.grid import ceil_to, last_closed
 from backend.exceptions import InputError, NoData
 from backend.ports import Clock, ModelFactory, Progress, Query, SeriesStore
 from backend.records import SeriesKey, series_key
 from backend.services.detectors import Detectors
 from backend.services.labelling import Labelling
-from backend.services.reading import earliest
+from backend.services.reading import first_bucket
 from backend.services.stores import Stores
 from backend.services.trial_course import Course
 from backend.services.trial_failures import check_failures
@@ -61,15 +61,14 @@ class Trials:
         start = ceil_to(plan.start, spec.step)
         if start >= stop:
             raise InputError("The trial holds no closed bucket: expected a start in the past.")
-        query = Query(spec.measurement, spec.inputs, start, stop, spec.where)
-        first = earliest(self._stores.source, query)
+        first = first_bucket(self._stores.source, spec, start, stop)
         if first is None:
             raise NoData(
                 f"The time of the trial holds no data of {spec.name!r}: measurement "
                 f"{spec.measurement!r} with channels {', '.join(spec.inputs)} was expected there. "
                 "Check the names, or choose an earlier start."
             )
-        return Span(floor_to(first, spec.step), stop, spec.step)
+        return Span(first, stop, spec.step)
 
 
 def _keys(source: SeriesStore, spec: DetectorSpec, span: Span) -> list[SeriesKey]:

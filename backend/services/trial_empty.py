@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from backend.detection.grid import ceil_to, floor_to
-from backend.ports import Query, SeriesStore
+from backend.ports import SeriesStore
 from backend.records import Label, LabelKind, SeriesKey
 from backend.services.labelling import shown
-from backend.services.reading import earliest, matching, merged, ranges
+from backend.services.reading import first_bucket, matching, merged, ranges
 from backend.services.trial_tally import Span
 from backend.specs import DetectorSpec
 
@@ -25,10 +25,8 @@ class EmptyTime:
         """What lies just before `at` was empty: look for where data go on."""
         if not self._until < at < self._span.stop:
             return
-        spec = self._spec
-        query = Query(spec.measurement, spec.inputs, at, self._span.stop, spec.where)
-        found = earliest(self._source, query)
-        self._until = self._span.stop if found is None else floor_to(found, self._span.step)
+        found = first_bucket(self._source, self._spec, at, self._span.stop)
+        self._until = self._span.stop if found is None else found
 
     def until(self, start: int, stop: int) -> int:
         """The end of the known empty time that holds `start`, at most `stop`; else `start`.

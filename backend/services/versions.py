@@ -6,7 +6,7 @@ What a version was trained on lies in blocks, `archive.npz` with the first serie
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -28,7 +28,7 @@ from backend.detection.usual import Usual
 from backend.detection.window_scaling import WindowScaler
 from backend.detection.yardstick import Yardstick
 from backend.exceptions import ArtifactError
-from backend.ports import ArtifactStore, Floats, ModelFactory, Times
+from backend.ports import ArtifactStore, Floats, ModelFactory, RecordStore, Times
 from backend.records import SeriesKey
 from backend.specs import DetectorSpec
 
@@ -111,6 +111,22 @@ def to_files(
         **({} if training.memory is None else {"folds.npz": pack(training.memory.arrays())}),
         archive_name(0): pack(archive),
     }
+
+
+def save_new(
+    records: RecordStore, artifacts: ArtifactStore, detector: str, files: Mapping[str, bytes]
+) -> tuple[int, str]:
+    """Keep the files of a version that is to be put on record behind them: so it can be read then.
+
+    A crash in between leaves files that nothing refers to, and a number that is never used.
+
+    Returns:
+        Its number, and the name of its artifact.
+    """
+    number = records.next_number(detector)
+    artifact = f"{detector}/{number}"
+    artifacts.save(artifact, files)
+    return number, artifact
 
 
 def with_limits(
@@ -199,18 +215,40 @@ def read_archived(
         NotFound: there is no such version.
         ArtifactError: its archive is damaged.
     """
-    about = json.loads(artifacts.load(name, "version.json")["version.json"])
     wanted, found = set(keys), []
-    for block, own in enumerate(series_of_blocks(about)):
-        if inner := [s for s, key in enumerate(own) if key in wanted]:
-            file = archive_name(block)
-            arrays = unpack(artifacts.load(name, file)[file], ("times", "values"))
-            some = tuple(own[s] for s in inner)
-            found.append(Rows(some, arrays["times"], step, arrays["values"][inner]))
+    for own, arrays in read_blocks(artifacts, name, ("times", "values"), wanted):
+        inner = [s for s, key in enumerate(own) if key in wanted]
+        some = tuple(own[s] for s in inner)
+        found.append(Rows(some, arrays["times"], step, arrays["values"][inner]))
     if not found:
         return None
     known = tuple(key for rows in found for key in rows.keys)
     return Rows(known, found[0].times, step, np.concatenate([rows.values for rows in found]))
+
+
+def read_blocks(
+    artifacts: ArtifactStore,
+    name: str,
+    arrays: Sequence[str],
+    keys: Collection[SeriesKey] | None = None,
+) -> Iterator[tuple[tuple[SeriesKey, ...], Arrays]]:
+    """The archive of a version, one block in memory at a time: its series, and some arrays.
+
+    Args:
+        artifacts: where it lies.
+        name: of the version's artifact.
+        arrays: those that are read, where the archive has them.
+        keys: only blocks that hold any of these series; all if None.
+
+    Raises:
+        NotFound: there is no such version.
+        ArtifactError: its archive is damaged.
+    """
+    about = json.loads(artifacts.load(name, "version.json")["version.json"])
+    for block, own in enumerate(series_of_blocks(about)):
+        if keys is None or not set(own).isdisjoint(keys):
+            file = archive_name(block)
+            yield own, unpack(artifacts.load(name, file)[file], arrays)
 
 
 def series_of_blocks(about: Mapping[str, Any]) -> list[tuple[SeriesKey, ...]]:

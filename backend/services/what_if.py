@@ -4,7 +4,6 @@ The line moves with the model versions, as it does in service: each version keep
 errors from which the other threshold is learned anew.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -14,7 +13,8 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from backend import schema
-from backend.detection.thresholds import memory
+from backend.detection.checks import REASONS
+from backend.detection.thresholds import memory, settled_after
 from backend.detection.what_if import Before, Line, Mask, Stored, count_alerts, judge_again
 from backend.exceptions import InputError, NotFound
 from backend.ports import (
@@ -27,7 +27,7 @@ from backend.ports import (
     SeriesStore,
     Strings,
 )
-from backend.records import Label, SeriesKey, series_key
+from backend.records import SeriesKey, series_key
 from backend.services.detectors import Detectors
 from backend.services.drawing import (
     SERIES_ASKED_ONE_BY_ONE,
@@ -37,11 +37,12 @@ from backend.services.drawing import (
     only,
 )
 from backend.services.kept_errors import KeptErrors
-from backend.services.label_marks import LabelledRows
+from backend.services.label_marks import LabelledRows, Marks
 from backend.services.labelling import Labelling
 from backend.services.pieces import Deadline
 from backend.services.selection import check_range, chosen_series, results_query
-from backend.services.stored_anomalies import CHECKED, StoredAnomalies
+from backend.services.serving import champion_of
+from backend.services.stored_anomalies import StoredAnomalies
 from backend.services.threshold_in_force import as_served
 from backend.services.what_if_answer import Alerts, Answer, Side, Tally
 from backend.services.what_if_curve import MULTIPLES, Curve, CurveReplay
@@ -64,8 +65,6 @@ _ROWS = 100_000
 """Rows in memory at once."""
 _LOOK_BACK = 500
 """Grid steps before a range from which on the alarm is followed, so that it is right there."""
-_SPANS = 3
-"""A level is followed from so many of its spans before: what came earlier weighs little."""
 
 
 @dataclass(frozen=True)
@@ -121,26 +120,27 @@ class WhatIf:
         labelling: Labelling,
         clock: Clock,
     ) -> None:
+        self._records = records
         self._results = results
         self._detectors = detectors
         self._labelling = labelling
         self._clock = clock
         self._versions = KeptErrors(records, artifacts)
 
-    def find_present(self, detector: str) -> "Present | None":
+    def find_present(self, detector: str) -> Present | None:
         """Threshold and alarm of the version that serves; None while none does.
 
         Raises:
             NotFound: there is no such detector.
         """
         spec = self._detectors.get(detector)
-        version = self._versions.serving(detector)
+        version = champion_of(self._records, detector)
         if version is None:
             return None
         served = as_served(spec, version)
         return Present(version.number, served.threshold, served.alarm)
 
-    def present(self, detector: str) -> "Present":
+    def present(self, detector: str) -> Present:
         """As `find_present`.
 
         Raises:
@@ -254,7 +254,7 @@ class _Replay:
         span: Span,
         limits: OtherLimits,
         versions: KeptErrors,
-        marks: "Marks",
+        marks: Marks,
     ) -> None:
         self._step, self._start, self._limits = spec.step, span.start, limits
         self._versions, self._marks = versions, marks
@@ -332,20 +332,6 @@ class _Replay:
         track.then, track.now = Before(last, bool(then[-1])), Before(last, bool(now[-1]))
 
 
-class Marks:
-    """What labels say of the rows of each series."""
-
-    def __init__(self, labels: Sequence[Label], step: int) -> None:
-        self._labels, self._step = labels, step
-        self._known: dict[SeriesKey, LabelledRows] = {}
-
-    def of(self, key: SeriesKey) -> LabelledRows:
-        """That of one series."""
-        if key not in self._known:
-            self._known[key] = LabelledRows(self._labels, key, self._step)
-        return self._known[key]
-
-
 def _queries(query: Query, chosen: Mapping[SeriesKey, Mapping[str, str]]) -> list[Query]:
     """What to read: a few chosen series by their tags, else all."""
     if not chosen or len(chosen) > SERIES_ASKED_ONE_BY_ONE:
@@ -355,9 +341,7 @@ def _queries(query: Query, chosen: Mapping[SeriesKey, Mapping[str, str]]) -> lis
 
 def _steps_before(threshold: ThresholdSpec) -> int:
     """Grid steps that lead up to a range."""
-    follow = threshold.follow
-    spans = 0 if follow is None else math.ceil(_SPANS * follow.span)
-    return _LOOK_BACK + memory(threshold) + spans
+    return _LOOK_BACK + memory(threshold) + settled_after(threshold)
 
 
 def _stored(points: Points) -> Stored:
@@ -371,7 +355,7 @@ def _stored(points: Points) -> Stored:
 
 
 def _checked(points: Points) -> Mask:
-    return np.asarray(pd.Series(points.fields["reason"]).isin(CHECKED))
+    return np.asarray(pd.Series(points.fields["reason"]).isin(REASONS))
 
 
 def _is(points: Points, field: str) -> Mask:

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.evaluation import Counted, of_counts
+from backend.detection.counted import Counted, of_counts
 from backend.detection.multiples import ANOMALOUS, NORMAL
+from backend.detection.runs import Mask
 from backend.ports import Floats
 from backend.services.downsampling import Table
 from backend.services.kept_errors import Backing
-
-Mask = NDArray[np.bool_]
 
 _HOUR_NS = 3.6e12
 _WEEK_HOURS = 168.0
@@ -89,6 +89,21 @@ class Alerts:
         """Precision, recall, F1 and share of false alarms against labels, point by point."""
         return of_counts(side.hits, side.false, self.anomalous, self.normal)
 
+    def figures(self, side: Side) -> dict[str, Any]:
+        """What one of both sides gives, JSON-ready: None where nobody knows."""
+        quality = self.quality(side)
+        return {
+            "alerts": side.alerts,
+            "alerts_a_week": known(side.a_week),
+            "flagged": side.flagged,
+            "precision": known(quality.precision),
+            "recall": known(quality.recall),
+            "f1": known(quality.f1),
+            "false_alarm_share": known(quality.far),
+            "events_caught": side.caught,
+            "limit": known(side.limit),
+        }
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -129,6 +144,12 @@ def _sum(sides: Sequence[Side]) -> Side:
         false=sum(one.false for one in sides),
         caught=sum(one.caught for one in sides),
     )
+
+
+def known(value: Any) -> float | None:
+    """A number as JSON has it: None in place of one that is not finite."""
+    number = float(value)
+    return number if isfinite(number) else None
 
 
 def a_week(alerts: Any, judged: int, step: int) -> Any:

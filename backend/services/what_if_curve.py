@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.detection.evaluation import Counted, of_counts
+from backend.detection.counted import Counted, of_counts
 from backend.detection.multiples import Counting, Counts, Found, Marked
 from backend.ports import Floats, Strings, Times
 from backend.records import SeriesKey

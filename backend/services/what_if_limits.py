@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from backend.detection.thresholds import Calibration, Limits, learn_limits
-from backend.detection.thresholds.f1_max import NEEDS
+from backend.detection.thresholds.f1_max import NEEDS_SENTENCE
 from backend.detection.what_if import Line, Mask, Stored, draw_line
 from backend.exceptions import ArtifactError, InputError, NotFound
 from backend.ports import Floats
@@ -39,11 +40,16 @@ class Learned:
     backed: Mask
     step: int
 
+    @cached_property
+    def places(self) -> Mapping[SeriesKey, int]:
+        """Where each series stands: a fleet has thousands, and each is asked for by its key."""
+        return {key: s for s, key in enumerate(self.keys)}
+
     def backing(self, key: SeriesKey) -> Backing | None:
         """What backs the limit of a series; None if it has none."""
-        if key not in self.keys:
+        if (s := self.places.get(key)) is None:
             return None
-        s, limits = self.keys.index(key), self.limits
+        limits = self.limits
         return Backing(
             limits.basis[s],
             float(limits.hours[s]),
@@ -99,7 +105,7 @@ def _with_anomalies(
     assert kept.anomalous is not None
     able = np.flatnonzero(np.isfinite(kept.anomalous).any(axis=1))
     if not able.size:
-        raise InputError(f"{NEEDS[0].upper()}{NEEDS[1:]}.")
+        raise InputError(NEEDS_SENTENCE)
     return replace(
         kept,
         keys=tuple(kept.keys[s] for s in able),
@@ -166,10 +172,8 @@ class OtherLimits:
         if self._fixed is not None:
             return self._fixed, silent, None
         learned = self._known.get(name)
-        if learned is None or key not in learned.keys:
-            return self._nobody_knows(key, name), silent, None
-        s = learned.keys.index(key)
-        if not learned.backed[s]:
+        s = None if learned is None else learned.places.get(key)
+        if learned is None or s is None or not learned.backed[s]:
             return self._nobody_knows(key, name), silent, None
         limits = learned.limits.select([s])
         if limits.silent[0]:
@@ -194,7 +198,7 @@ class OtherLimits:
             InputError: the threshold needs labelled anomalies, and no version knows any.
         """
         if self._bare and not self._known:
-            raise InputError(f"{NEEDS[0].upper()}{NEEDS[1:]}.")
+            raise InputError(NEEDS_SENTENCE)
         found = []
         if self._lost:
             why = _few(self._lost.values(), "; ")

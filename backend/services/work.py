@@ -148,7 +148,7 @@ class Work:
         return next((run for run in runs if _serves(run, request)), None)
 
     def _request_of(self, run: Run) -> Request | None:
-        requests = self._records.requests(limit=MOST)
+        requests = self._records.requests(kind=run.kind, detector=run.detector, limit=MOST)
         return next((one for one in requests if _serves(run, one)), None)
 
 

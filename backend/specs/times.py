@@ -29,7 +29,12 @@ def parse_time(text: str, zone: tzinfo = UTC) -> int:
     rest = int(beyond[1].ljust(3, "0")) if beyond else 0
     if not _FIRST <= moment < _LAST:
         raise ValueError(f"expected a time in the years 1678 to 2261, got {text!r}")
-    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000 + rest
+    return since_epoch(moment) + rest
+
+
+def since_epoch(moment: datetime) -> int:
+    """A time that knows its zone as UTC nanoseconds."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def format_time(moment: int) -> str:

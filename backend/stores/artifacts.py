@@ -139,7 +139,7 @@ class FileArtifactStore:
     def _refuse_nesting(self, target: Path) -> None:
         """An artifact inside another would damage it, and replacing the outer lose the inner."""
         outer = target.parent != self._directory and (target.parent / _MANIFEST).exists()
-        if outer or any(target.glob(f"*/{_MANIFEST}")):
+        if outer or _holds_artifacts(target):
             raise Conflict(
                 f"Artifact {target.relative_to(self._directory).as_posix()} would share a "
                 "directory with another artifact; choose another name."
@@ -156,6 +156,13 @@ class FileArtifactStore:
                 shutil.rmtree(aside)
             unfinished.rename(target)
             _sync_directory(target.parent)
+
+
+def _holds_artifacts(directory: Path) -> bool:
+    try:
+        return any(directory.glob(f"*/{_MANIFEST}"))
+    except FileNotFoundError:  # another save has just moved an unreadable try out of the way
+        return False
 
 
 @contextmanager

@@ -7,16 +7,13 @@ from pathlib import Path
 
 from flask import Blueprint, Response, g, request, url_for
 
+from backend.web.security import POLICY
+
 chart_script = Blueprint("chart_script", __name__)
 
 _FILE = "plotly/package_data/plotly.min.js"
 _YEAR_S = 31_536_000
-
-
-_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-)
+_POLICY = f"{POLICY}; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 """The library writes styles into what it draws; scripts stay those of this service alone."""
 
 

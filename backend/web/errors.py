@@ -60,9 +60,14 @@ def status_of(error: NormalcyError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
+def is_program() -> bool:
+    """Whether a program sent the request, and not a person who looks at a page."""
+    return request.path.startswith(MACHINE_PATHS) or request.is_json
+
+
 def problem(status: int, message: str, **more: object) -> Response:
     """An answer that tells a problem: JSON for machines, a page for people."""
-    if request.path.startswith(MACHINE_PATHS) or request.is_json:
+    if is_program():
         reason = HTTP_REASONS.get(status, "Error")
         response = jsonify({"message": message, "error": reason, **more})
     else:

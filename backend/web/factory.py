@@ -20,6 +20,7 @@ from backend.web.label_pages import label_pages, said
 from backend.web.numbers import RecordNumber
 from backend.web.pages import BLUEPRINTS, navigation
 from backend.web.pages.preferences import register as register_preferences
+from backend.web.places import this_path
 from backend.web.sync_hook import sync_api, sync_hook
 from backend.web.times import register as register_times
 
@@ -49,6 +50,7 @@ def create_app(application: Application) -> OpenAPI:
     register_preferences(app)
     navigation.register(app)
     app.add_template_global(who.person)
+    app.add_template_global(this_path)
     app.add_template_global(chart_script_address, "chart_script")
     app.config["COMPRESS_STREAMS"] = False  # it leaves the files open that it reads
     Compress(app)

@@ -17,12 +17,11 @@ def sentence(group: Together) -> str:
         return text("fleet-single", series=named(series), detector=detector, present=total)
     if group.cause is Cause.PART and group.part is not None:
         part = group.part
-        which = f"{part.tag}={part.value}"
         return text(
             "fleet-part",
             deviating=part.deviating,
             present=part.present,
-            which=which,
+            which=part.name,
             counted=counted,
         )
     return text(f"fleet-{group.cause}", counted=counted)

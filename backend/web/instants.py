@@ -37,6 +37,11 @@ def milliseconds(time: int | None) -> int | None:
     return None if time is None else time // MS
 
 
+def before(time: int) -> int:
+    """The last millisecond before a time, nanoseconds."""
+    return milliseconds(max(time - 1, 0))
+
+
 def _whole(value: int | float | str) -> int:
     if isinstance(value, float) and not value.is_integer():
         raise ValueError(f"{_EXPECTED}, got {value!r}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from backend.records import LabelKind, SeriesKey, parse_series_key, series_key
 from backend.specs import DetectorSpec
@@ -13,7 +12,6 @@ TAG_FIELD = "tag."
 
 _RESERVED = ("detector", "series", "from", "to", "kind", "note")
 _LONGEST = 2000
-_SECOND = 1_000_000_000
 _UNFILLED = ("${", "[[", "$__")
 """How a link begins what Grafana should have filled in and did not."""
 
@@ -56,14 +54,6 @@ def read_form(asked: Asked, specs: Sequence[DetectorSpec], now: int) -> LabelFor
     kind = reader.kind()
     start, stop = reader.span(kind)
     return LabelForm(spec, tags, start, stop, kind, reader.text("note"), tuple(reader.notices))
-
-
-def field_time(time: int | None, *, up: bool = False) -> str:
-    """A time as a field of the form holds it, to the second."""
-    if time is None:
-        return ""
-    seconds = -(-time // _SECOND) if up else time // _SECOND
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Pages on which people say what a range was: one for those who may, one for holders of a link."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from flask import (
@@ -24,10 +24,11 @@ from backend.specs import DetectorSpec, format_duration
 from backend.web.application import application
 from backend.web.errors import status_of
 from backend.web.instants import MS, parse_instant
-from backend.web.label_form import TAG_FIELD, LabelForm, field_time, read_form
+from backend.web.label_form import TAG_FIELD, LabelForm, read_form
 from backend.web.pages.asking import unsure
 from backend.web.places import own_path
 from backend.web.texts import text
+from backend.web.times import field_time
 from backend.web.who import by, needs
 
 label_pages = Blueprint("label_pages", __name__)
@@ -45,23 +46,26 @@ _ASSETS = ("page.css", "forms.css", "icon.svg")
 @label_pages.get("/label")
 def label() -> str:
     """The form, filled by the parameters of a link; looking at it changes nothing."""
-    return _form_page(request.args)
+    app = application()
+    specs = app.detectors.all()
+    return _form_page(read_form(request.args, specs, app.clock.now()), specs)
 
 
 @label_pages.post("/label")
 @needs(Role.LABELLER)
 def save() -> str | Response | tuple[str, int]:
     """Save what the form says; one that is not complete is shown again, as it was filled."""
-    app, said = application(), request.form
-    form = read_form(said, app.detectors.all(), app.clock.now())
+    app = application()
+    specs = app.detectors.all()
+    form = read_form(request.form, specs, app.clock.now())
     spec, kind, start, stop = form.spec, form.kind, form.start, form.stop
     if spec is None or kind is None or start is None or stop is None or start >= stop:
-        return _form_page(said, text("label-incomplete")), 422
+        return _form_page(form, specs, text("label-incomplete")), 422
     draft = LabelDraft(spec.name, kind, start, stop, form.tags, form.note)
     try:
         label = app.labelling.add(draft, source="page", by=by())
     except LabelError as error:
-        return _form_page(said, str(error)), 422
+        return _form_page(form, specs, str(error)), 422
     flash(_saved(label), "good")
     span: dict[str, Any] = {"from": start // MS, "to": -(-stop // MS)}
     place = url_for("label_pages.label", detector=spec.name, series=form.series, **span)
@@ -84,10 +88,7 @@ def _saved(label: Label) -> str:
     return text("label-saved", number=label.id, **about)
 
 
-def _form_page(said: Mapping[str, str], problem: str = "") -> str:
-    app = application()
-    specs = app.detectors.all()
-    form = read_form(said, specs, app.clock.now())
+def _form_page(form: LabelForm, specs: Sequence[DetectorSpec], problem: str = "") -> str:
     return render_template(
         "label.html",
         specs=specs,

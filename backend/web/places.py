@@ -1,8 +1,13 @@
-"""Where a form may lead back to."""
+"""Where one is, and where a form may lead back to."""
 
 from urllib.parse import urlsplit
 
 from flask import request
+
+
+def this_path() -> str:
+    """The path of the current request, with its query if it has one."""
+    return request.full_path if request.query_string else request.path
 
 
 def own_path(address: str) -> str:

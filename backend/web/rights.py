@@ -12,7 +12,7 @@ from flask import current_app, request
 from werkzeug.exceptions import Forbidden
 
 from backend.records import Role
-from backend.web.who import NEEDS, Person, require
+from backend.web.who import NEEDS, Person, person, require
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -131,8 +131,8 @@ def needed(method: str, rule: str, view: Callable[..., Any] | None = None) -> Ro
     return NEEDED.get((method, rule), own)
 
 
-def check(person: Person) -> None:
-    """Refuse the current request if the person may not make it.
+def check() -> None:
+    """Refuse the current request if who sent it may not make it.
 
     Raises:
         Forbidden: with a sentence.
@@ -141,14 +141,14 @@ def check(person: Person) -> None:
         return
     view = current_app.view_functions.get(request.endpoint or "")
     require(needed(request.method, request.url_rule.rule, view))
-    if person.detectors:
-        _check_scope(person, request.url_rule.rule)
+    if (who := person()).detectors:
+        _check_scope(who, request.url_rule.rule)
 
 
-def _check_scope(person: Person, rule: str) -> None:
+def _check_scope(who: Person, rule: str) -> None:
     named = set(_named(rule))
-    only = ", ".join(person.detectors)
-    if unknown := sorted(named - set(person.detectors)):
+    only = ", ".join(who.detectors)
+    if unknown := sorted(named - set(who.detectors)):
         raise Forbidden(f"This token is for {only} only, and not for {', '.join(unknown)}.")
     if not _narrows(rule, named):
         raise Forbidden(f"This token is for {only} only: ask for one of them by name.")

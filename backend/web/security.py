@@ -22,8 +22,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from backend.records import Role
 from backend.web import rights, sessions, who
 from backend.web.application import application
-from backend.web.errors import MACHINE_PATHS, problem
-from backend.web.places import came_from
+from backend.web.errors import MACHINE_PATHS, is_program, problem
+from backend.web.places import came_from, this_path
 from backend.web.who import LOCAL, NOBODY, Person
 
 LARGEST_JSON = 4 * 1024 * 1024
@@ -41,10 +41,11 @@ SIGN_IN = "/sign-in"
 OPEN_TO_STRANGERS = (SIGN_IN, "/sign-out", "/preferences", "/static/")
 """What it takes to sign in, and to see what one does there."""
 
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+"""What pages may load and lead to, unless they need more."""
+
 _HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
-    ),
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "same-origin",
@@ -72,8 +73,7 @@ def _guard() -> AnyResponse | None:
     if found is LOCAL and (refused := _not_here()):
         return refused
     who.recognized(found or NOBODY)
-    if found is not None:
-        rights.check(found)
+    rights.check()
     return _not_ours()
 
 
@@ -135,7 +135,7 @@ def _same(shown: str, token: str) -> bool:
 
 def _ask() -> AnyResponse:
     """Ask who it is: people on a page, programs by a status."""
-    if not request.path.startswith(MACHINE_PATHS) and not _shown() and not request.is_json:
+    if not is_program() and not _shown():
         return redirect(f"{SIGN_IN}?{urlencode({'next': _back()})}", 303)
     message = (
         "This needs a token of normalcy: as Authorization: Bearer, as X-Api-Key, or as the "
@@ -153,7 +153,7 @@ def _ask() -> AnyResponse:
 def _back() -> str:
     """Where to go after signing in: the page asked for, or that of the form that was sent."""
     if request.method in rights.READING:
-        return request.full_path if request.query_string else request.path
+        return this_path()
     return came_from()
 
 

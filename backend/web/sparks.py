@@ -37,7 +37,7 @@ def drawing(spark: Spark) -> SparkDrawing:
     """What is drawn of a series."""
     values = spark.highest
     known = np.isfinite(values)
-    over = known & (np.nan_to_num(values) > 1.0)
+    over = values > 1.0
     return SparkDrawing(
         scores=_course(values, known),
         over="".join(f"M{STRIDE * place} {LINE}V{_y(values[place])}" for place in _places(over)),

@@ -9,6 +9,7 @@ from backend.ports import Clock
 from backend.services.series_facts import rhythm
 from backend.web.texts import text
 
+_SECOND = 1_000_000_000
 _UNITS = (("day", 86_400), ("hour", 3600), ("min", 60), ("s", 1))
 
 
@@ -17,7 +18,7 @@ def register(app: Flask, clock: Clock) -> None:
     app.add_template_filter(lambda time: ago(time, clock.now()), "ago")
     app.add_template_filter(exactly, "clock")
     app.add_template_filter(at, "at")
-    app.add_template_filter(lambda time: _moment(time).strftime("%Y-%m-%dT%H:%M:%S"), "field")
+    app.add_template_filter(field_time, "field")
     app.add_template_filter(rhythm, "rhythm")
 
 
@@ -37,15 +38,19 @@ def at(time: int | None) -> Markup:
     """A time element of the UTC date and time, which a script shows in the browser's zone."""
     if time is None:
         return _never()
-    moment = _moment(time)
-    text = moment.strftime("%Y-%m-%d %H:%M:%S UTC")
-    element = Markup('<time datetime="{}" title="{}" data-exact>{}</time>')
-    return element.format(moment.isoformat(), text, text)
+    return _element(time, _full(time), Markup(" data-exact"))
+
+
+def field_time(time: int | None, *, up: bool = False) -> str:
+    """A UTC time as a field of a form holds it, to the second; empty for None."""
+    if time is None:
+        return ""
+    return _moment(-(-time // _SECOND) * _SECOND if up else time).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def distance(time: int, now: int) -> str:
     """How far a time lies from now, in its largest unit."""
-    seconds = abs(now - time) // 1_000_000_000
+    seconds = abs(now - time) // _SECOND
     for unit, size in _UNITS:
         if seconds >= size:
             way = "ago" if time <= now else "in"
@@ -57,12 +62,14 @@ def _never() -> Markup:
     return Markup('<span class="none">{}</span>').format(text("time-never"))
 
 
-def _element(time: int, text: str) -> Markup:
-    moment = _moment(time)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        moment.isoformat(), moment.strftime("%Y-%m-%d %H:%M:%S UTC"), text
-    )
+def _element(time: int, words: str, mark: str = "") -> Markup:
+    element = Markup('<time datetime="{}" title="{}"{}>{}</time>')
+    return element.format(_moment(time).isoformat(), _full(time), mark, words)
+
+
+def _full(time: int) -> str:
+    return _moment(time).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _moment(time: int) -> datetime:
-    return datetime.fromtimestamp(time // 1_000_000_000, UTC)
+    return datetime.fromtimestamp(time // _SECOND, UTC)

@@ -27,6 +27,18 @@ MORE_KINDS: Mapping[str, tuple[str | None, str]] = {
 ALL_KINDS: Mapping[str, tuple[str | None, str]] = {**KINDS, **MORE_KINDS}
 
 
+def value_of(kind: str) -> tuple[str | None, str]:
+    """What the value of a kind is called in normalcy.yaml, if it has one, and what it means.
+
+    Raises:
+        InputError: there is no such kind.
+    """
+    if kind not in ALL_KINDS:
+        expected = ", ".join(ALL_KINDS)
+        raise InputError(f"There is no threshold of kind {kind!r}: expected {expected}.")
+    return ALL_KINDS[kind]
+
+
 def question_of(
     kind: str,
     value: object,
@@ -47,10 +59,7 @@ def question_of(
     Raises:
         InputError: there is no such kind, or a value does not fit it.
     """
-    if kind not in ALL_KINDS:
-        expected = ", ".join(ALL_KINDS)
-        raise InputError(f"There is no threshold of kind {kind!r}: expected {expected}.")
-    name, meaning = ALL_KINDS[kind]
+    name, meaning = value_of(kind)
     told = nested(read_pair(text) for text in settings)
     if value not in (None, ""):
         if name is None:

@@ -78,7 +78,7 @@ def test_the_figures_are_printed_and_written(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("INFLUXDB2_URL", raising=False)
-    options = ["--rows", "2000", "--repeat", "3", "--memory-rows", "3000"]
+    options = ["--rows", "2000", "--repeat", "3", "--memory-rows", "60000"]
 
     code = stores.main([*options, "--json", str(tmp_path / "figures.json")])
 

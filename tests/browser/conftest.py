@@ -1,49 +1,29 @@
-"""A real browser led by Playwright, a server over the web's own world, an eye for barriers."""
+"""Pages in a real browser, a server over the web's own world, an eye for barriers."""
 
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, BrowserContext, Page, Request
 from werkzeug.serving import make_server
 
 from backend.web import create_app
-from tests.web.worlds import NOW, World, add_version, make_world, write_event, write_scores
-from tests.web.worlds import write_values as write_room
+from tests.web.worlds import World, two_rooms, write_event
 
 FOLDER = "SCREENSHOTS"
 """The environment variable that names where screenshots go; none are made without it."""
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LONG = "a_name_without_a_break_" * 5
 _TELLING = ("serious", "critical")
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """Path of the browser; skips where it is not installed, fails there if CI=true."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        message = "chromium is not installed: no page was looked at in a real browser"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return program
-
-
-@pytest.fixture(scope="session")
-def running(chromium: str) -> Iterator[Browser]:
-    """The browser, started once."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=_FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -77,6 +57,12 @@ def listen(page: Page) -> list[str]:
         ),
     )
     return complaints
+
+
+def pixels(page: Page) -> np.ndarray:
+    """What the window shows, in grey from 0 to 255: height by width."""
+    with Image.open(BytesIO(page.screenshot())) as picture:
+        return np.asarray(picture.convert("L"), dtype=np.int64)
 
 
 @pytest.fixture
@@ -141,13 +127,8 @@ def shot() -> Callable[[Page, str], None]:
 @pytest.fixture
 def world() -> World:
     """Two rooms, scored to now, one past event in R1, a version that serves."""
-    made = make_world()
-    for room in ("R1", "R2"):
-        write_room(made, room)
-        write_scores(made, room)
+    made = two_rooms()
     write_event(made, "R1")
-    add_version(made)
-    made.records.set_watermarks("gas-room", {"room=R1": NOW, "room=R2": NOW})
     return made
 
 

@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ STEP_S = 5
 HISTORY = 1440
 """Points of two hours."""
 
-_START_S = 90.0
+_START_S, _LOOK_EVERY_S = 90.0, 0.1
 
 
 def free_port() -> int:
@@ -150,10 +150,10 @@ def running_plant(folder: Path) -> Iterator[Plant]:
 def _wait_until_ready(plant: Plant, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + _START_S
     while time.monotonic() < until:
-        assert process.poll() is None, log.read_text()
-        try:
+        with suppress(OSError):  # it does not listen yet, or is not ready
             if plant.ask("readyz")["ready"]:
                 return
-        except OSError:
-            time.sleep(0.1)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK_EVERY_S)
+            raise AssertionError(f"the service ended: {log.read_text()}")
     raise AssertionError(f"the service does not answer: {log.read_text()}")

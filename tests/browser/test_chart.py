@@ -13,8 +13,6 @@ from playwright.sync_api import BrowserContext, Page, Route
 from backend.ports import Points
 from backend.services.queries import Queries
 from backend.stores.embedded.store import EmbeddedSeriesStore
-from backend.web import create_app
-from tests.browser.conftest import served
 from tests.web.worlds import MINUTE, NOW, World, make_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -38,12 +36,6 @@ def world(tmp_path: Path) -> Iterator[World]:
         made.queries = Queries(made.records, source, made.results, made.detectors, made.clock)
         made.records.set_watermarks("gas-room", {"room=R1": NOW})
         yield made
-
-
-@pytest.fixture
-def address(world: World) -> Iterator[str]:
-    with served(create_app(world)) as where:
-        yield where
 
 
 class Watched:
@@ -96,12 +88,17 @@ class Watched:
         return found
 
     def _pass(self, route: Route) -> None:
-        asked = parse_qs(urlsplit(route.request.url).query)
-        self.asked.append((int(asked["from"][0]), int(asked["to"][0])))
+        self.asked.append(span_of(route.request.url))
         if self.held is None:
             route.continue_()
         else:
             self.held.append(route)
+
+
+def span_of(url: str) -> tuple[int, int]:
+    """The range that an address asks for."""
+    asked = parse_qs(urlsplit(url).query)
+    return int(asked["from"][0]), int(asked["to"][0])
 
 
 @pytest.fixture
@@ -183,12 +180,14 @@ def test_what_is_left_is_asked_for_no_more(watched: Watched) -> None:
     failed: list[str] = []
     watched.page.on("requestfailed", lambda request: failed.append(request.url))
     watched.sides(1)
+    before = len(watched.asked)
     watched.hold()
     across(watched.page, 0.30, 0.34)
     watched.page.clock.fast_forward(200)
     across(watched.page, 0.30, 0.60)
     while not failed:
         watched.page.wait_for_event("requestfailed")
+    assert span_of(failed[0]) == watched.asked[before], "what the first view asked for"
     watched.held = None
     watched.page.clock.fast_forward(200)
     watched.drawn(2)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from backend.records import State
+from backend.records import Request, State
 from tests.web.worlds import MINUTE, NOW, START, World, add_label
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -60,15 +60,21 @@ def test_zoom_by_keyboard_and_the_address_follows(page, address):
     page.wait_for_url(lambda url: f"from={START // 10**6}&" in url)
 
 
-def test_a_click_asks_why_and_shows_the_answer(page, address, world: World):
+def asked_why(page: Page, address: str, world: World) -> Request:
+    """The request of a person who asks why, claimed by a worker."""
     page.goto(address + PLACE)
     drawn(page)
     page.locator("#chart").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#why")).to_contain_text("Asking why")
     (asked,) = world.records.requests()
-    assert (asked.kind, asked.payload["series"]) == ("explain", "room=R1")
     world.records.claim_request(worker="w", at=NOW, deadline=NOW + MINUTE)
+    return asked
+
+
+def test_a_click_asks_why_and_shows_the_answer(page, address, world: World):
+    asked = asked_why(page, address, world)
+    assert (asked.kind, asked.payload["series"]) == ("explain", "room=R1")
     world.records.finish_request(asked.id, State.DONE, at=NOW, result=explanation())
     expect(page.locator("#why h2")).to_contain_text("Why")
     expect(page.locator("#why")).to_contain_text("Flagged: the error 0.4 is above")
@@ -77,13 +83,7 @@ def test_a_click_asks_why_and_shows_the_answer(page, address, world: World):
 
 
 def test_names_in_the_legend_of_the_window_are_text(page, address, world: World):
-    page.goto(address + PLACE)
-    drawn(page)
-    page.locator("#chart").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("#why")).to_contain_text("Asking why")
-    (asked,) = world.records.requests()
-    world.records.claim_request(worker="w", at=NOW, deadline=NOW + MINUTE)
+    asked = asked_why(page, address, world)
     result = explanation('<a href="https://evil.example">NH3</a>')
     world.records.finish_request(asked.id, State.DONE, at=NOW, result=result)
     expect(page.locator("#window .legend")).to_contain_text("<a href=")

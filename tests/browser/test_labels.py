@@ -152,6 +152,20 @@ def test_the_edges_of_a_mark_are_set_at_the_cursor(page, address, world):
     page.wait_for_url(lambda url: RANGE in url)
 
 
+def test_a_mark_by_keyboard_leaves_the_label_that_is_open(page, address, world):
+    say(world, 60, 120)
+    open_studio(page, address)
+    # What comes by itself has come: nothing else draws the lane anew.
+    expect(page.locator("#suggestions li.anomaly")).to_have_count(1)
+    lane = page.locator(".laned")
+    lane.click()
+    expect(lane).to_have_attribute("aria-pressed", "true")
+    page.locator(CHART).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.locator("#editor-title")).to_have_text("New label")
+    expect(lane).to_have_attribute("aria-pressed", "false")
+
+
 def test_an_edge_is_dragged(page, address, world):
     label = say(world, 60, 180, note="kept")
     open_studio(page, address)

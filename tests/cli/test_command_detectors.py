@@ -70,20 +70,26 @@ def test_every_mistake_is_told_and_nothing_stored(desk: Command):
     assert desk.application.records.detectors() == []
 
 
+_VERDICT = ("verdict", "gas-room", "--series", "room=a", "--last")
+
+
 @pytest.mark.parametrize(
-    "words",
+    ("words", "told"),
     [
-        ("add",),
-        ("add", "--from-measurement", "pump", "--file", "x.yaml"),
-        ("add", "--file", "x.yaml", "--set", "every=1m"),
-        ("edit", "gas-room"),
-        ("verdict", "gas-room", "--series", "room=a", "--last", "soon"),
-        ("verdict", "gas-room", "--series", "room=a", "--last", "0"),
+        (("add",), "name either --from-measurement or --file"),
+        (
+            ("add", "--from-measurement", "pump", "--file", "x.yaml"),
+            "name either --from-measurement or --file",
+        ),
+        (("add", "--file", "x.yaml", "--set", "every=1m"), "--set goes with --from-measurement"),
+        (("edit", "gas-room"), "say what to change"),
+        ((*_VERDICT, "soon"), "Invalid value for '--last': expected a duration"),
+        ((*_VERDICT, "0"), "Invalid value for '--last': expected more than 0"),
     ],
 )
-def test_wrong_usage(desk: Command, words: tuple[str, ...]):
+def test_wrong_usage(desk: Command, words: tuple[str, ...], told: str):
     Path("x.yaml").write_text("detectors: {}\n")
-    desk("detectors", *words, code=2)
+    assert told in desk("detectors", *words, code=2).stderr
 
 
 def test_edit_set_and_unset(desk: Command):

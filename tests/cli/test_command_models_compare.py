@@ -4,9 +4,6 @@ from types import SimpleNamespace
 import pytest
 
 from backend.records import Verdict
-from backend.services.comparing import Comparing
-from backend.services.serving import Served
-from backend.services.stores import Stores
 from tests.cli.conftest import Command
 from tests.services.plant import Plant
 
@@ -22,15 +19,11 @@ def plant() -> Plant:
 
 @pytest.fixture
 def over_plant(normalcy: Command, plant: Plant) -> Command:
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    served = Served(plant.records, plant.artifacts, plant.make_model)
     application = SimpleNamespace(
         records=plant.records,
         detectors=plant.detectors,
         promotion=plant.promoting,
-        comparing=Comparing(
-            stores, plant.detectors, plant.labelling, served, plant.make_model, plant.clock
-        ),
+        comparing=plant.comparing(),
         close=lambda: None,
     )
     normalcy.session.__dict__["application"] = application

@@ -10,9 +10,6 @@ import pytest
 
 from backend.cli.session import Session
 from backend.records import LabelKind
-from backend.services.rethresholding import Rethresholding
-from backend.services.stores import Stores
-from backend.services.what_if import WhatIf
 from backend.settings import Settings
 from tests.cli.conftest import Command
 from tests.services.plant import Plant
@@ -30,22 +27,12 @@ def ready() -> Plant:
 
 
 def command_over(plant: Plant, home: Path) -> Command:
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
     application = SimpleNamespace(
         clock=plant.clock,
         records=plant.records,
         detectors=plant.detectors,
-        what_if=WhatIf(
-            plant.records,
-            plant.results,
-            plant.artifacts,
-            plant.detectors,
-            plant.labelling,
-            plant.clock,
-        ),
-        rethresholding=Rethresholding(
-            stores, plant.detectors, plant.labelling, plant.promoting, plant.make_model, plant.clock
-        ),
+        what_if=plant.what_if(),
+        rethresholding=plant.rethresholding(),
         close=lambda: None,
     )
     build: Callable[[Settings], Any] = lambda settings: application  # noqa: E731

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.detection.evaluation import decide, of_counts
+from backend.detection.counted import of_counts
+from backend.detection.evaluation import decide
 from backend.detection.multiples import ANOMALOUS, NORMAL, UNLABELLED, Counting, Marked
 from backend.detection.what_if import Before, Stored, count_alerts, judge_again
 from backend.specs import AlarmSpec

@@ -116,9 +116,12 @@ def start_scheduler(tmp_path: Path) -> Iterator[StartScheduler]:
         process.communicate()
 
 
-def lets_go_on(pipe: Path) -> Callable[[int], None]:
-    """Lets the call that waits at a named pipe go on when another one is done, once."""
-    heard: list[int] = []
+def lets_go_on(pipe: Path, heard: list[int] | None = None) -> Callable[[int], None]:
+    """Lets the call that waits at a named pipe go on when another one is done, once.
+
+    What is told is put into `heard`.
+    """
+    heard = [] if heard is None else heard
 
     def told(done: int) -> None:
         heard.append(done)

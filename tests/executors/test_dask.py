@@ -43,17 +43,12 @@ def silent(done: int) -> None:
 def test_work_is_shared_out_to_all_workers_and_answered_in_its_order(
     cluster: LocalCluster, connect: Connect, pipe: Path
 ) -> None:
-    heard = []
-
-    def told(done: int) -> None:
-        heard.append(done)
-        if done == 1 == heard.count(1):  # the second one ended while the first one waits
-            pipe.write_text("go on")
-
+    heard: list[int] = []
     executor = connect(cluster.scheduler_address)
     calls: list[dict[str, Any]] = [{"pipe": str(pipe)}, {"pipe": "/dev/null"}]
 
-    answers = executor.run_all("meet", calls, LIMIT_S, told)
+    # the second one ends while the first one waits
+    answers = executor.run_all("meet", calls, LIMIT_S, lets_go_on(pipe, heard))
 
     assert answers == [{"heard": "go on"}, {"heard": ""}]
     assert [done for done in dict.fromkeys(heard) if done] == [1, 2]

@@ -246,16 +246,12 @@ def pair() -> Iterator[LocalProcesses]:
 def test_calls_are_shared_out_to_all_workers_and_answered_in_their_order(
     pair: LocalProcesses, pipe: Path
 ) -> None:
-    heard = []
-
-    def told(done: int) -> None:
-        heard.append(done)
-        if done == 1 == heard.count(1):  # the second one ended while the first one waits
-            pipe.write_text("go on")
-
+    heard: list[int] = []
     calls: list[dict[str, Any]] = [{"pipe": str(pipe)}, {"pipe": "/dev/null"}]
 
-    assert pair.run_all("meet", calls, START, told) == [{"heard": "go on"}, {"heard": ""}]
+    # the second one ends while the first one waits
+    answers = pair.run_all("meet", calls, START, lets_go_on(pipe, heard))
+    assert answers == [{"heard": "go on"}, {"heard": ""}]
     assert [done for done in dict.fromkeys(heard) if done] == [1, 2]
 
 

@@ -8,6 +8,7 @@ import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -429,6 +430,18 @@ def test_one_that_was_paused_adds_nothing_to_what_another_has_done(plant: Plant)
     assert runs[paused.id] is State.INTERRUPTED
 
 
+def may_be_written(plant: Plant) -> bool:
+    """Whether nobody was stopped in the middle of writing a record: no other could write then."""
+    path = plant.records.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path, timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.rollback()
+        return True
+
+
 def pause_in_a_training(plant: Plant, application: Application) -> Run:
     """Stop a process and its workers while the first version is made."""
     found: list[Run] = []
@@ -437,7 +450,8 @@ def pause_in_a_training(plant: Plant, application: Application) -> Run:
         for run in application.records.open_runs():
             group = plant.running[run.worker].pid
             os.killpg(group, signal.SIGSTOP)
-            if run in application.records.open_runs() and not application.records.versions("one"):
+            goes_on = run.id in {one.id for one in application.records.open_runs()}
+            if goes_on and not application.records.versions("one") and may_be_written(plant):
                 found.append(run)
                 return True
             os.killpg(group, signal.SIGCONT)

@@ -26,6 +26,7 @@ from jobs.scheduler import (
     detector_entries,
     standing_entries,
 )
+from jobs.serving_requests import LIMITS
 from jobs.taking_over import take_over
 from tests.jobs.workplaces import Bench, bench, detector, promoted
 
@@ -103,7 +104,9 @@ def test_training_follows_cron_in_the_detectors_time_zone(here: Bench) -> None:
     assert first.astimezone(UTC) == datetime(2026, 7, 12, 1, tzinfo=UTC)  # a Sunday
 
 
-@pytest.mark.parametrize("schedule", [{"retrain": "daily"}, {"timezone": "Nowhere/Else"}])
+@pytest.mark.parametrize(
+    "schedule", [{"retrain": "daily"}, {"timezone": "Nowhere/Else"}, {"timezone": "America"}]
+)
 def test_a_schedule_that_cannot_be_read_leaves_the_other_jobs(
     here: Bench, caplog: pytest.LogCaptureFixture, schedule: dict[str, str]
 ) -> None:
@@ -542,6 +545,16 @@ def test_a_chore_is_done_by_one_process_until_it_ends(here: Bench, there: Bench)
     Timetable(here.work)._run(chore_entry(Chore("sweep", timedelta(1), lambda: done.append("!"))))
 
     assert done == ["there", "there", "!"]
+
+
+def test_no_request_may_take_longer_than_the_line_that_serves_it(here: Bench) -> None:
+    lines = standing_entries(here.work, lambda: None, lambda name, due: None)
+    timeouts = {line.pool: line.timeout for line in lines}
+
+    served = [(place, kind) for place, kinds in REQUESTED.items() for kind in kinds]
+    assert set(LIMITS) == {kind for _, kind in served} - {"retrain"}
+    for place, kind in served:
+        assert timeouts[place] >= LIMITS.get(kind, timedelta(days=1)), kind
 
 
 def test_scheduled_work_is_for_one_and_the_rest_says_for_whom(here: Bench) -> None:

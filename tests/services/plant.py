@@ -8,16 +8,19 @@ from backend.executors.in_process import InProcess
 from backend.ports import Executor, ModelFactory, Points, Query, SeriesStore
 from backend.records import Label, LabelDraft, LabelKind, Version
 from backend.schema import EVENT_FIELDS, EVENTS, SCORE_FIELDS, SCORES
+from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
 from backend.services.fleet_pieces import FleetPieces
 from backend.services.labelling import Labelling
 from backend.services.piece_size import Sizing
 from backend.services.promotion import Promoting
 from backend.services.requests import Requests
+from backend.services.rethresholding import Rethresholding
 from backend.services.retraining import Retraining
 from backend.services.scoring import Scoring
 from backend.services.serving import Served
 from backend.services.stores import Stores
+from backend.services.what_if import WhatIf
 from backend.specs import DetectorSpec
 from tests.fakes.artifacts import MemoryArtifactStore
 from tests.fakes.clock import StillClock
@@ -62,7 +65,7 @@ class Plant:
 
     def wire(self, configured: tuple[LabelDraft, ...] = ()) -> None:
         """Build the use cases anew, as a process that starts does."""
-        stores = Stores(self.source, self.results, self.records, self.artifacts)
+        stores = self.stores
         self.detectors = Detectors({self.spec.name: self.spec}, self.records, self.clock)
         self.promoting = Promoting(self.records, self.artifacts, self.detectors, self.clock)
         self.labelling = Labelling(self.records, self.detectors, self.clock, configured)
@@ -74,6 +77,35 @@ class Plant:
         )
         self.requests = Requests(
             self.records, self.detectors, self.retraining, self.scoring, self.clock
+        )
+
+    @property
+    def stores(self) -> Stores:
+        """The four places."""
+        return Stores(self.source, self.results, self.records, self.artifacts)
+
+    def comparing(self) -> Comparing:
+        """Compares versions."""
+        served = Served(self.records, self.artifacts, self.make_model)
+        return Comparing(
+            self.stores, self.detectors, self.labelling, served, self.make_model, self.clock
+        )
+
+    def what_if(self) -> WhatIf:
+        """Judges by other thresholds."""
+        return WhatIf(
+            self.records, self.results, self.artifacts, self.detectors, self.labelling, self.clock
+        )
+
+    def rethresholding(self) -> Rethresholding:
+        """Makes versions of other thresholds."""
+        return Rethresholding(
+            self.stores,
+            self.detectors,
+            self.labelling,
+            self.promoting,
+            self.make_model,
+            self.clock,
         )
 
     def now(self, point: int) -> None:

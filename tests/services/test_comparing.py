@@ -9,12 +9,9 @@ from backend.exceptions import InputError, NoData, NotFound
 from backend.ports import Query
 from backend.records import LabelKind, Promotion, State
 from backend.schema import SCORES
-from backend.services.comparing import Comparing
 from backend.services.comparison_request import COMPARE, Pair, opponent
 from backend.services.comparison_results import Comparison
 from backend.services.requests import Requests
-from backend.services.serving import Served
-from backend.services.stores import Stores
 from backend.specs import DetectorSpec
 from tests.services.plant import STEP, Plant, at, same_rows
 
@@ -37,16 +34,8 @@ def plant() -> Plant:
     return plant
 
 
-def comparing(plant: Plant) -> Comparing:
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    served = Served(plant.records, plant.artifacts, plant.make_model)
-    return Comparing(
-        stores, plant.detectors, plant.labelling, served, plant.make_model, plant.clock
-    )
-
-
 def compared(plant: Plant, champion: int | None = 1, weeks: int = 4) -> Comparison:
-    return comparing(plant).run(Pair("rooms", 2, champion, weeks))
+    return plant.comparing().run(Pair("rooms", 2, champion, weeks))
 
 
 def compared_with_deaf(plant: Plant) -> Comparison:
@@ -54,7 +43,7 @@ def compared_with_deaf(plant: Plant) -> Comparison:
     deaf = {"threshold": {"kind": "fixed", "value": 1e6}, "checks": NO_CHECKS}
     plant.spec = DetectorSpec.model_validate({**plant.spec.plain(), **deaf})
     plant.wire()
-    return comparing(plant).run(Pair("rooms", plant.train().number, 1))
+    return plant.comparing().run(Pair("rooms", plant.train().number, 1))
 
 
 def test_equal_versions_raise_the_same_alerts(plant: Plant) -> None:
@@ -72,7 +61,7 @@ def test_alerts_are_those_that_the_service_writes(plant: Plant) -> None:
     written = plant.scores("alarm")
 
     found = compared(plant, champion=None)
-    after = comparing(plant).run(Pair("rooms", 1))
+    after = plant.comparing().run(Pair("rooms", 1))
 
     assert found.champion is None
     for room, points in written.items():
@@ -158,7 +147,7 @@ def test_the_alarms_of_a_version_without_labels_are_counted_as_silent() -> None:
     plant.train()
     plant.now(1000)
 
-    found = comparing(plant).run(Pair("rooms", 1))
+    found = plant.comparing().run(Pair("rooms", 1))
 
     assert found.challenger.provisional
     assert found.challenger.alerts == 0
@@ -198,7 +187,7 @@ def test_versions_of_other_channels_each_read_their_own(plant: Plant) -> None:
     plant.wire()
     plant.train()
 
-    found = comparing(plant).run(Pair("rooms", 3, 1))
+    found = plant.comparing().run(Pair("rooms", 3, 1))
 
     assert found.champion is not None
     assert found.champion.alerts >= 1
@@ -213,7 +202,7 @@ def test_parts_of_any_length_come_to_the_same(
     monkeypatch.setattr("backend.services.comparison_course._PART", 50)
     told: list[float] = []
 
-    parts = comparing(plant).run(Pair("rooms", 2, 1), lambda share, words: told.append(share))
+    parts = plant.comparing().run(Pair("rooms", 2, 1), lambda share, words: told.append(share))
 
     assert _rounded(parts.plain()) == _rounded(whole)
     assert len(told) > 10
@@ -272,7 +261,7 @@ class TestAsking:
             plant.retraining,
             plant.scoring,
             plant.clock,
-            comparing=comparing(plant),
+            comparing=plant.comparing(),
         )
 
     def test_a_challenger_that_is_to_be_reviewed_is_compared_by_itself(self, plant: Plant) -> None:
@@ -283,7 +272,7 @@ class TestAsking:
 
         assert done is not None
         assert done.state is State.DONE, done.message
-        newest, found = comparing(plant).newest(Pair("rooms", 2, 1))
+        newest, found = plant.comparing().newest(Pair("rooms", 2, 1))
         assert newest == found == done
         assert found.result["counts"]["kept"] >= 1
         assert done.result["challenger"]["number"] == 2
@@ -299,15 +288,15 @@ class TestAsking:
         done = requests.serve_one("w", [COMPARE])
         again = requests.ask(COMPARE, "rooms", {"challenger": 2, "champion": 1}, by="ada")
 
-        assert comparing(plant).newest(Pair("rooms", 2, 1)) == (again, done)
-        assert comparing(plant).newest(Pair("rooms", 2, 1, weeks=8)) == (None, None)
+        assert plant.comparing().newest(Pair("rooms", 2, 1)) == (again, done)
+        assert plant.comparing().newest(Pair("rooms", 2, 1, weeks=8)) == (None, None)
 
     def test_a_version_that_is_not_there_is_refused(self, plant: Plant) -> None:
         with pytest.raises(NotFound, match="9"):
             self.served(plant).ask(COMPARE, "rooms", {"challenger": 9}, by="ada")
 
     def test_who_is_not_named_is_found(self, plant: Plant) -> None:
-        assert comparing(plant).pair("rooms", 2) == Pair("rooms", 2, 1)
-        assert comparing(plant).pair("rooms", 1) == Pair("rooms", 1, None)
+        assert plant.comparing().pair("rooms", 2) == Pair("rooms", 2, 1)
+        assert plant.comparing().pair("rooms", 1) == Pair("rooms", 1, None)
         with pytest.raises(NotFound):
-            comparing(plant).pair("rooms", 2, 7)
+            plant.comparing().pair("rooms", 2, 7)

@@ -1,12 +1,12 @@
 """Who has lost its work to another process stores nothing of it; who lives keeps its claim."""
 
 import threading
-import time
+from typing import Any
 
 import pytest
 
 from backend.exceptions import Conflict, LeaseLost
-from backend.records import State
+from backend.records import Request, State
 from backend.services.claims import CLAIM_NS, kept_claim
 from backend.services.fencing import fenced
 from backend.services.runs import recorded, worker_name, working_for
@@ -90,9 +90,29 @@ class TestFence:
         assert plant.records.request(asked.id).state is State.RUNNING
 
 
+class WatchedRecords(MemoryRecordStore):
+    """Lets a test wait until a claim was renewed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._renewed = threading.Condition()
+
+    def update_request(self, request: int, **told: Any) -> Request:
+        with self._renewed:
+            found = super().update_request(request, **told)
+            self._renewed.notify_all()
+            return found
+
+    def until_claimed_to(self, request: int, deadline: int) -> None:
+        with self._renewed:
+            assert self._renewed.wait_for(
+                lambda: self.request(request).deadline == deadline, WAIT_S
+            )
+
+
 class TestClaims:
     def claimed(self):
-        records, clock = MemoryRecordStore(), StillClock(0)
+        records, clock = WatchedRecords(), StillClock(0)
         records.add_request("retrain", "rooms", {}, by="anna", at=0)
         return records, clock, records.claim_request(worker="here", at=0, deadline=CLAIM_NS)
 
@@ -100,7 +120,7 @@ class TestClaims:
         records, clock, request = self.claimed()
         with kept_claim(records, clock, request, every_s=0.001):
             clock.time = 10 * CLAIM_NS
-            self.until(lambda: records.request(request.id).deadline == 11 * CLAIM_NS)
+            records.until_claimed_to(request.id, 11 * CLAIM_NS)
             taken = records.claim_request(worker="there", at=clock.time, deadline=clock.time + 1)
         assert taken is None
 
@@ -109,7 +129,7 @@ class TestClaims:
         with kept_claim(records, clock, request, every_s=0.001) as tell:
             tell(0.5, "training")
             clock.time = CLAIM_NS
-            self.until(lambda: records.request(request.id).deadline == 2 * CLAIM_NS)
+            records.until_claimed_to(request.id, 2 * CLAIM_NS)
         assert records.request(request.id).progress == 0.5
 
     def test_it_ends_with_the_work(self):
@@ -137,13 +157,6 @@ class TestClaims:
         assert plant.requests.serve_one("here", kinds, only=77) is None
         done = plant.requests.serve_one("here", kinds, only=first.id)
         assert done.id == first.id
-
-    @staticmethod
-    def until(happened) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not happened():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
 
 
 class TestNames:

@@ -11,28 +11,13 @@ from backend.records import SetAside
 from backend.services import fleet_view
 from backend.services.drawing import Span
 from tests.fakes.series import MemorySeriesStore
-from tests.web.worlds import (
-    MINUTE,
-    NOW,
-    START,
-    World,
-    add_version,
-    make_world,
-    write_event,
-    write_scores,
-)
+from tests.web.worlds import MINUTE, NOW, START, World, make_world, scored_world, write_event
 
 ALL = Span(START, NOW)
 
 
 def fleet(rooms: int) -> World:
-    made = make_world()
-    names = [f"R{number}" for number in range(1, rooms + 1)]
-    for name in names:
-        write_scores(made, name)
-    add_version(made)
-    made.records.set_watermarks("gas-room", {f"room={name}": NOW for name in names})
-    return made
+    return scored_world(*(f"R{number}" for number in range(1, rooms + 1)))
 
 
 def test_many_at_once_are_a_common_cause():

@@ -11,7 +11,7 @@ from backend.records import LabelKind
 from backend.schema import COVERAGE, REASON_MODEL
 from backend.services.drawing import Span
 from backend.services.results import read_scores, rows_before
-from backend.services.what_if import Question, WhatIf
+from backend.services.what_if import Question
 from backend.specs import F1MaxThreshold
 from tests.services.plant import Plant, at
 
@@ -70,9 +70,7 @@ def test_asked_again_the_threshold_that_serves_is_what_was_given(
     threshold: dict[str, object],
 ) -> None:
     plant = scored(threshold, 1000)
-    ask = WhatIf(
-        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
-    ).ask
+    ask = plant.what_if().ask
     answer = ask("rooms", ALL, Question(plant.spec.threshold))
     for table in answer.tables:
         stored = plant.scores(*FIELDS)[table.tags["room"]]
@@ -87,9 +85,7 @@ def test_asked_again_the_threshold_that_serves_is_what_was_given(
 
 def test_another_threshold_that_moves_is_asked_over_what_a_plain_one_left() -> None:
     plain, moving = scored({"kind": "quantile"}, 1000), scored(KINDS[0], 1000)
-    records = WhatIf(
-        plain.records, plain.results, plain.artifacts, plain.detectors, plain.labelling, plain.clock
-    )
+    records = plain.what_if()
     span = ALL
     answer = records.ask("rooms", span, Question(moving.spec.threshold))
     for table in answer.tables:
@@ -159,9 +155,7 @@ def test_too_little_normal_time_for_a_budget_keeps_alarms_silent() -> None:
     assert told["backing_hours"] < told["wanted_hours"] == 876.6
     assert any("alarms are silent" in warning for warning in training["warnings"])
     plain = scored({"kind": "quantile"}, 1000)
-    ask = WhatIf(
-        plain.records, plain.results, plain.artifacts, plain.detectors, plain.labelling, plain.clock
-    ).ask
+    ask = plain.what_if().ask
     answer = ask("rooms", ALL, Question(plant.spec.threshold))
     assert [one.alerts_then for one in answer.alerts] == [0, 0]
     assert answer.alerts[0].flagged_then > 0
@@ -198,8 +192,6 @@ def test_f1_max_sets_aside_a_series_without_anomalies() -> None:
 
 def test_f1_max_can_be_asked_only_of_versions_that_know_anomalies() -> None:
     plant = scored({"kind": "quantile"}, 1000)
-    ask = WhatIf(
-        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
-    ).ask
+    ask = plant.what_if().ask
     with pytest.raises(InputError, match="needs labelled anomalies, and there is none"):
         ask("rooms", ALL, Question(F1MaxThreshold()))

@@ -19,6 +19,7 @@ from tests.web.worlds import (
     World,
     add_version,
     make_world,
+    two_rooms,
     write_event,
     write_scores,
     write_values,
@@ -43,13 +44,7 @@ class Failing(MemorySeriesStore):
 
 @pytest.fixture
 def world() -> World:
-    made = make_world()
-    for room in ("R1", "R2"):
-        write_values(made, room)
-        write_scores(made, room)
-    add_version(made)
-    made.records.set_watermarks("gas-room", {"room=R1": NOW, "room=R2": NOW})
-    return made
+    return two_rooms()
 
 
 class TestOverview:
@@ -330,6 +325,18 @@ class TestEvents:
         write_event(world, "R2", 100)
         found = world.queries.events("gas-room", ALL, series=["room=R2"])
         assert [one.series for one in found] == ["room=R2"]
+
+    def test_of_one_series_no_other_is_read(self, world, monkeypatch):
+        asked: list[Query] = []
+        read = world.results.read
+
+        def noted(query: Query) -> list[Points]:
+            asked.append(query)
+            return read(query)
+
+        monkeypatch.setattr(world.results, "read", noted)
+        world.queries.events("gas-room", ALL, series=["room=R2"])
+        assert [query.series for query in asked] == [("room=R2",)]
 
 
 class TestRemembered:

@@ -7,8 +7,7 @@ import pytest
 
 from backend.exceptions import ArtifactError, Conflict, InputError, LeaseLost, NotFound
 from backend.records import LabelKind, State, Verdict, Version
-from backend.services.rethresholding import Applied, AskedThreshold, Rethresholding
-from backend.services.stores import Stores
+from backend.services.rethresholding import Applied, AskedThreshold
 from backend.services.versions import from_files, pack, read_calibration, unpack
 from backend.specs import DetectorSpec
 from tests.services.plant import Plant, at
@@ -27,15 +26,8 @@ class Stored(Plant):
             self.detectors.save(self.spec, by="ann")
 
 
-def rethresholding(plant: Plant) -> Rethresholding:
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    return Rethresholding(
-        stores, plant.detectors, plant.labelling, plant.promoting, plant.make_model, plant.clock
-    )
-
-
 def apply(plant: Plant, payload: dict[str, object] = LOW, **more: object) -> Applied:
-    return rethresholding(plant).run("rooms", AskedThreshold.of(payload), by="ann", **more)
+    return plant.rethresholding().run("rooms", AskedThreshold.of(payload), by="ann", **more)
 
 
 def ready(kind: type[Plant] = Plant, **changes: object) -> Plant:
@@ -229,7 +221,7 @@ def _lost() -> None:
 
 def test_a_request_is_checked_when_it_is_asked_and_served_by_a_worker() -> None:
     plant = ready()
-    plant.requests._rethresholding = rethresholding(plant)
+    plant.requests._rethresholding = plant.rethresholding()
     for wrong, words in (
         ({"threshold": {"kind": "magic"}}, "fixed"),
         ({}, "takes threshold"),

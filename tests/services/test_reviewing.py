@@ -7,7 +7,6 @@ import pytest
 from backend.exceptions import NotFound
 from backend.records import LabelKind
 from backend.services.reviewing import Reviewing, histogram
-from backend.services.stores import Stores
 from backend.services.versions import read_archive
 from tests.fakes.models import StepwiseModel
 from tests.services.plant import Plant, at
@@ -27,8 +26,7 @@ def plant() -> Plant:
 
 
 def review(plant: Plant, number: int = 2, series: str | None = None) -> dict[str, Any]:
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    return Reviewing(stores, plant.labelling).review("rooms", number, series)
+    return Reviewing(plant.stores, plant.labelling).review("rooms", number, series)
 
 
 def test_it_tells_what_a_version_is_and_whom_it_is_held_against(plant: Plant) -> None:

@@ -37,8 +37,9 @@ class TestDetectors:
             {"judge_when": "z > 0"},
             {"schedule": {"retrain": "at night"}},
             {"schedule": {"timezone": "Mars/Base"}},
+            {"schedule": {"timezone": "America"}},
         ],
-        ids=["condition", "cron", "zone"],
+        ids=["condition", "cron", "zone", "part of the names of zones"],
     )
     def test_one_that_could_never_run_is_not_saved(self, wrong):
         plant = Plant()

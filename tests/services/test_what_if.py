@@ -12,7 +12,7 @@ from backend.records import LabelKind
 from backend.schema import SCORES
 from backend.services.drawing import Span
 from backend.services.versions import read_archive, read_calibration
-from backend.services.what_if import Answer, Question, WhatIf, read_question
+from backend.services.what_if import Answer, Question, read_question
 from backend.specs import AlarmSpec, BudgetThreshold, FixedThreshold, QuantileThreshold
 from tests.services.plant import STEP, Plant, at
 
@@ -29,14 +29,8 @@ def plant() -> Plant:
     return made
 
 
-def what_if(plant: Plant) -> WhatIf:
-    return WhatIf(
-        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
-    )
-
-
 def ask(plant: Plant, question: Question, span: Span = ALL, **more: object) -> Answer:
-    return what_if(plant).ask("rooms", span, question, **more)
+    return plant.what_if().ask("rooms", span, question, **more)
 
 
 def columns(answer: Answer, room: str) -> dict[str, np.ndarray]:
@@ -212,7 +206,7 @@ def test_a_budget_is_learned_for_the_whole_fleet(plant: Plant) -> None:
 
 def test_what_is_wrong_is_refused(plant: Plant) -> None:
     with pytest.raises(NotFound, match="rooms"):
-        what_if(plant).ask("nope", ALL, LOW)
+        plant.what_if().ask("nope", ALL, LOW)
     with pytest.raises(NotFound, match="room=…"):
         ask(plant, LOW, series=["a"])
     with pytest.raises(InputError, match="empty"):

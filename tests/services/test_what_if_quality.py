@@ -1,15 +1,18 @@
 """Another threshold beside labels, and the curve of a slider, over what a plant has stored."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from backend.detection.what_if import Stored
 from backend.exceptions import InputError
-from backend.ports import Points
+from backend.ports import Points, Query
 from backend.records import LabelKind, Version
 from backend.schema import SCORES
 from backend.services.drawing import Span
 from backend.services.kept_errors import KeptErrors
+from backend.services.stored_anomalies import StoredAnomalies
 from backend.services.what_if import Answer, Question, WhatIf, read_question
 from backend.services.what_if_curve import CurveReplay
 from backend.services.what_if_limits import OtherLimits
@@ -20,6 +23,7 @@ from backend.specs import (
     QuantileThreshold,
 )
 from tests.fakes.records import MemoryRecordStore
+from tests.fakes.series import MemorySeriesStore
 from tests.services.plant import Plant, at
 
 ALL = Span(at(0), at(1000), 2000)
@@ -60,14 +64,8 @@ def plant() -> Plant:
     return made
 
 
-def what_if(plant: Plant) -> WhatIf:
-    return WhatIf(
-        plant.records, plant.results, plant.artifacts, plant.detectors, plant.labelling, plant.clock
-    )
-
-
 def ask(plant: Plant, threshold: dict[str, object], **more: object) -> Answer:
-    return what_if(plant).ask("rooms", ALL, read_question({"threshold": threshold}), **more)
+    return plant.what_if().ask("rooms", ALL, read_question({"threshold": threshold}), **more)
 
 
 @pytest.mark.parametrize("threshold", KINDS, ids=str)
@@ -113,12 +111,39 @@ def test_f1_max_chooses_by_the_stored_errors_of_labelled_anomalies(plant: Plant)
         assert "20 labelled anomalous ones" in one.then.backing.basis
 
 
+class CountedReads(MemorySeriesStore):
+    """Counts how often rows are asked for."""
+
+    streams = 0
+
+    def stream(self, query: Query, rows: int) -> Iterator[Points]:
+        self.streams += 1
+        return super().stream(query, rows)
+
+
+def test_labelled_anomalies_are_read_once_however_many_versions_are_asked_for() -> None:
+    results = CountedReads()
+    plant = Plant(results).ready()
+    plant.now(1000)
+    plant.scoring.tick("rooms")
+    smooth_fault(plant)
+    plant.label(900, 920, LabelKind.ANOMALY)
+    stored = StoredAnomalies(results, plant.spec, plant.labelling.list("rooms"))
+    before = results.streams
+
+    errors = stored.of("rooms/1")
+    assert {key: len(own) for key, own in errors.items()} == {"room=a": 20, "room=b": 20}
+    assert stored.of("rooms/2") == {}
+    assert stored.of("rooms/1", "rooms/2").keys() == errors.keys()
+    assert results.streams == before + 1
+
+
 def test_f1_max_is_refused_where_nobody_labelled_an_anomaly() -> None:
     bare = Plant().ready()
     bare.now(750)
     bare.scoring.tick("rooms")
     with pytest.raises(InputError, match="needs labelled anomalies, and there is none"):
-        what_if(bare).ask("rooms", ALL, Question(F1MaxThreshold()))
+        bare.what_if().ask("rooms", ALL, Question(F1MaxThreshold()))
 
 
 def test_a_series_without_labelled_anomalies_is_left_out_of_f1_max() -> None:
@@ -136,11 +161,11 @@ def test_a_series_without_labelled_anomalies_is_left_out_of_f1_max() -> None:
 
 def test_the_curve_is_what_asking_for_each_multiple_gives(plant: Plant) -> None:
     multiples = np.array([0.5, 0.75, 1.0, 1.5])
-    curve = what_if(plant).curve("rooms", ALL, multiples=multiples, series=["room=b"])
+    curve = plant.what_if().curve("rooms", ALL, multiples=multiples, series=["room=b"])
     (limit,) = set(plant.scores("threshold")["b"].fields["threshold"].tolist())
     for k, multiple in enumerate(multiples):
         question = Question(FixedThreshold(value=limit * multiple))
-        (one,) = what_if(plant).ask("rooms", ALL, question, series=["room=b"]).alerts
+        (one,) = plant.what_if().ask("rooms", ALL, question, series=["room=b"]).alerts
         assert curve.alerts[k] == one.alerts_then
         assert curve.flagged[k] == one.flagged_then
         assert curve.a_week[k] == pytest.approx(one.then.a_week)
@@ -153,7 +178,7 @@ def test_the_curve_is_what_asking_for_each_multiple_gives(plant: Plant) -> None:
 
 
 def test_the_curve_has_the_present_threshold_in_its_middle(plant: Plant) -> None:
-    curve = what_if(plant).curve("rooms", ALL)
+    curve = plant.what_if().curve("rooms", ALL)
     middle = len(curve.multiples) // 2
     assert curve.multiples[middle] == 1.0
     now = ask(plant, {"kind": "fixed", "value": 1}).together.now
@@ -163,10 +188,10 @@ def test_the_curve_has_the_present_threshold_in_its_middle(plant: Plant) -> None
 
 
 def test_pieces_of_the_curve_leave_no_seam(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = what_if(plant).curve("rooms", Span(at(850), at(1000)), alarm=AlarmSpec(points=4))
+    whole = plant.what_if().curve("rooms", Span(at(850), at(1000)), alarm=AlarmSpec(points=4))
     monkeypatch.setattr("backend.services.what_if._ROWS", 7)
     monkeypatch.setattr("backend.services.what_if_curve._ROWS", 20)
-    pieces = what_if(plant).curve("rooms", Span(at(850), at(1000)), alarm=AlarmSpec(points=4))
+    pieces = plant.what_if().curve("rooms", Span(at(850), at(1000)), alarm=AlarmSpec(points=4))
     for name in ("alerts", "flagged", "caught"):
         np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name))
     assert whole.alerts.max() > 0
@@ -178,14 +203,14 @@ def test_alarms_that_are_silent_are_in_no_curve() -> None:
     unlabelled.train()
     unlabelled.now(1000)
     unlabelled.scoring.tick("rooms")
-    curve = what_if(unlabelled).curve("rooms", ALL)
+    curve = unlabelled.what_if().curve("rooms", ALL)
     assert not curve.alerts.any()
     assert curve.flagged[0] > 0
     assert "rooms/1 are silent" in curve.notices[0]
 
 
 def test_an_empty_range_has_no_figures(plant: Plant) -> None:
-    curve = what_if(plant).curve("rooms", Span(at(5000), at(6000)))
+    curve = plant.what_if().curve("rooms", Span(at(5000), at(6000)))
     assert curve.judged == 0
     assert np.isnan(curve.a_week).all()
     assert np.isnan(curve.flag_share).all()
@@ -249,7 +274,7 @@ def test_a_notice_names_a_few_series_of_many(plant: Plant) -> None:
 def test_rows_that_wait_to_be_counted_are_bounded_over_all_series(
     plant: Plant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = what_if(plant).curve("rooms", ALL)
+    whole = plant.what_if().curve("rooms", ALL)
     monkeypatch.setattr("backend.services.what_if._ROWS", 10)
     monkeypatch.setattr("backend.services.what_if_curve._HELD", 30)
     waiting: list[int] = []
@@ -260,7 +285,7 @@ def test_rows_that_wait_to_be_counted_are_bounded_over_all_series(
         waiting.append(sum(one.held for one in replay._series.values()))
 
     monkeypatch.setattr(CurveReplay, "add", watched)
-    pieces = what_if(plant).curve("rooms", ALL)
+    pieces = plant.what_if().curve("rooms", ALL)
     assert max(waiting) <= 30
     np.testing.assert_array_equal(pieces.alerts, whole.alerts)
     np.testing.assert_array_equal(pieces.flagged, whole.flagged)

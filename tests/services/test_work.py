@@ -6,7 +6,7 @@ import pytest
 
 from backend.exceptions import Conflict, NotFound
 from backend.records import Request, Run, State
-from backend.services.work import Advice, Work, advice
+from backend.services.work import MOST, Advice, Work, advice
 from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
 
@@ -67,6 +67,17 @@ def test_a_request_is_served_by_the_run_of_its_worker_in_its_time(
     assert asker is not None
     assert asker.id == asked.id
     assert work.look(before.id).request is None
+
+
+def test_many_requests_of_other_kinds_do_not_hide_the_one_that_asked(
+    records: MemoryRecordStore, work: Work
+):
+    asked, run = claimed(records, at=1), begun(records, at=2)
+    for time in range(MOST):
+        records.add_request("explain", "rooms", {"time": time}, by="ann", at=3)
+    found = work.look(run.id).request
+    assert found is not None
+    assert found.id == asked.id
 
 
 def test_what_goes_on_and_what_waits_is_told_of_one_detector_or_all(

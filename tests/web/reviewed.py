@@ -1,12 +1,10 @@
 """The web over versions that were really trained: version 1 serves, version 2 waits."""
 
 from backend.records import LabelKind
-from backend.services.comparing import Comparing
 from backend.services.queries import Queries
 from backend.services.requests import Requests
 from backend.services.reviewing import Reviewing
-from backend.services.serving import Served
-from backend.services.stores import Stores
+from backend.services.work import Work
 from backend.specs import DetectorSpec
 from tests.fakes.models import StepwiseModel
 from tests.services.plant import Plant
@@ -40,15 +38,6 @@ def trained(*, deaf: bool = False) -> Plant:
     return plant
 
 
-def comparing(plant: Plant) -> Comparing:
-    """Compares the plant's versions."""
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    served = Served(plant.records, plant.artifacts, plant.make_model)
-    return Comparing(
-        stores, plant.detectors, plant.labelling, served, plant.make_model, plant.clock
-    )
-
-
 def requests_of(plant: Plant) -> Requests:
     """Asks for comparisons, and does them."""
     return Requests(
@@ -57,7 +46,7 @@ def requests_of(plant: Plant) -> Requests:
         plant.retraining,
         plant.scoring,
         plant.clock,
-        comparing=comparing(plant),
+        comparing=plant.comparing(),
     )
 
 
@@ -67,9 +56,9 @@ def world_of(plant: Plant) -> World:
     world.clock, world.records = plant.clock, plant.records
     world.detectors, world.labelling = plant.detectors, plant.labelling
     world.requests, world.promotion = requests_of(plant), plant.promoting
-    world.comparing = comparing(plant)
-    stores = Stores(plant.source, plant.results, plant.records, plant.artifacts)
-    world.reviewing = Reviewing(stores, plant.labelling)
+    world.work = Work(plant.records, plant.clock)
+    world.comparing = plant.comparing()
+    world.reviewing = Reviewing(plant.stores, plant.labelling)
     world.queries = Queries(
         plant.records, plant.source, plant.results, plant.detectors, plant.clock
     )

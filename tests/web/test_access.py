@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 from backend.records import Role
 from backend.services.access import TokenDraft
 from backend.web import create_app, rights
-from backend.web.who import NEEDS
+from backend.web.who import NEEDS, needs
+from tests.web.forms import mark_in, post
 from tests.web.test_security import basic
 from tests.web.worlds import NOW, START, World, add_label, make_world
 
@@ -25,22 +26,6 @@ def world() -> World:
     for name, role in (("ada", Role.ADMIN), ("lee", Role.LABELLER), ("vic", Role.VIEWER)):
         made.access.add_user(name, PASSWORD, role, by="local")
     return made
-
-
-@pytest.fixture
-def client(world: World) -> FlaskClient:
-    return world.client()
-
-
-def mark(client: FlaskClient, path: str = "/sign-in") -> str:
-    """What the forms of a page carry, so that nobody else can send them."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(path).text)
-    assert found is not None
-    return found[1]
-
-
-def post(client: FlaskClient, path: str, at: str = "/me", **fields: Any) -> Any:
-    return client.post(path, data={"csrf_token": mark(client, at), **fields})
 
 
 def sign_in(client: FlaskClient, name: str = "ada", password: str = PASSWORD, **more: str) -> Any:
@@ -183,7 +168,7 @@ class TestSession:
 
     def test_a_form_sent_after_its_end_leads_back_to_its_page(self, world, client):
         sign_in(client)
-        sent = {"csrf_token": mark(client, "/me"), "former": "x"}
+        sent = {"csrf_token": mark_in(client.get("/me").text), "former": "x"}
         world.clock.time += 13 * HOUR
         answer = client.post(
             "/me/password", data=sent, headers={"Referer": "http://localhost/me?x=1"}
@@ -285,6 +270,12 @@ class TestRoles:
         rules = {rule.rule for rule in app.url_map.iter_rules()}
         assert {*rights.NEEDED, *rights.OF_LINKS} <= there
         assert rules >= rights.FILTERED
+
+    def test_strangers_come_to_no_view_that_says_it_needs_more(self, world):
+        app = create_app(world)
+        marked = needs(Role.ADMIN)(lambda: "secret")
+        app.add_url_rule("/sign-in/secret", "secret", marked)
+        assert app.test_client().get("/sign-in/secret").status_code == 403
 
     def test_what_says_nothing_is_an_administrators(self):
         assert rights.needed("POST", "/something/new") is Role.ADMIN

@@ -6,17 +6,9 @@ import re
 import pytest
 
 from backend.records import LabelKind, series_key
+from tests.web.forms import mark_in
 from tests.web.test_pages import outline
-from tests.web.worlds import (
-    MINUTE,
-    NOW,
-    START,
-    World,
-    add_version,
-    make_world,
-    write_event,
-    write_scores,
-)
+from tests.web.worlds import MINUTE, NOW, START, World, make_world, scored_world, write_event
 
 RANGE = f"from={START // 10**6}&to={NOW // 10**6}"
 
@@ -24,19 +16,11 @@ RANGE = f"from={START // 10**6}&to={NOW // 10**6}"
 @pytest.fixture
 def fleet() -> World:
     """Nine rooms of which seven deviate together."""
-    made = make_world()
     rooms = [f"R{number}" for number in range(1, 10)]
-    for room in rooms:
-        write_scores(made, room)
+    made = scored_world(*rooms)
     for room in rooms[:7]:
         write_event(made, room)
-    add_version(made)
-    made.records.set_watermarks("gas-room", {f"room={room}": NOW for room in rooms})
     return made
-
-
-def token(text: str) -> str:
-    return re.search('name="csrf_token" value="([^"]+)"', text)[1]
 
 
 def sentences(text: str) -> list[str]:
@@ -76,7 +60,7 @@ def test_all_of_a_group_are_labelled_at_once(fleet):
     client = fleet.client()
     where = f"/fleet/labels?{RANGE}"
     said = {
-        "csrf_token": token(client.get(f"/fleet?{RANGE}").text),
+        "csrf_token": mark_in(client.get(f"/fleet?{RANGE}").text),
         "start": START // 10**6,
         "stop": NOW // 10**6,
         "kind": "anomaly",
@@ -107,7 +91,7 @@ def test_all_of_a_group_are_labelled_at_once(fleet):
 def test_a_wrong_form_saves_nothing_and_says_why(fleet, changes):
     client = fleet.client()
     said = {
-        "csrf_token": token(client.get(f"/fleet?{RANGE}").text),
+        "csrf_token": mark_in(client.get(f"/fleet?{RANGE}").text),
         "start": START // 10**6,
         "stop": NOW // 10**6,
         "kind": "anomaly",

@@ -4,7 +4,8 @@ import pytest
 
 from backend.records import LabelKind
 from backend.specs import DetectorSpec
-from backend.web.label_form import field_time, read_form
+from backend.web.label_form import read_form
+from backend.web.times import field_time
 from tests.web.worlds import GAS_ROOM, MINUTE, NOW, PUMP, START
 
 MS = 1_000_000

@@ -1,7 +1,5 @@
 """The label page, and the page behind a signed link."""
 
-import re
-
 import pytest
 
 from backend.exceptions import StoreUnavailable
@@ -9,6 +7,7 @@ from backend.records import Label, LabelKind
 from backend.services.links import Statement
 from backend.web.label_pages import LARGEST_STATEMENT
 from tests.hostile import NAMES
+from tests.web.forms import mark_in
 from tests.web.grafana_bodies import GRAFANA_9_3_2
 from tests.web.test_pages import outline
 from tests.web.worlds import MINUTE, NOW, START, add_label, make_world
@@ -31,7 +30,7 @@ def scripts(parsed):
 
 def token(client):
     """The secret of a page's forms, bound to the cookies of the client."""
-    return re.search('name="csrf_token" value="([^"]+)"', client.get("/label").text)[1]
+    return mark_in(client.get("/label").text)
 
 
 class TestLabelPage:

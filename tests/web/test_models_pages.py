@@ -1,7 +1,5 @@
 """The pages of versions, read without a browser."""
 
-import re
-
 import pytest
 from flask.testing import FlaskClient
 
@@ -10,6 +8,7 @@ from backend.services.comparison_request import COMPARE
 from backend.web.pages.difference_strip import strip
 from backend.web.pages.model_words import lasted, percent
 from tests.services.plant import Plant
+from tests.web.forms import mark_in
 from tests.web.reviewed import requests_of, trained, world_of
 from tests.web.worlds import World, add_version, make_world
 
@@ -34,9 +33,7 @@ def client(world: World) -> FlaskClient:
 
 
 def token(client: FlaskClient) -> str:
-    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(VERSION).text)
-    assert found is not None
-    return found[1]
+    return mark_in(client.get(VERSION).text)
 
 
 def test_before_a_comparison_the_page_says_so_and_still_tells_the_training(

@@ -8,7 +8,7 @@ import pytest
 from backend.records import Role, State
 from backend.services.access import TokenDraft
 from backend.services.dry_run import DRY_RUN
-from tests.web.test_access import mark, post
+from tests.web.forms import mark_in, post
 from tests.web.worlds import NOW, make_world, write_values
 
 GOOD: dict[str, Any] = {
@@ -97,7 +97,7 @@ class TestSetUp:
         shown = {"Authorization": f"Bearer {secret}"}
         page = client.get("/detectors/own/edit", headers=shown)
         assert page.status_code == 200
-        own = page.text.split('name="csrf_token" value="')[1].split('"')[0]
+        own = mark_in(page.text)
         seen = []
         for number in (1, 2, 3):
             sent = {**form(tried=str(number), measurement="pump"), "csrf_token": own}
@@ -128,7 +128,7 @@ class TestOthers:
     def test_where_a_form_came_from_leads_nowhere_else(self, client, came):
         page = client.post(
             "/detectors/pump/remove",
-            data={"csrf_token": mark(client, "/me")},
+            data={"csrf_token": mark_in(client.get("/me").text)},
             headers={"Referer": came},
         )
         assert page.status_code == 200

@@ -7,6 +7,7 @@ import pytest
 
 from backend.web import texts
 from backend.web.texts import LANGUAGES, catalogue, text_in
+from tests.web.forms import post
 
 WEB = Path(texts.__file__).parents[1]
 FOLDER = Path(texts.__file__).parent
@@ -68,9 +69,8 @@ def test_what_the_browser_asks_for_and_what_was_chosen(client):
 
 
 def test_language_and_theme_are_kept_and_lead_only_to_our_own_pages(client):
-    secret = re.search('name="csrf_token" value="([^"]+)"', client.get("/alerts").text)[1]
     for wanted, place in (("/alerts?state=firing",) * 2, ("//evil.example/", "/"), ("", "/")):
-        form = {"language": "ko", "theme": "dark", "next": wanted, "csrf_token": secret}
-        assert client.post("/preferences", data=form).headers["Location"] == place
+        chosen = {"language": "ko", "theme": "dark", "next": wanted}
+        assert post(client, "/preferences", **chosen).headers["Location"] == place
     page = client.get("/alerts").text
     assert '<html lang="ko" data-theme="dark"' in page

@@ -7,22 +7,18 @@ from flask.testing import FlaskClient
 
 from backend.records import Role, State
 from backend.services.access import TokenDraft
+from backend.services.promotion import KEEP
+from backend.services.requests import KINDS
 from backend.web import create_app
 from backend.web.pages.work import left_words
+from tests.web.forms import mark_in, post
 from tests.web.worlds import NOW, World
 
 SECOND = 1_000_000_000
 
 
-def mark(page: str) -> str:
-    """The secret of the page's forms."""
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-    assert found is not None
-    return found[1]
-
-
 def send(client: FlaskClient, address: str, **fields: str):
-    return client.post(address, data={"csrf_token": mark(client.get("/work").text), **fields})
+    return post(client, address, "/work", **fields)
 
 
 def ended(world: World, detector: str, state: State, message: str = "") -> int:
@@ -128,7 +124,7 @@ def test_who_may_only_look_gets_no_buttons_and_is_refused(client: FlaskClient, w
     assert "Training of gas-room" in pages[0]
     assert not any('action="/work' in page.replace('method="get" action', "") for page in pages)
     for address in ("/work", f"/work/runs/{run}/cancel"):
-        data = {"csrf_token": mark(pages[0]), "sure": "yes", "kind": "retrain"}
+        data = {"csrf_token": mark_in(pages[0]), "sure": "yes", "kind": "retrain"}
         assert client.post(address, data=data, headers=headers).status_code == 403
     assert world.records.run(run).cancelled_by is None
 
@@ -140,6 +136,17 @@ def test_the_pages_are_korean_where_that_is_asked_for(client: FlaskClient, world
     assert "gas-room 학습" in page
     assert "중단됨" in page
     assert "작업 프로세스가 실행되면" in client.get("/work/runs/1", headers=headers).text
+
+
+@pytest.mark.parametrize("kind", [*KINDS, KEEP, "score"])
+def test_every_kind_of_work_has_a_name_in_the_readers_language(
+    client: FlaskClient, world: World, kind: str
+):
+    run = world.records.start_run(kind, "gas-room", worker="jobs:1", at=NOW).id
+    page = client.get(f"/work/runs/{run}", headers={"Accept-Language": "ko"}).text
+    (title,) = re.findall("<h1>(.*?)</h1>", page)
+    assert kind not in title
+    assert re.search("[가-힣]", title)
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,24 @@ def make_world(token: str | None = None) -> World:
     )
 
 
+def scored_world(*rooms: str) -> World:
+    """Rooms scored to now, and a version that serves."""
+    made = make_world()
+    for room in rooms:
+        write_scores(made, room)
+    add_version(made)
+    made.records.set_watermarks("gas-room", {f"room={room}": NOW for room in rooms})
+    return made
+
+
+def two_rooms() -> World:
+    """Two rooms with their values, scored to now, a version that serves."""
+    made = scored_world("R1", "R2")
+    for room in ("R1", "R2"):
+        write_values(made, room)
+    return made
+
+
 def times(count: int) -> np.ndarray:
     return START + MINUTE * np.arange(count, dtype=np.int64)
 

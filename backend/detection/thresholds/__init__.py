@@ -8,6 +8,15 @@ Adding a kind is a file and a line in `LEARN`.
 
 from backend.detection.thresholds.calibration import Calibration, Limits
 from backend.detection.thresholds.learning import learn_limits
-from backend.detection.thresholds.moving import Before, Moved, memory, move
+from backend.detection.thresholds.moving import Before, Moved, memory, move, settled_after
 
-__all__ = ["Before", "Calibration", "Limits", "Moved", "learn_limits", "memory", "move"]
+__all__ = [
+    "Before",
+    "Calibration",
+    "Limits",
+    "Moved",
+    "learn_limits",
+    "memory",
+    "move",
+    "settled_after",
+]

@@ -13,6 +13,7 @@ NEEDS = (
     "the threshold f1_max needs labelled anomalies, and there is none with complete data: label "
     "some, or choose another threshold"
 )
+NEEDS_SENTENCE = f"{NEEDS[0].upper()}{NEEDS[1:]}."
 
 
 def learn(spec: F1MaxThreshold, sample: Sample) -> Limit:
@@ -24,7 +25,7 @@ def learn(spec: F1MaxThreshold, sample: Sample) -> Limit:
     del spec
     normal, anomalous = np.sort(sample.known), np.sort(sample.anomalous)
     if not anomalous.size:
-        raise InputError(f"{NEEDS[0].upper()}{NEEDS[1:]}.")
+        raise InputError(NEEDS_SENTENCE)
     levels = np.unique(np.concatenate((normal, anomalous)))
     found = len(anomalous) - np.searchsorted(anomalous, levels, side="right")
     wrong = len(normal) - np.searchsorted(normal, levels, side="right")

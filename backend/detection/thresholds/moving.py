@@ -4,6 +4,7 @@ It looks only at rows before the point, and of them at no more than `memory(spec
 these, from one call to the next or from what is stored, gets the same thresholds in any pieces.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,9 @@ RENEW: dict[str, Callable[[Any, Limits, Past], Floats]] = {
     "dynamic": dynamic.renew,
     "pot": pot.renew,
 }
+
+_SPANS = 3
+"""Of a level that follows: what came so many of its spans ago weighs little."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,11 @@ def memory(spec: ThresholdSpec) -> int:
     if isinstance(spec, RenewedThreshold):
         return spec.history + spec.block
     return 0 if spec.follow is None else 1
+
+
+def settled_after(spec: ThresholdSpec) -> int:
+    """Grid points after which it hardly matters at which level a threshold began to follow."""
+    return 0 if spec.follow is None else math.ceil(_SPANS * spec.follow.span)
 
 
 def move(

@@ -22,10 +22,8 @@ def users(connection: Connection) -> list[User]:
 
 def user(connection: Connection, name: str) -> User:
     """One account."""
-    row = connection.execute(select(_USERS).where(_USERS.c.name == name)).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no account {name!r}.")
-    return _user(row)
+    rows = connection.execute(select(_USERS).where(_USERS.c.name == name))
+    return _found(rows.one_or_none(), name)
 
 
 def add_user(connection: Connection, account: User) -> User:
@@ -43,8 +41,7 @@ def change_user(connection: Connection, name: str, values: dict[str, Any]) -> Us
     if values.get("role", Role.ADMIN) != Role.ADMIN:
         _refuse_last(administrators, name)
     statement = update(_USERS).where(_USERS.c.name == name).values(values).returning(_USERS)
-    row = connection.execute(statement).one_or_none()
-    return user(connection, name) if row is None else _user(row)
+    return _found(connection.execute(statement).one_or_none(), name)
 
 
 def remove_user(connection: Connection, name: str, *, last: bool) -> None:
@@ -52,9 +49,8 @@ def remove_user(connection: Connection, name: str, *, last: bool) -> None:
     administrators = _administrators(connection)
     if not last:
         _refuse_last(administrators, name)
-    statement = delete(_USERS).where(_USERS.c.name == name).returning(_USERS.c.name)
-    if connection.execute(statement).one_or_none() is None:
-        raise NotFound(f"There is no account {name!r}.")
+    statement = delete(_USERS).where(_USERS.c.name == name).returning(_USERS)
+    _found(connection.execute(statement).one_or_none(), name)
 
 
 def tokens(connection: Connection) -> list[Token]:
@@ -102,6 +98,12 @@ def _refuse_last(administrators: list[str], name: str) -> None:
         raise Conflict(
             f"{name!r} is the only administrator: make another account an administrator first."
         )
+
+
+def _found(row: Row[Any] | None, name: str) -> User:
+    if row is None:
+        raise NotFound(f"There is no account {name!r}.")
+    return _user(row)
 
 
 def _user(row: Row[Any]) -> User:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, RootModel
 from backend.records import Role, Token, User
 from backend.services.access import LONGEST_NAME, LONGEST_PASSWORD, TokenDraft
 from backend.web import sessions
-from backend.web.api.asked import Asked, Strict
+from backend.web.api.asked import Asked, Number, Strict
 from backend.web.api.blueprints import part
 from backend.web.application import application
 from backend.web.instants import Instant, milliseconds
@@ -97,13 +97,13 @@ class TokenAnswer(TokenRow):
 class UserPath(Asked):
     """Which account."""
 
-    name: str = Field(max_length=LONGEST_NAME)
+    name: Name
 
 
 class TokenPath(Asked):
     """Which token."""
 
-    id: int = Field(ge=1, le=2**63 - 1)
+    id: Number
 
 
 class UserBody(Strict):

@@ -9,6 +9,7 @@ from backend.ports import Clock
 from backend.records import LabelDraft, LabelKind, State
 from backend.services.drawing import Span
 from backend.web.instants import Instant
+from backend.web.numbers import LARGEST
 
 DAY_NS = 86_400_000_000_000
 MOST_POINTS = 10_000
@@ -16,6 +17,8 @@ MOST_POINTS = 10_000
 LONGEST_KEY = 2000
 
 Text = Annotated[str, Field(max_length=LONGEST_KEY)]
+Number = Annotated[int, Field(ge=1, le=LARGEST)]
+"""Of a record."""
 
 
 class Asked(BaseModel):
@@ -45,19 +48,19 @@ class VersionPath(DetectorPath):
 class LabelPath(Asked):
     """Which label."""
 
-    id: int = Field(ge=1, le=2**63 - 1)
+    id: Number
 
 
 class RunPath(Asked):
     """Which run."""
 
-    id: int = Field(ge=1, le=2**63 - 1)
+    id: Number
 
 
 class RequestPath(Asked):
     """Which request."""
 
-    id: int = Field(ge=1, le=2**63 - 1)
+    id: Number
 
 
 class RangeQuery(Asked):

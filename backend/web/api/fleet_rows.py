@@ -120,7 +120,7 @@ class GroupRow(BaseModel):
             cause=one.cause.value,
             sentence=sentence(one),
             peak_score=one.peak,
-            tag=f"{one.part.tag}={one.part.value}" if one.part else None,
+            tag=one.part.name if one.part else None,
             shares=[
                 ShareRow(detector=each.detector, deviating=each.deviating, present=each.present)
                 for each in one.shares

@@ -1,21 +1,22 @@
 """What the API asks and answers of former labels, files of labels and suggestions."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, RootModel
 
 from backend.records import Label, LabelDraft, LabelKind, parse_series_key
 from backend.services.label_choices import Choices, Form
+from backend.services.label_files import LARGEST
 from backend.services.label_history import Change, Difference, Reversal
 from backend.services.labelling import Changed
 from backend.services.suggesting import Suggestion
-from backend.web.api.asked import Asked, RangeQuery, Strict, Text
+from backend.web.api.asked import Asked, Number, RangeQuery, Strict, Text
 from backend.web.api.rows import LabelRow
-from backend.web.instants import MS, Instant, milliseconds
+from backend.web.instants import MS, Instant, before, milliseconds
 
 # -- asked -----------------------------------------------------------------------------------------
 
-LARGEST_TEXT = 4 * 1024 * 1024
 MOST_CHANGED = 1000
 
 
@@ -63,9 +64,7 @@ class ChangeBody(Strict):
     """Labels that come in the place of others, all or none."""
 
     add: list[DraftBody] = Field(default_factory=list, max_length=MOST_CHANGED)
-    remove: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] = Field(
-        default_factory=list, max_length=MOST_CHANGED
-    )
+    remove: list[Number] = Field(default_factory=list, max_length=MOST_CHANGED)
 
 
 class SuggestionsQuery(RangeQuery):
@@ -78,7 +77,7 @@ class ImportBody(Strict):
     """A file of labels, and what its entries do not say; the detector is that of the address."""
 
     name: Annotated[str, Field(max_length=255)] = "labels"
-    content: Annotated[str, Field(max_length=LARGEST_TEXT)]
+    content: Annotated[str, Field(max_length=LARGEST)]
     format: Form | None = None
     kind: LabelKind | None = None
     series: Text = ""
@@ -129,6 +128,10 @@ class FormerLabelRow(LabelRow):
         )
 
 
+def _rows(labels: Iterable[Label]) -> list[FormerLabelRow]:
+    return [FormerLabelRow.of(label) for label in labels]
+
+
 class ChangeRow(BaseModel):
     """What one person did at one moment; a revert to `before` undoes it and all after it."""
 
@@ -144,11 +147,11 @@ class ChangeRow(BaseModel):
         """The row of a change."""
         return cls(
             time=milliseconds(one.at),
-            before=milliseconds(max(one.at - 1, 0)),
+            before=before(one.at),
             after=-(-one.at // MS),
             by=one.by,
-            added=[FormerLabelRow.of(label) for label in one.added],
-            removed=[FormerLabelRow.of(label) for label in one.removed],
+            added=_rows(one.added),
+            removed=_rows(one.removed),
         )
 
 
@@ -167,8 +170,8 @@ class DifferenceAnswer(BaseModel):
     def of(cls, one: Difference) -> "DifferenceAnswer":
         """The answer of a difference."""
         return cls(
-            added=[FormerLabelRow.of(label) for label in one.added],
-            removed=[FormerLabelRow.of(label) for label in one.removed],
+            added=_rows(one.added),
+            removed=_rows(one.removed),
             unchanged=one.unchanged,
         )
 
@@ -189,9 +192,9 @@ class ReversalAnswer(BaseModel):
         removed = one.remove if changed is None else changed.removed
         return cls(
             done=changed is not None,
-            added=[FormerLabelRow.of(label) for label in added],
-            removed=[FormerLabelRow.of(label) for label in removed],
-            left=[FormerLabelRow.of(label) for label in one.left],
+            added=_rows(added),
+            removed=_rows(removed),
+            left=_rows(one.left),
             notice=one.notice,
         )
 
@@ -206,8 +209,8 @@ class ChangedAnswer(BaseModel):
     def of(cls, one: Changed) -> "ChangedAnswer":
         """The answer of a change."""
         return cls(
-            added=[FormerLabelRow.of(label) for label in one.added],
-            removed=[FormerLabelRow.of(label) for label in one.removed],
+            added=_rows(one.added),
+            removed=_rows(one.removed),
         )
 
 

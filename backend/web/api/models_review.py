@@ -13,7 +13,7 @@ from backend.web.api.models_rows import (
     ReviewQuery,
     in_milliseconds,
 )
-from backend.web.api.work_rows import RequestAnswer, VersionRow, VersionRows
+from backend.web.api.work_rows import Accepted, RequestAnswer, VersionRow, VersionRows, accepted
 from backend.web.application import application
 from backend.web.who import by
 
@@ -31,13 +31,12 @@ def get_comparison(path: VersionPath, query: ComparedQuery) -> dict[str, Any]:
 
 
 @api.post(f"{_VERSION}/comparison", responses={"202": RequestAnswer})
-def compare(path: VersionPath, body: ComparedBody) -> tuple[dict[str, Any], int, dict[str, str]]:
+def compare(path: VersionPath, body: ComparedBody) -> Accepted:
     """Ask for a comparison with another version, by default the one that serves."""
     app = application()
     pair = app.comparing.pair(path.name, path.number, body.champion, body.weeks)
     request = app.requests.ask(COMPARE, path.name, pair.payload, by=by("api"))
-    place = {"Location": f"/api/v1/requests/{request.id}"}
-    return RequestAnswer.of(request).model_dump(), 202, place
+    return accepted(request)
 
 
 @api.get(f"{_VERSION}/review", responses={"200": ReviewAnswer})

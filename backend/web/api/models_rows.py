@@ -1,19 +1,20 @@
 """What the API takes and answers on comparisons and reviews of versions."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from backend.records import Request
 from backend.services.comparison_request import MOST_WEEKS, WEEKS, Pair
+from backend.services.comparison_results import retold
 from backend.services.comparison_verdict import sentences, verdict_of
 from backend.web.api.asked import Asked, Strict, Text
 from backend.web.api.work_rows import RequestRow
 from backend.web.instants import milliseconds
 
-_TIMES = frozenset({"start", "stop", "at", "mark", "from", "created_at"})
+_TIMES = ("start", "stop", "at", "mark", "from", "created_at")
 _MS = 1e6
+_WAYS = {**dict.fromkeys(_TIMES, milliseconds), "step": lambda step: step / _MS}
 
 
 class ComparedQuery(Asked):
@@ -89,12 +90,6 @@ class ReviewAnswer(BaseModel):
     labels: dict[str, Any]
 
 
-def in_milliseconds(value: Any, key: str = "") -> Any:
+def in_milliseconds(value: Any) -> Any:
     """Nested values with their times, and steps between times, in epoch milliseconds."""
-    if isinstance(value, Mapping):
-        return {name: in_milliseconds(one, name) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [in_milliseconds(one) for one in value]
-    if key == "step" and isinstance(value, int):
-        return value / _MS
-    return milliseconds(value) if key in _TIMES and isinstance(value, int) else value
+    return retold(value, _WAYS)

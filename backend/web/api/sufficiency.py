@@ -5,21 +5,19 @@ from typing import Any
 from pydantic import BaseModel, Field, RootModel
 
 from backend.services.sufficiency import LIVE, Brief, Sufficient
-from backend.web.api.asked import LONGEST_KEY, Asked, DetectorPath
+from backend.web.api.asked import DAY_NS, LONGEST_KEY, Asked, DetectorPath
 from backend.web.api.blueprints import part
 from backend.web.application import application
 from backend.web.instants import milliseconds
 
 api = part("sufficiency", "Whether there is enough labelled normal time.")
 
-_DAY = 86_400_000_000_000
-
 
 class SufficiencyQuery(Asked):
     """Which series, and how much recent data is compared with its labels."""
 
     series: str = Field("", max_length=LONGEST_KEY)
-    days: float = Field(LIVE / _DAY, gt=0, le=366)
+    days: float = Field(LIVE / DAY_NS, gt=0, le=366)
 
 
 class BriefRow(BaseModel):
@@ -183,6 +181,6 @@ def list_sufficiency(path: DetectorPath) -> list[BriefRow]:
 @api.get("/detectors/<string:name>/sufficiency/series", responses={"200": SufficiencyAnswer})
 def get_sufficiency(path: DetectorPath, query: SufficiencyQuery) -> dict[str, Any]:
     """The verdict on one series, with its hours, levels, uncovered ranges and contradictions."""
-    last = round(query.days * _DAY)
+    last = round(query.days * DAY_NS)
     found = application().sufficiency.judge(path.name, query.series, last=last)
     return SufficiencyAnswer.of(found).model_dump()

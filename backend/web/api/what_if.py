@@ -1,21 +1,20 @@
 """What another threshold would have given, as flat rows for Grafana's Infinity and for scripts."""
 
-from collections.abc import Sequence
 from operator import itemgetter
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, Field, RootModel
 
 from backend.ports import Floats
 from backend.records import series_key
 from backend.services.rethresholding import THRESHOLD
 from backend.services.what_if import Alerts, Answer, Question, Side
+from backend.services.what_if_answer import known
 from backend.specs import LONGEST_ALARM, AlarmSpec
 from backend.web.api.asked import DetectorPath, PointsQuery, RangeQuery, Strict
 from backend.web.api.blueprints import part
 from backend.web.api.table_rows import wide
-from backend.web.api.work_rows import RequestAnswer
+from backend.web.api.work_rows import Accepted, RequestAnswer, accepted
 from backend.web.application import application
 from backend.web.what_if import ALL_KINDS, question_of
 from backend.web.who import by
@@ -100,17 +99,9 @@ class SideRow(BaseModel):
     @classmethod
     def of(cls, one: Alerts, side: Side) -> "SideRow":
         """One of both sides of a series."""
-        quality, backing = one.quality(side), side.backing
+        backing = side.backing
         return cls(
-            alerts=side.alerts,
-            alerts_a_week=_number(side.a_week),
-            flagged=side.flagged,
-            precision=_number(quality.precision),
-            recall=_number(quality.recall),
-            f1=_number(quality.f1),
-            false_alarm_share=_number(quality.far),
-            events_caught=side.caught,
-            limit=_number(side.limit),
+            **one.figures(side),
             basis="" if backing is None else backing.basis,
             backing_hours=None if backing is None else backing.hours,
             silent=backing is not None and backing.silent,
@@ -234,14 +225,11 @@ def get_what_if_curve(path: DetectorPath, query: CurveQuery) -> dict[str, Any]:
 
 
 @api.post("/detectors/<string:name>/threshold", responses={"202": RequestAnswer})
-def apply_threshold(
-    path: DetectorPath, body: ThresholdBody
-) -> tuple[dict[str, Any], int, dict[str, str]]:
+def apply_threshold(path: DetectorPath, body: ThresholdBody) -> Accepted:
     """Ask for a version with another threshold; the id of the request tells what comes of it."""
     payload = body.model_dump(exclude_none=True)
     request = application().requests.ask(THRESHOLD, path.name, payload, by=by("api"))
-    place = {"Location": f"/api/v1/requests/{request.id}"}
-    return RequestAnswer.of(request).model_dump(), 202, place
+    return accepted(request)
 
 
 def _ask(path: DetectorPath, query: WhatIfQuery) -> Answer:
@@ -250,10 +238,5 @@ def _ask(path: DetectorPath, query: WhatIfQuery) -> Answer:
     return app.what_if.ask(path.name, span, query.question, series=query.series)
 
 
-def _number(value: Any) -> float | None:
-    number = float(value)
-    return number if np.isfinite(number) else None
-
-
-def _numbers(values: Floats | Sequence[float]) -> list[float | None]:
-    return [_number(value) for value in values]
+def _numbers(values: Floats) -> list[float | None]:
+    return [known(value) for value in values]

@@ -7,6 +7,7 @@ from backend.records import Role
 from backend.web.api.asked import LimitQuery, RequestBody, RequestPath, RunPath, RunsQuery
 from backend.web.api.blueprints import part
 from backend.web.api.work_rows import (
+    Accepted,
     GoingRow,
     RequestAnswer,
     RequestRow,
@@ -15,6 +16,7 @@ from backend.web.api.work_rows import (
     RunRow,
     RunRows,
     WorkAnswer,
+    accepted,
 )
 from backend.web.application import application
 from backend.web.rights import REQUESTS
@@ -51,15 +53,14 @@ def list_requests(query: LimitQuery) -> list[RequestRow]:
 
 
 @api.post("/requests", responses={"202": RequestAnswer})
-def ask(body: RequestBody) -> tuple[dict[str, Any], int, dict[str, str]]:
+def ask(body: RequestBody) -> Accepted:
     """Ask for work; a worker takes it up, and its id tells how far it is and what came of it."""
     asked = body.root
     require(REQUESTS.get(asked.kind, Role.ADMIN))
     if asked.kind == "backfill" and asked.from_ >= asked.to:
         raise InputError("The range is empty: it must end after its start.")
     request = application().requests.ask(asked.kind, asked.detector, asked.payload, by=by("api"))
-    place = {"Location": f"/api/v1/requests/{request.id}"}
-    return RequestAnswer.of(request).model_dump(), 202, place
+    return accepted(request)
 
 
 @api.get("/requests/<int:id>", responses={"200": RequestAnswer})

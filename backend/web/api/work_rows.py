@@ -166,6 +166,15 @@ class RequestAnswer(RequestRow):
         return cls.of(view.request).model_copy(update={"run": run, "advice": view.advice})
 
 
+Accepted = tuple[dict[str, Any], int, dict[str, str]]
+
+
+def accepted(request: Request) -> Accepted:
+    """The answer to who asks for work: it is taken down, and there one sees what comes of it."""
+    place = {"Location": f"/api/v1/requests/{request.id}"}
+    return RequestAnswer.of(request).model_dump(), 202, place
+
+
 class WorkAnswer(BaseModel):
     """What goes on, newest first, and what waits, oldest first."""
 

@@ -13,6 +13,7 @@ from backend.web.application import application
 from backend.web.errors import status_of
 from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
+from backend.web.pages.ranges import DAY
 from backend.web.texts import text
 from backend.web.who import by, needs, person
 
@@ -22,7 +23,6 @@ ROLES = tuple(Role)
 DAYS = ("", "30", "90", "365")
 """After how many days a token may be made to end; never if empty."""
 
-_DAY = 86_400_000_000_000
 _HERE = "/access"
 Answer = str | AnyResponse | tuple[str, int]
 
@@ -115,7 +115,7 @@ def _done(change: Callable[[], str], where: str = "top") -> Answer:
 def _draft() -> TokenDraft:
     form = request.form
     days = form.get("days", "")
-    ends = application().clock.now() + int(days) * _DAY if days in DAYS[1:] else None
+    ends = application().clock.now() + int(days) * DAY if days in DAYS[1:] else None
     return TokenDraft(form.get("name", ""), _role(), form.getlist("detectors"), ends)
 
 

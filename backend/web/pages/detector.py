@@ -9,8 +9,7 @@ from backend.services.drawing import Span
 from backend.services.events import Event
 from backend.specs import DetectorSpec, format_duration
 from backend.web.application import application
-from backend.web.instants import milliseconds
-from backend.web.pages.ranges import asked_range
+from backend.web.pages.ranges import asked_range, from_to
 
 detector = Blueprint("detector_page", __name__)
 
@@ -25,7 +24,8 @@ def show(name: str) -> str:
     spec = app.detectors.get(name)
     keys = app.queries.series_keys(name)
     chosen = chosen_series(keys)
-    span = asked_range(app.clock.now())
+    now = app.clock.now()
+    span = asked_range(now)
     series = [] if chosen is None else [chosen]
     return render_template(
         "detector.html",
@@ -36,22 +36,16 @@ def show(name: str) -> str:
         chosen=chosen,
         span=span,
         events=app.queries.events(name, span, series=series, limit=MOST_EVENTS)[::-1],
-        labels=app.queries.labels(name, span=span),
         data=_data(spec, chosen, span),
-        event_range=lambda event: _around(event, spec.step, app.clock.now()),
-        label_range=lambda event: _range(event.start, event.stop or app.clock.now()),
+        event_range=lambda event: _around(event, spec.step, now),
+        label_range=lambda event: from_to(event.start, event.stop or now),
     )
 
 
 def _around(event: Event, step: int, now: int) -> dict[str, int]:
     """An event with as much time before and after it, at least fifty steps."""
     stop = event.stop or now
-    beside = max(stop - event.start, 50 * step)
-    return _range(max(event.start - beside, 0), stop + beside)
-
-
-def _range(start: int, stop: int) -> dict[str, int]:
-    return {"from": milliseconds(start), "to": milliseconds(stop)}
+    return from_to(event.start, stop, beside=max(stop - event.start, 50 * step))
 
 
 def chosen_series(keys: list[SeriesKey]) -> SeriesKey | None:
@@ -79,6 +73,5 @@ def _data(spec: DetectorSpec, series: SeriesKey | None, span: Span) -> dict[str,
         "context": list(spec.context),
         "series": series or "",
         "step": spec.step // 1_000_000,
-        "from": milliseconds(span.start),
-        "to": milliseconds(span.stop),
+        **from_to(span.start, span.stop),
     }

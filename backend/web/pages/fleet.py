@@ -14,7 +14,7 @@ from backend.web.application import application
 from backend.web.errors import status_of
 from backend.web.fleet_words import named, sentence
 from backend.web.instants import milliseconds, parse_instant
-from backend.web.pages.ranges import asked_range
+from backend.web.pages.ranges import asked_range, from_to
 from backend.web.texts import text
 from backend.web.who import by, needs
 
@@ -60,22 +60,19 @@ def _drafts() -> list[LabelDraft]:
     try:
         kind = LabelKind(form.get("kind", ""))
         start, stop = (parse_instant(form.get(end, "")) for end in ("start", "stop"))
-        tags = [parse_series_key(series) for _, series in names]
+        series = [(detector, parse_series_key(key)) for detector, key in names]
     except ValueError as error:
         raise InputError(f"The form is not complete: {error}.") from error
     note = form.get("note", "")[:2000]
-    return [
-        LabelDraft(detector, kind, start, stop, of, note)
-        for (detector, _), of in zip(names, tags, strict=True)
-    ]
+    return [LabelDraft(detector, kind, start, stop, tags, note) for detector, tags in series]
 
 
 def _page(problem: str = "") -> str:
     app = application()
     detector = request.args.get("detector") or None
-    span = asked_range(app.clock.now())
+    now = app.clock.now()
+    span = asked_range(now)
     found = app.fleet_view.look(span, detector)
-    stop = {"stop": app.clock.now()}
     return render_template(
         "fleet.html",
         groups=found.groups[:MOST_GROUPS],
@@ -93,18 +90,17 @@ def _page(problem: str = "") -> str:
         labelled_at_most=MOST_LABELLED,
         drawn_at_most=MOST_ROWS,
         kinds=list(LabelKind),
-        around=lambda group: _around(group, stop["stop"]),
-        end=lambda group: milliseconds(group.stop or stop["stop"]),
-        here=_asked(),
-        here_range={"from": milliseconds(span.start), "to": milliseconds(span.stop)},
+        around=lambda group: _around(group, now),
+        end=lambda group: milliseconds(group.stop or now),
+        asked=_asked(),
+        here_range=from_to(span.start, span.stop),
     )
 
 
 def _around(group: Together, now: int) -> dict[str, int]:
     """A group with half as much time before and after it, at least half an hour."""
     stop = group.stop or now
-    beside = max((stop - group.start) // 2, 30 * 60_000_000_000)
-    return {"from": milliseconds(max(group.start - beside, 0)), "to": milliseconds(stop + beside)}
+    return from_to(group.start, stop, beside=max((stop - group.start) // 2, 30 * 60_000_000_000))
 
 
 def _worst(found: FleetPicture) -> list[dict[str, Any]]:

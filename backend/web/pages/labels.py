@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import Conflict, InputError, NormalcyError, NotFound
-from backend.records import Label, LabelKind, Role, SeriesKey, parse_series_key
+from backend.records import LabelKind, Role, SeriesKey, parse_series_key
 from backend.services.drawing import Span
 from backend.services.label_choices import Choices, Form
 from backend.services.label_history import Difference
@@ -16,10 +16,10 @@ from backend.services.labelling import shown
 from backend.specs import DetectorSpec
 from backend.web.application import application
 from backend.web.errors import status_of
-from backend.web.instants import milliseconds, parse_instant
+from backend.web.instants import MS, before, parse_instant
 from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
-from backend.web.pages.ranges import asked_range
+from backend.web.pages.ranges import asked_range, from_to
 from backend.web.texts import text
 from backend.web.who import by, needs, person
 
@@ -98,13 +98,12 @@ def bring(name: str) -> Answer:
 
 def _choices(name: str) -> Choices:
     form = request.form
-    kind, written = form.get("kind"), form.get("format")
+    kind = form.get("kind")
     return Choices(
         detector=name,
         kind=LabelKind(kind) if kind else None,
         tags=parse_series_key(form.get("series", "")),
         zone=form.get("timezone", "").strip() or None,
-        form=Form(written) if written else None,
         alone=True,
     )
 
@@ -139,7 +138,7 @@ def _page(name: str, *, problem: str = "") -> str:
         kinds=list(LabelKind),
         problem=problem,
         may_label=person().may(Role.LABELLER, name),
-        kept={"series": chosen, **_range(span)},
+        kept={"series": chosen, **from_to(span.start, span.stop)},
         data=_data(spec, chosen, span),
     )
 
@@ -174,29 +173,16 @@ def _difference(name: str) -> tuple[Since | None, Difference | None]:
     return None, None
 
 
-def _range(span: Span) -> dict[str, int]:
-    return {"from": milliseconds(span.start), "to": milliseconds(span.stop)}
-
-
 def _data(spec: DetectorSpec, chosen: Sequence[SeriesKey], span: Span) -> dict[str, Any]:
     """What the page's script needs to know."""
     return {
         "detector": spec.name,
         "channels": [*spec.channels, *spec.context],
         "series": [{"key": key, "tags": parse_series_key(key)} for key in chosen],
-        "step": max(spec.step // 1_000_000, 1),
+        "step": max(spec.step // MS, 1),
         "mayLabel": person().may(Role.LABELLER, spec.name),
-        **_range(span),
+        **from_to(span.start, span.stop),
     }
 
 
-@labels.app_template_filter("before")
-def before(time: int) -> int:
-    """The last millisecond before a time, nanoseconds."""
-    return milliseconds(max(time - 1, 0))
-
-
-@labels.app_template_filter("follows_a_file")
-def follows_a_file(label: Label) -> bool:
-    """Whether a label stands in normalcy.yaml and is changed there."""
-    return label.source == "yaml"
+labels.add_app_template_filter(before, "before")

@@ -4,6 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import InputError, TooManyTries
+from backend.services.access import SHORTEST_PASSWORD
 from backend.web import sessions
 from backend.web.application import application
 from backend.web.errors import status_of
@@ -37,5 +38,10 @@ def change_password() -> AnyResponse | tuple[str, int]:
 
 
 def _page(problem: str = "") -> str:
-    guarded = application().access.is_guarded()
-    return render_template("me.html", who=person(), problem=problem, guarded=guarded)
+    return render_template(
+        "me.html",
+        who=person(),
+        problem=problem,
+        guarded=application().access.is_guarded(),
+        shortest=SHORTEST_PASSWORD,
+    )

@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from backend.services.comparison_verdict import Verdict
 from backend.specs import format_duration
-from backend.web.instants import milliseconds
+from backend.web.pages.ranges import from_to
 from backend.web.texts import text
 from backend.web.times import at
 
@@ -47,10 +47,8 @@ def sentences(said: Verdict) -> list[str]:
 
 def figure(side: Mapping[str, Any], name: str) -> str:
     """One figure of a version in a comparison, by the name of its text."""
-    if name == "caught":
-        return text("model-caught-of", count=side["caught"], of=side["anomalies"])
-    if name == "forewarned":
-        return text("model-caught-of", count=side["forewarned"], of=side["anomalies"])
+    if name in ("caught", "forewarned"):
+        return text("model-caught-of", count=side[name], of=side["anomalies"])
     key, shown = _FIGURES[name]
     value = side[key]
     return _NOTHING if value is None else shown(value)
@@ -94,8 +92,7 @@ def percent(share: float) -> str:
 def around(one: Mapping[str, Any]) -> dict[str, int]:
     """The range to look at an alert: with as much time before and behind it, an hour at least."""
     beside = max(one["stop"] - one["start"], 3_600_000_000_000)
-    start, stop = max(one["start"] - beside, 0), one["stop"] + beside
-    return {"from": milliseconds(start), "to": milliseconds(stop)}
+    return from_to(one["start"], one["stop"], beside)
 
 
 _FIGURES: Mapping[str, tuple[str, Callable[[Any], str]]] = {

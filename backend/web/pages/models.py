@@ -9,8 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import ArtifactError, Conflict, InputError, NotFound
 from backend.records import Promotion, Request, Role, State, Verdict, Version
-from backend.services.comparison_request import COMPARE, WEEKS, Pair
+from backend.services.comparison_request import COMPARE, WEEKS, Pair, served_before
 from backend.services.comparison_verdict import verdict_of
+from backend.services.work import OPEN
 from backend.web.api.models_rows import in_milliseconds
 from backend.web.application import application
 from backend.web.pages import model_words as words
@@ -27,7 +28,6 @@ CHOICES = (1, WEEKS, 12, 26)
 """Weeks that may be compared by the form."""
 
 Answer = str | AnyResponse | tuple[str, int]
-_OPEN = (State.WAITING, State.RUNNING)
 
 
 @models.get("/detectors/<string:name>/models")
@@ -46,7 +46,7 @@ def show(name: str) -> str:
         promotions=promotions[::-1][:MOST_VERSIONS],
         review_asked=spec.promote == "review",
         may_decide=person().may(Role.ADMIN, name),
-        before=_before(promotions),
+        before=served_before(promotions),
         timed=words.timed,
     )
 
@@ -60,6 +60,7 @@ def review(name: str, number: int) -> str:
     about = app.reviewing.review(name, number, request.args.get("series"))
     pair = app.comparing.pair(name, number, weeks=weeks)
     newest, done = app.comparing.newest(pair)
+    asked = newest if newest is not None and newest.state in OPEN else None
     result = None if done is None else done.result
     return render_template(
         "model.html",
@@ -67,8 +68,8 @@ def review(name: str, number: int) -> str:
         number=number,
         about=about,
         pair=pair,
-        asked=newest if newest is not None and newest.state in _OPEN else None,
-        failed=newest if newest is not None and newest.state not in (*_OPEN, State.DONE) else None,
+        asked=asked,
+        failed=newest if newest is not None and newest.state not in (*OPEN, State.DONE) else None,
         result=result,
         said=None if result is None else words.sentences(verdict_of(result)),
         strip=None if result is None else strip(result),
@@ -76,7 +77,7 @@ def review(name: str, number: int) -> str:
         choices=sorted({*CHOICES, weeks}),
         may_decide=person().may(Role.ADMIN, name),
         may_compare=person().may(Role.LABELLER, name),
-        data=_data(pair, about, result, newest),
+        data=_data(pair, about, result, asked),
         timed=words.timed,
         figure=words.figure,
         met=words.met,
@@ -194,13 +195,6 @@ def _waiting(versions: Sequence[Version]) -> Version | None:
     return newest if newest is not None and newest.verdict is Verdict.CHALLENGER else None
 
 
-def _before(promotions: Sequence[Promotion]) -> int | None:
-    """The version that a roll back would let serve."""
-    numbers = [one.number for one in promotions]
-    others = [number for number in numbers[:-1] if number != numbers[-1]]
-    return others[-1] if others else None
-
-
 def _changes(result: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Alerts with what becomes of them: those that change first, then those that stay."""
     told = [(change, one) for change in ("gone", "new", "kept") for one in result[change]]
@@ -211,16 +205,14 @@ def _data(
     pair: Pair,
     about: Mapping[str, Any],
     result: Mapping[str, Any] | None,
-    newest: Request | None,
+    asked: Request | None,
 ) -> dict[str, Any]:
     """What the page's script draws and follows."""
     series, other = about["series"], about["champion_series"]
     return {
-        "detector": pair.detector,
         "number": pair.challenger,
         "champion": pair.champion,
-        "weeks": pair.weeks,
-        "open": newest is not None and newest.state in _OPEN,
+        "request": None if asked is None else asked.id,
         "threshold": None if series is None else series["threshold"],
         "curve": None if series is None else series["curve"],
         "errors": None if series is None else series["errors"],

@@ -1,6 +1,6 @@
 """The ways from page to page: those of the service, and those of a detector."""
 
-from flask import Flask, current_app, url_for
+from flask import Flask, url_for
 
 from backend.records import Role
 from backend.web.who import NOBODY, person
@@ -38,15 +38,9 @@ def places() -> list[Way]:
     if person() is NOBODY:
         return []
     hidden = () if person().may(Role.ADMIN) else _FOR_ADMINISTRATORS
-    ways = [(view, name) for view, name in _PLACES if view not in hidden and _is_there(view)]
-    return [(url_for(view), name) for view, name in ways]
+    return [(url_for(view), name) for view, name in _PLACES if view not in hidden]
 
 
 def detector_places(detector: str) -> list[Way]:
     """The pages of a detector."""
-    ways = [(view, name) for view, name in _OF_DETECTOR if _is_there(view)]
-    return [(url_for(view, name=detector), text) for view, text in ways]
-
-
-def _is_there(view: str) -> bool:
-    return view in current_app.view_functions
+    return [(url_for(view, name=detector), name) for view, name in _OF_DETECTOR]

@@ -1,8 +1,9 @@
 """How every detector and every series is doing."""
 
+from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from backend.records import State
 from backend.services.overview import Condition, Glance, Overview
@@ -10,6 +11,7 @@ from backend.services.overview import overview as overview_of
 from backend.services.series_overview import SeriesCondition, Sort, Wanted, page_of
 from backend.web import sparks
 from backend.web.application import application
+from backend.web.pages.navigation import Way
 
 overview = Blueprint("overview_page", __name__)
 
@@ -20,8 +22,7 @@ SERIES = "series"
 
 _ORDER = list(Condition)
 _LATEST_PAGE = 10**6
-Way = tuple[str, str]
-T = TypeVar("T")
+T = TypeVar("T", bound=StrEnum)
 
 
 @overview.get("/")
@@ -80,10 +81,7 @@ def asked() -> Wanted:
 
 
 def _one_of(kind: type[T], text: str) -> T | None:
-    try:
-        return kind(text)  # type: ignore[call-arg]
-    except ValueError:
-        return None
+    return kind(text) if text in list(kind) else None
 
 
 def _link(wanted: Wanted, **changes: object) -> str:
@@ -100,20 +98,14 @@ def _link(wanted: Wanted, **changes: object) -> str:
 
 
 def next_steps(one: Overview) -> list[Way]:
-    """Where a person goes on with a detector that has no model, as far as those pages are there."""
+    """Where a person goes on with a detector that has no model."""
     if one.condition is not Condition.NO_MODEL:
         return []
-    label = url_for("label_pages.label", detector=one.detector)
+    models = url_for("models_page.show", name=one.detector)
     if one.trained_at is not None:
-        return [(_page("models_page.show", one.detector, label), "overview-step-review")]
-    steps = [(_page("labels_page.show", one.detector, label), "overview-step-label")]
-    if "models_page.show" in current_app.view_functions:
-        steps.append((_page("models_page.show", one.detector, label), "overview-step-train"))
-    return steps
-
-
-def _page(view: str, detector: str, otherwise: str) -> str:
-    return url_for(view, name=detector) if view in current_app.view_functions else otherwise
+        return [(models, "overview-step-review")]
+    labels = url_for("labels_page.show", name=one.detector)
+    return [(labels, "overview-step-label"), (models, "overview-step-train")]
 
 
 def _urgency(one: Overview) -> tuple[int, str]:

@@ -19,14 +19,16 @@ from backend.records import (
     parse_series_key,
 )
 from backend.services.detector_yaml import as_yaml, body_of
-from backend.services.dry_run import DRY_RUN
+from backend.services.dry_run import DRY_RUN, Asked
 from backend.services.labelling import check_draft
 from backend.services.proposing import Proposal
+from backend.services.work import OPEN
 from backend.specs import DetectorSpec
 from backend.web.api.setup import yaml_file
 from backend.web.application import application
 from backend.web.instants import milliseconds
 from backend.web.pages.asking import unsure
+from backend.web.pages.ranges import DAY
 from backend.web.pages.setup_form import MODELS, THRESHOLDS, USES, Draft, of_spec, places, proposed
 from backend.web.pages.setup_form import read as read_form
 from backend.web.texts import text
@@ -35,9 +37,8 @@ from backend.web.who import by, needs, person
 setup = Blueprint("setup_page", __name__)
 
 MOST_SERIES = 200
-_DAY = 86_400_000_000_000
-_SHOWN = 14 * _DAY
-_NORMAL = 7 * _DAY
+_SHOWN = 14 * DAY
+_NORMAL = 7 * DAY
 _SECOND = 1_000_000_000
 
 Answer = str | AnyResponse | tuple[str, int]
@@ -64,14 +65,11 @@ def make() -> Answer:
 @setup.get("/detectors/<string:name>/edit")
 def edit(name: str) -> Answer:
     """The same form for a stored detector; those of normalcy.yaml are only shown."""
-    app = application()
-    spec = app.detectors.get(name)
-    if app.detectors.is_configured(name) or not person().may(Role.ADMIN, name):
+    detectors = application().detectors
+    spec, configured = detectors.get(name), detectors.is_configured(name)
+    if configured or not person().may(Role.ADMIN, name):
         return render_template(
-            "setup_shown.html",
-            detector=name,
-            yaml=as_yaml([spec]),
-            configured=app.detectors.is_configured(name),
+            "setup_shown.html", detector=name, yaml=as_yaml([spec]), configured=configured
         )
     return _form(_with_range(of_spec(spec, body_of(spec), _proposal(spec))), name)
 
@@ -115,8 +113,8 @@ def restore(name: str) -> Answer:
     """Take a removal back."""
     try:
         body = orjson.loads(request.form.get("body", ""))
-    except orjson.JSONDecodeError as error:
-        raise InputError("This form is not complete: add the detector anew.") from error
+    except orjson.JSONDecodeError:
+        body = None
     if not isinstance(body, dict):
         raise InputError("This form is not complete: add the detector anew.")
     application().setting_up.save(name, body, by=by(), seen=False)
@@ -147,9 +145,8 @@ def _act(draft: Draft, name: str | None) -> Answer:
 
 def _about_range(draft: Draft) -> list[Problem]:
     """What is wrong with the range, where it is needed."""
-    wanted = request.form.get("act") == "try" or (
-        request.form.get("act") == "save" and draft.label and (draft.start or draft.stop)
-    )
+    act = request.form.get("act")
+    wanted = act == "try" or (act == "save" and draft.label and (draft.start or draft.stop))
     if wanted and draft.range is None:
         return [Problem("range", text("setup-range-wrong"))]
     return []
@@ -157,8 +154,8 @@ def _about_range(draft: Draft) -> list[Problem]:
 
 def _try(draft: Draft, spec: DetectorSpec) -> int:
     assert draft.range is not None, "looked at before"
-    payload = {"spec": spec.plain(), "ranges": [list(draft.range)]}
-    return application().requests.ask(DRY_RUN, spec.name, payload, by=by()).id
+    asked = Asked(spec, (draft.range,))
+    return application().requests.ask(DRY_RUN, spec.name, asked.payload, by=by()).id
 
 
 def _save(draft: Draft, name: str | None, spec: DetectorSpec, body: dict[str, Any]) -> Answer:
@@ -192,6 +189,8 @@ def _label(draft: Draft) -> LabelDraft | None:
 def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = ()) -> str:
     found = _tried(draft, name)
     result = found.result if found is not None and found.state is State.DONE else None
+    body, readable = _body(draft)
+    spec = application().setting_up.check(draft.name, body, new=False, seen=False).spec
     return render_template(
         "setup.html",
         detector=name,
@@ -203,9 +202,9 @@ def _form(draft: Draft, name: str | None = None, problems: Sequence[Problem] = (
         uses=USES,
         tried=found,
         result=result,
-        data=_data(draft, result),
-        yaml=_yaml(draft),
-        open_states=(State.WAITING, State.RUNNING),
+        data=_data(draft, body, spec, result),
+        yaml=as_yaml([spec]) if readable and spec is not None else "",
+        open_states=OPEN,
     )
 
 
@@ -236,27 +235,22 @@ def _proposal(spec: DetectorSpec) -> Proposal | None:
         return None
 
 
-def _yaml(draft: Draft) -> str:
-    setting_up = application().setting_up
+def _body(draft: Draft) -> tuple[dict[str, Any], bool]:
+    """The definition that a draft comes to; that which it began with, where it cannot be read."""
     try:
-        body = draft.body(setting_up)
+        return draft.body(application().setting_up), True
     except ConfigurationError:
-        return ""
-    spec = setting_up.check(draft.name, body, new=False, seen=False).spec
-    return "" if spec is None else as_yaml([spec])
+        return dict(draft.base), False
 
 
-def _data(draft: Draft, result: Any) -> dict[str, Any]:
+def _data(
+    draft: Draft, body: dict[str, Any], spec: DetectorSpec | None, result: Any
+) -> dict[str, Any]:
     """What the page's script needs to know."""
-    app = application()
-    last = draft.about.get("last") or app.clock.now()
-    try:
-        body = draft.body(app.setting_up)
-    except ConfigurationError:
-        body = dict(draft.base)
+    last = draft.about.get("last") or application().clock.now()
     return {
         "spec": body,
-        "series": _series(draft, body)[:MOST_SERIES],
+        "series": _series(draft, body, spec)[:MOST_SERIES],
         "from": milliseconds(max(last - _SHOWN, draft.about.get("first") or 0)),
         "to": milliseconds(last),
         "tried": draft.tried,
@@ -264,15 +258,13 @@ def _data(draft: Draft, result: Any) -> dict[str, Any]:
     }
 
 
-def _series(draft: Draft, body: dict[str, Any]) -> list[SeriesKey]:
+def _series(draft: Draft, body: dict[str, Any], spec: DetectorSpec | None) -> list[SeriesKey]:
     """Series to look at: those proposed, or those that tags chosen otherwise make."""
-    setting_up, last = application().setting_up, draft.about.get("last")
-    wanted = set(body.get("group_by", ()))
-    proposed = [key for key in draft.about.get("series", ()) if _tags(key) == wanted]
-    if proposed or last is None:
-        return proposed
-    spec = setting_up.check(draft.name, body, new=False, seen=False).spec
-    return [] if spec is None else setting_up.series(spec, last)
+    last, wanted = draft.about.get("last"), set(body.get("group_by", ()))
+    known = [key for key in draft.about.get("series", ()) if _tags(key) == wanted]
+    if known or last is None or spec is None:
+        return known
+    return application().setting_up.series(spec, last)
 
 
 def _tags(key: SeriesKey) -> set[str] | None:
@@ -285,11 +277,11 @@ def _tags(key: SeriesKey) -> set[str] | None:
 def _course(result: Any) -> dict[str, Any]:
     """The course of the score, in milliseconds."""
     return {
-        "from": result["recent"][0] // 1_000_000,
-        "to": result["recent"][1] // 1_000_000,
+        "from": milliseconds(result["recent"][0]),
+        "to": milliseconds(result["recent"][1]),
         "series": {
             key: {
-                "time": [time // 1_000_000 for time in one["course"]["times"]],
+                "time": [milliseconds(time) for time in one["course"]["times"]],
                 "score": one["course"]["score"],
             }
             for key, one in result["series"].items()

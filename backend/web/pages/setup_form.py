@@ -9,7 +9,7 @@ import orjson
 from pydantic import BaseModel, Field
 from werkzeug.datastructures import MultiDict
 
-from backend.exceptions import InputError
+from backend.exceptions import InputError, Problem
 from backend.services.proposing import Considered, Proposal, Use
 from backend.services.setting_up import SettingUp
 from backend.specs import (
@@ -180,26 +180,23 @@ def of_spec(spec: DetectorSpec, body: Mapping[str, Any], found: Proposal | None)
 
 def _used(spec: DetectorSpec, found: Proposal | None) -> tuple[Considered, ...]:
     """Fields in the order in which the detector has them, then the others."""
-    known = {one.name: one for one in (found.fields if found else ())}
+    known = found.fields if found else ()
     uses: dict[str, Use] = dict.fromkeys(spec.channels, "channel")
     uses |= dict.fromkeys(spec.context, "context")
-    uses |= {name: "left out" for name in known if name not in uses}
-    bare = Considered("", "left out", "")
-    return tuple(replace(known.get(name, bare), name=name, use=use) for name, use in uses.items())
+    uses |= {one.name: "left out" for one in known if one.name not in uses}
+    return _with_uses(uses, known)
 
 
 def _parted(spec: DetectorSpec, found: Proposal | None) -> tuple[Considered, ...]:
-    known = {one.name: one for one in (found.tags if found else ())}
-    names = [*known, *(tag for tag in spec.group_by if tag not in known)]
-    bare = Considered("", "left out", "")
-    return tuple(
-        replace(
-            known.get(name, bare),
-            name=name,
-            use="group_by" if name in spec.group_by else "left out",
-        )
-        for name in names
-    )
+    known = found.tags if found else ()
+    uses: dict[str, Use] = {one.name: "left out" for one in known}
+    uses |= dict.fromkeys(spec.group_by, "group_by")
+    return _with_uses(uses, known)
+
+
+def _with_uses(uses: Mapping[str, Use], known: Sequence[Considered]) -> tuple[Considered, ...]:
+    reasons = {one.name: one.reason for one in known}
+    return tuple(Considered(name, use, reasons.get(name, "")) for name, use in uses.items())
 
 
 def read(form: Pairs, name: str | None = None) -> Draft:
@@ -298,7 +295,7 @@ def _instant(text: str) -> int | None:
         return None
 
 
-def places(problems: Sequence[Any]) -> dict[str, list[str]]:
+def places(problems: Sequence[Problem]) -> dict[str, list[str]]:
     """Mistakes by the field of the form that they belong to; `other` for those that have none."""
     known = {
         "name": "name",

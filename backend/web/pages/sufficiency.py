@@ -10,9 +10,9 @@ from backend.detection.sufficiency import VERDICTS, Levels
 from backend.exceptions import NotFound
 from backend.records import SeriesKey
 from backend.services.sufficiency import Brief, Sufficient
-from backend.services.sufficiency_words import Part
+from backend.services.sufficiency_words import DAYS, Part
 from backend.web.application import application
-from backend.web.instants import milliseconds
+from backend.web.pages.ranges import from_to
 from backend.web.texts import text
 
 sufficiency = Blueprint("sufficiency_page", __name__)
@@ -75,8 +75,12 @@ def _values(part: Part) -> dict[str, str | int]:
     values = dict(part.values)
     if part.name == "weekdays":
         days = str(values["days"]).split(", ")
-        values["days"] = ", ".join(text(f"sufficiency-{day.lower()}") for day in days)
+        values["days"] = ", ".join(map(_day, days))
     return values
+
+
+def _day(name: str) -> str:
+    return text(f"sufficiency-{name.lower()}")
 
 
 def _urgency(one: Brief) -> tuple[int, SeriesKey]:
@@ -90,8 +94,7 @@ def _looker(name: str, series: SeriesKey | None) -> Callable[[int, int], str]:
     """Where a range can be looked at and labelled."""
 
     def look(start: int, stop: int) -> str:
-        beside = int(_BESIDE * (stop - start))
-        span = {"from": milliseconds(max(start - beside, 0)), "to": milliseconds(stop + beside)}
+        span = from_to(start, stop, beside=int(_BESIDE * (stop - start)))
         place = url_for("labels_page.show", name=name)
         return f"{place}?{urlencode({**span, **({'series': series} if series else {})})}"
 
@@ -114,24 +117,19 @@ def _label_of(name: str, series: SeriesKey | None) -> Callable[[int], str]:
 # -- pictures --------------------------------------------------------------------------------------
 
 
-def _week(found: Sufficient) -> list[list[dict[str, Any]]]:
-    """(7, 24) cells: how well each hour of the week is covered, and the hours themselves."""
+def _week(found: Sufficient) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Each day with its 24 cells: how well an hour is covered, and the hours themselves."""
+    weeks = zip(DAYS, found.normal_week.tolist(), found.live_week.tolist(), strict=True)
     return [
-        [
-            {
-                "state": _state(float(found.normal_week[day, hour]), bool(live > 0)),
-                "hours": float(found.normal_week[day, hour]),
-            }
-            for hour, live in enumerate(found.live_week[day])
-        ]
-        for day in range(7)
+        (_day(name), [_cell(*hours) for hours in zip(normal, live, strict=True)])
+        for name, normal, live in weeks
     ]
 
 
-def _state(hours: float, live: bool) -> str:
+def _cell(hours: float, live: float) -> dict[str, Any]:
     if hours <= 0:
-        return _ABSENT if live else _NONE
-    return _COVERED if hours >= _ENOUGH_HOURS else _THIN
+        return {"state": _ABSENT if live > 0 else _NONE, "hours": hours}
+    return {"state": _COVERED if hours >= _ENOUGH_HOURS else _THIN, "hours": hours}
 
 
 def _picture(channel: str, levels: Levels) -> dict[str, Any]:

@@ -1,30 +1,30 @@
 """The threshold workbench: what another threshold would have given, and a version that has it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from flask import Blueprint, Response, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from backend.exceptions import Conflict, InputError, NormalcyError, NotFound
-from backend.records import Request, Role, SeriesKey, State, series_key
+from backend.records import Request, Role, SeriesKey, series_key
 from backend.services.downsampling import Table
 from backend.services.drawing import Span
 from backend.services.rethresholding import THRESHOLD, AskedThreshold
 from backend.services.threshold_asked import nested
 from backend.services.what_if import THRESHOLD as LINE
 from backend.services.what_if import Answer, Present, Question, read_question
+from backend.services.what_if_answer import known
+from backend.services.work import OPEN
 from backend.web.api.what_if import AlertsRow
 from backend.web.application import application
-from backend.web.instants import milliseconds
 from backend.web.numbers import number_in
 from backend.web.pages.asking import unsure
 from backend.web.pages.detector import MOST_SERIES, chosen_series
-from backend.web.pages.ranges import asked_range
+from backend.web.pages.ranges import asked_range, from_to
 from backend.web.texts import text
-from backend.web.what_if import ALL_KINDS
+from backend.web.what_if import ALL_KINDS, value_of
 from backend.web.who import by, needs, person
 
 threshold = Blueprint("threshold_page", __name__)
@@ -93,13 +93,10 @@ class Form:
         Raises:
             InputError: a field does not fit.
         """
-        if self.kind not in ALL_KINDS:
-            expected = ", ".join(ALL_KINDS)
-            raise InputError(f"There is no threshold of kind {self.kind!r}: expected {expected}.")
+        name, meaning = value_of(self.kind)
         told: dict[str, Any] = {"kind": self.kind}
         if self.kind == present.threshold.kind:
             told = present.threshold.model_dump(mode="json", by_alias=True)
-        name, meaning = ALL_KINDS[self.kind]
         if name is not None:
             if not self.value:
                 raise InputError(f"A {self.kind} threshold needs a value: {meaning}.")
@@ -122,7 +119,7 @@ def answer(name: str) -> Response | tuple[Response, int]:
         app = application()
         present = app.what_if.present(name)
         question = Form.of(request.args, present).question(present)
-        found = _ask(name, question, _POINTS)
+        found = _ask(name, question, app.queries.series_keys(name), _span())
     except NormalcyError as error:
         return jsonify(message=str(error)), 404 if isinstance(error, NotFound) else 422
     shown = request.args.get("series", "")
@@ -140,8 +137,8 @@ def apply(name: str) -> Page:
         present = app.what_if.present(name)
         question = Form.of(fields, present).question(present)
         asked = AskedThreshold(question, fields.get("promote", "yes") == "yes")
-        told = "threshold-sure" if asked.promote else "threshold-sure-challenger"
-        if page := unsure(text(told, detector=name)):
+        told = "sure" if asked.promote else "sure-challenger"
+        if page := unsure(text(f"threshold-script-{told}", detector=name)):
             return page
         work = app.requests.ask(THRESHOLD, name, asked.payload, by=by())
     except (InputError, Conflict) as error:
@@ -153,19 +150,18 @@ def apply(name: str) -> Page:
 
 def _page(name: str, fields: Mapping[str, str], *, asked: bool) -> str:
     app = application()
-    spec = app.detectors.get(name)
-    keys = app.queries.series_keys(name)
+    keys, span = app.queries.series_keys(name), _span()
     present = app.what_if.find_present(name)
-    span = asked_range(app.clock.now(), _WEEKS_NS)
     if present is None or not keys:
         return render_template("threshold.html", detector=name, present=None, keys=keys)
     form, found, problem = Form.of(fields, present), None, ""
     if asked:
         try:
-            found = _ask(name, form.question(present), _POINTS)
+            found = _ask(name, form.question(present), keys, span)
         except InputError as error:
             problem = str(error)
     chosen, every, work = chosen_series(keys), _scope(keys), _work(name)
+    going = work if work is not None and work.state in OPEN else None
     plain = None if found is None else _plain(found)
     return render_template(
         "threshold.html",
@@ -183,32 +179,33 @@ def _page(name: str, fields: Mapping[str, str], *, asked: bool) -> str:
         figure=figure,
         problem=problem,
         work=work,
-        going=work is not None and work.state in (State.WAITING, State.RUNNING),
+        going=going,
         configured=app.detectors.is_configured(name),
         may_apply=person().may(Role.ADMIN, name),
         data={
-            "detector": spec.name,
+            "detector": name,
             "series": chosen or "",
             "every": every,
-            "from": milliseconds(span.start),
-            "to": milliseconds(span.stop),
+            **from_to(span.start, span.stop),
             "asked": asked and not problem,
             "present": {"kind": present.threshold.kind, "margin": present.threshold.margin},
             "value": Form.of({}, present).value,
             "usual": dict(USUAL),
             "plain": [kind for kind, (own, _) in ALL_KINDS.items() if own is None],
             "most": _MOST_ROWS,
+            "request": None if going is None else going.id,
         },
     )
 
 
-def _ask(name: str, question: Question, points: int) -> Answer:
-    app = application()
-    keys = app.queries.series_keys(name)
+def _span() -> Span:
+    return replace(asked_range(application().clock.now(), _WEEKS_NS), points=_POINTS)
+
+
+def _ask(name: str, question: Question, keys: list[SeriesKey], span: Span) -> Answer:
     chosen = chosen_series(keys)
     series = [] if _scope(keys) or chosen is None else [chosen]
-    span = asked_range(app.clock.now(), _WEEKS_NS)
-    return app.what_if.ask(name, Span(span.start, span.stop, points), question, series=series)
+    return application().what_if.ask(name, span, question, series=series)
 
 
 def _scope(keys: Sequence[SeriesKey]) -> bool:
@@ -240,16 +237,15 @@ def _plain(found: Answer) -> dict[str, Any]:
 
 def _line(table: Table) -> dict[str, list[float | None]]:
     """The other threshold over time, in milliseconds."""
-    values = np.asarray(table.columns[LINE], dtype=np.float64)
-    known = [float(value) if np.isfinite(value) else None for value in values]
-    return {"time": (table.times / 1e6).tolist(), "value": known}
+    values = [known(value) for value in table.columns[LINE]]
+    return {"time": (table.times / 1e6).tolist(), "value": values}
 
 
 def figure(name: str, side: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     """One figure for people; the page's script writes it in the same way."""
     value = side[name]
     if name == "events_caught":
-        return text("threshold-of", count=value, of=whole["events"])
+        return text("threshold-script-caught-of", count=value, of=whole["events"])
     if value is None:
         return "-"
     if name in _SHARES:

@@ -8,22 +8,24 @@ from werkzeug.wrappers import Response
 
 from backend.exceptions import InputError, NormalcyError
 from backend.records import Request, Role, Run, State
-from backend.services.work import Advice
+from backend.services.promotion import KEEP
+from backend.services.requests import KINDS as REQUESTED
+from backend.services.work import OPEN, Advice
 from backend.web.application import application
 from backend.web.errors import status_of
 from backend.web.instants import parse_instant
 from backend.web.pages.asking import unsure
+from backend.web.pages.ranges import DAY
 from backend.web.texts import text
 from backend.web.who import by, needs
 
 work = Blueprint("work_page", __name__)
 
 MOST_ENDED = 50
-KINDS = ("retrain", "backfill", "explain", "sync", "compare", "score")
+KINDS = (*REQUESTED, KEEP, "score")
 """Kinds of work that have a name on the pages; others are shown as they are called."""
 BEGUN = ("retrain", "backfill")
 """What the form begins."""
-_DAY = 86_400_000_000_000
 _SOON_S = 5
 _UNITS = ((3600, "hours", 3600), (90, "minutes", 60), (_SOON_S, "seconds", 1))
 """From how many seconds on the time left is told in a unit, and how many one has."""
@@ -104,10 +106,11 @@ def _page(filled: Mapping[str, str], problem: str = "") -> str:
         names=names,
         detector=detector,
         state=state,
-        states=[one for one in State if one not in (State.WAITING, State.RUNNING)],
+        states=[one for one in State if one not in OPEN],
         filled=filled,
         problem=problem,
-        usual=(now - _DAY, now),
+        usual=(now - DAY, now),
+        begun=BEGUN,
         **_words(),
     )
 
@@ -176,7 +179,7 @@ def _words() -> dict[str, Any]:
 
 def kind_words(kind: str) -> str:
     """What a kind of work is called."""
-    return text(f"work-kind-{kind}") if kind in KINDS else kind
+    return text(f"work-kind-{kind.replace('_', '-')}") if kind in KINDS else kind
 
 
 def advice_words(advice: Advice) -> str:

@@ -11,12 +11,17 @@ const PAUSE_MS = 120;
 const SIDES_AFTER_MS = 250;
 const KEPT = 16;
 const FRESH_MS = 60_000;
-const DAY = 86_400_000;
 
-export const KINDS = { normal: "--good", anomaly: "--bad", exclude: "--idle", suggestion: "--busy" };
+const KINDS = { normal: "--good", anomaly: "--bad", exclude: "--idle", suggestion: "--busy" };
 
 export function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+// Acts whenever the colors are others: by the system's choice, or by the page's.
+export function onColors(act) {
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
+  new MutationObserver(act).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
 
 const LINES = ["#2f7ed8", "#c2571a", "#3b8f3e", "#9a4fb5", "#b08a00", "#c43d6b", "#008b9a", "#7a6a58"];
@@ -60,8 +65,7 @@ export class Chart {
     this.state.setAttribute("role", "status");
     element.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#fit()).observe(element);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw());
-    new MutationObserver(() => this.redraw()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    onColors(() => this.redraw());
   }
 
   // Shows a range; what is held already is drawn at once, the rest when it has come.
@@ -440,6 +444,12 @@ export function joinTables(parts, from, to) {
   return [...found.values()];
 }
 
+// Labels of the server as regions of a chart: those of a series, and those of all.
+export function labelRegions(labels, series) {
+  const own = labels.filter((one) => !one.series || one.series === series);
+  return own.map((one) => ({ from: one.time, to: one.time_end, kind: one.kind }));
+}
+
 // The first place in ascending times that is later.
 function above(times, time) {
   let [low, high] = [0, times.length];
@@ -460,10 +470,4 @@ export function number(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(3);
   return String(Number(value.toPrecision(5)));
-}
-
-// What a page's address says of the range, else the last day.
-export function rangeOf(element) {
-  const to = Number(element.dataset.to) || Date.now();
-  return { from: Number(element.dataset.from) || to - DAY, to };
 }

@@ -1,18 +1,17 @@
 // Charts of one series, and why a point is scored as it is.
 
-import { Chart, color, joinTables, lineColor, number, plainly } from "./chart.js";
-import { fill, get, send, textsOf } from "./server.js";
-import { local, fromField, toField } from "./times.js";
+import { Chart, color, joinTables, labelRegions, lineColor, number, plainly } from "./chart.js";
+import { get, isOpen, sayOwn as say, send, textsOf } from "./server.js";
+import { local, localFields, toField } from "./times.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
 const API = `/api/v1/detectors/${encodeURIComponent(DATA.detector)}`;
 const ASK_AGAIN_MS = 250;
 const PATIENCE_MS = 20_000;
 
-const say = (name, values) => fill(TEXTS[name], values);
 const expected = document.getElementById("expected");
 const why = document.getElementById("why");
+const form = document.querySelector(".series-form");
 
 const NUMBERS = ["smoothed", "threshold", "score"];
 
@@ -38,11 +37,8 @@ async function load(from, to, points, signal, early) {
 
 function showRegions(events, labels) {
   const now = Date.now();
-  const spoken = labels
-    .filter((one) => !one.series || one.series === DATA.series)
-    .map((one) => ({ from: one.time, to: one.time_end, kind: one.kind }));
   const found = events.map((one) => ({ from: one.time, to: one.time_end ?? now, kind: "anomaly", hatched: true }));
-  chart.regions = [...spoken, ...found];
+  chart.regions = [...labelRegions(labels, DATA.series), ...found];
 }
 
 function panes(tables) {
@@ -111,7 +107,7 @@ async function explain(time) {
 
 async function answered(request) {
   const until = Date.now() + PATIENCE_MS;
-  while (request.state === "waiting" || request.state === "running") {
+  while (isOpen(request)) {
     if (Date.now() > until) throw new Error(say("waiting"));
     await new Promise((done) => setTimeout(done, ASK_AGAIN_MS));
     request = await get(`/api/v1/requests/${request.id}`);
@@ -144,7 +140,7 @@ function showWhy(found) {
     ...facts.map((fact) => element("p", fact)),
     channelTable(found.channels),
     element("h3", say("window")),
-    windowChart(found),
+    element("div", undefined, { id: "window", className: "chart short" }),
     element("p", version, { className: "hint" }),
     labelList(found.labels),
     close,
@@ -177,10 +173,6 @@ function channelTable(channels) {
     });
   }
   return table;
-}
-
-function windowChart() {
-  return element("div", undefined, { id: "window", className: "chart short" });
 }
 
 function drawWindow(found) {
@@ -227,11 +219,6 @@ function remember({ from, to }) {
   place.searchParams.set("from", from);
   place.searchParams.set("to", to);
   history.replaceState(null, "", place);
-  setFields(from, to);
-}
-
-function setFields(from, to) {
-  const form = document.querySelector(".series-form");
   form.elements.from.value = toField(from);
   form.elements.to.value = toField(to);
 }
@@ -265,11 +252,4 @@ document.querySelector(".tools").addEventListener("click", (event) => acts[event
 document.getElementById("log").addEventListener("change", (event) => chart.setLog(event.target.checked));
 expected.addEventListener("change", () => chart.redraw());
 
-// The fields of the form speak the browser's zone; sent is UTC.
-document.querySelector(".series-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const { series, from, to } = event.target.elements;
-  const asked = { series: series.value, from: fromField(from.value), to: fromField(to.value) };
-  location.search = new URLSearchParams(asked);
-});
-setFields(DATA.from, DATA.to);
+localFields(form);

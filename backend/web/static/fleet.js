@@ -1,30 +1,19 @@
 // The picture of the fleet: a row a series, a column a part of the range, dark where it deviates.
 
-import { color, plainly } from "./chart.js";
-import { fill, textsOf } from "./server.js";
-import { fromField, local, toField } from "./times.js";
+import { color, onColors, plainly } from "./chart.js";
+import { sayOwn as say, textsOf } from "./server.js";
+import { local, localFields } from "./times.js";
 
-const TEXTS = textsOf("own-texts");
 const MOST = 3;
 
-// The fields of the form speak the browser's zone; sent is UTC.
-const form = document.getElementById("range");
-for (const name of ["from", "to"]) form.elements[name].value = toField(Number(form.elements[name].dataset.ms));
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const { detector, from, to } = form.elements;
-  const asked = new URLSearchParams({ from: fromField(from.value), to: fromField(to.value) });
-  if (detector.value) asked.set("detector", detector.value);
-  location.search = asked;
-});
+localFields(document.getElementById("range"));
 
 const element = document.getElementById("heat");
 if (element) {
   const data = textsOf("data");
   // Looks at once, and again whenever there is more room or less.
   new ResizeObserver(() => draw(element, data)).observe(element);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(element, data));
-  new MutationObserver(() => draw(element, data)).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  onColors(() => draw(element, data));
 }
 
 function name([detector, series]) {
@@ -38,7 +27,7 @@ async function draw(element, data) {
     data.times.map((time, at) => {
       const score = scores[place][at];
       if (score === null) return "";
-      return fill(TEXTS["point"], { series: plainly(name(row)), time: local(time), score: score.toFixed(2) });
+      return say("point", { series: plainly(name(row)), time: local(time), score: score.toFixed(2) });
     }),
   );
   const heat = {
@@ -59,7 +48,7 @@ async function draw(element, data) {
       [1 / MOST + 1e-6, mixed(color("--surface"), color("--bad"), 0.4)],
       [1, color("--bad")],
     ],
-    colorbar: { title: { text: TEXTS["score"] }, thickness: 12, tickvals: [0, 1, 2, 3], ticktext: ["0", "1", "2", "≥ 3"], tickfont: { color: color("--muted") } },
+    colorbar: { title: { text: say("score") }, thickness: 12, tickvals: [0, 1, 2, 3], ticktext: ["0", "1", "2", "≥ 3"], tickfont: { color: color("--muted") } },
     xgap: data.times.length < 80 ? 1 : 0,
     ygap: data.rows.length < 60 ? 1 : 0,
   };

@@ -1,10 +1,9 @@
 // The server renders everything; this saves without leaving the page, keeps it in step with the
 // fields, and shows beside each UTC time what the clock on the wall said.
 
-import { fill, say, send, textsOf } from "./server.js";
+import { say, sayOwn, send } from "./server.js";
 import { LOCALE } from "./times.js";
 
-const TEXTS = textsOf("own-texts");
 const form = document.getElementById("label");
 const outcome = document.getElementById("outcome");
 const save = document.getElementById("save");
@@ -32,7 +31,7 @@ function showLocalTimes() {
     const time = new Date(`${text(name)}Z`);
     output.value = Number.isNaN(time.getTime())
       ? ""
-      : fill(TEXTS["your-clock"], { time: time.toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "long" }) });
+      : sayOwn("your-clock", { time: time.toLocaleString(LOCALE, { dateStyle: "medium", timeStyle: "long" }) });
   }
 }
 
@@ -82,8 +81,8 @@ form.addEventListener("submit", async (event) => {
   try {
     const said = statement();
     const [label] = await send("POST", "/api/v1/labels", said);
-    const about = { number: label.id, detector: label.detector, kind: label.kind, series: label.series || TEXTS.whole };
-    tell(fill(TEXTS.saved, about), "good");
+    const about = { number: label.id, detector: label.detector, kind: label.kind, series: label.series || sayOwn("whole") };
+    tell(sayOwn("saved", about), "good");
     await lookAgain(["overlaps"]);
   } catch (error) {
     tell(error.message, "bad");

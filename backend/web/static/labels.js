@@ -4,15 +4,12 @@ import { number } from "./chart.js";
 import { Book, draftOf, modeOf, tagsOf, withMode, withoutMode } from "./labels_book.js";
 import { Kept } from "./labels_kept.js";
 import { Strip } from "./labels_strip.js";
-import { fill, get, SignedOut, textsOf } from "./server.js";
-import { fromField, local, toField } from "./times.js";
+import { get, sayOwn as words, SignedOut, textsOf } from "./server.js";
+import { fromField, local, localFields, toField } from "./times.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
-const words = (name, values) => fill(TEXTS[name], values);
 const SOON_MS = 250;
 const LATER_MS = 700;
-const KEYS = { n: "normal", a: "anomaly", x: "exclude" };
 
 const by = (id) => document.getElementById(id);
 const studio = by("studio");
@@ -62,23 +59,23 @@ function describe(label) {
 
 // -- the view ---------------------------------------------------------------------------------------
 
-const strips = DATA.series.map((series, place) => {
-  const section = document.querySelectorAll(".strip")[place];
-  const acts = {
-    view: (strip, view) => follow(strip, view),
-    key: (event) => key(event),
-    laneKey: (event, label) => laneKey(event, label),
-    describe,
-    snapped: (one, other) => snapped(one, other),
-    mark: (range, edge) => markBy(range, edge),
-    marked: () => keep(),
-    move: (label, range) => saveMoved(label, range),
-    opened: () => state.editing?.id,
-    choose: (label) => choose(label),
-    point: (time) => point(time),
-  };
-  return new Strip(section, series, { data: DATA, words, acts, channel: () => by("channel").value });
-});
+const forStrips = {
+  view: follow,
+  key,
+  laneKey,
+  describe,
+  snapped,
+  mark: markBy,
+  marked: keep,
+  move: saveMoved,
+  opened: () => state.editing?.id,
+  choose,
+  point,
+};
+const sections = document.querySelectorAll(".strip");
+const strips = DATA.series.map(
+  (series, place) => new Strip(sections[place], series, { data: DATA, words, acts: forStrips, channel: () => by("channel").value }),
+);
 
 let following = false;
 
@@ -170,11 +167,14 @@ function setMark(one, other) {
 
 // A new mark leaves the label that is open; an edge of the mark that is there does not.
 function markBy(range, edge) {
-  if (!edge && state.editing) {
-    open(null);
-    drawLabels();
-  }
+  if (!edge) leave();
   setMark(range.from, range.to);
+}
+
+function leave() {
+  if (!state.editing) return;
+  state.editing = null;
+  drawLabels();
 }
 
 function point(time) {
@@ -217,7 +217,7 @@ function keep() {
 function clear() {
   state.mark = null;
   state.anchor = null;
-  open(null);
+  state.editing = null;
   by("note").value = "";
   by("mode").value = "";
   by("kept").hidden = true;
@@ -226,16 +226,20 @@ function clear() {
   drawEditor();
 }
 
-// A label in the editor; null for a new one.
+// A label in the editor.
 function open(label) {
   state.editing = label;
-  if (!label) return;
-  state.mark = { from: label.time, to: label.time_end };
-  by("note").value = withoutMode(label.note);
-  by("mode").value = modeOf(label.note);
-  if (by("whole")) by("whole").checked = !label.series;
-  editor.elements.kind.value = label.kind;
-  by("mode-field").hidden = kind() !== "normal";
+  const said = { kind: label.kind, note: withoutMode(label.note), mode: modeOf(label.note), whole: !label.series };
+  fillEditor({ from: label.time, to: label.time_end, ...said });
+}
+
+function fillEditor({ from, to, kind: name, note: about, mode, whole }) {
+  state.mark = { from, to };
+  editor.elements.kind.value = name;
+  by("note").value = about;
+  by("mode").value = mode;
+  if (by("whole")) by("whole").checked = whole;
+  by("mode-field").hidden = name !== "normal";
 }
 
 function choose(label) {
@@ -377,7 +381,7 @@ function moveCursor(direction, extend) {
   if (extend && DATA.mayLabel) {
     if (state.anchor === null || !state.mark) {
       state.anchor = before;
-      if (state.editing) open(null);
+      leave();
     }
     setMark(state.anchor, state.cursor);
     keep();
@@ -420,9 +424,9 @@ const LOOKING = {
 const SAYING = {
   "[": () => setEdge("from"),
   "]": () => setEdge("to"),
-  n: () => setKind(KEYS.n),
-  a: () => setKind(KEYS.a),
-  x: () => setKind(KEYS.x),
+  n: () => setKind("normal"),
+  a: () => setKind("anomaly"),
+  x: () => setKind("exclude"),
   s: split,
   m: merge,
   Enter: save,
@@ -568,14 +572,7 @@ function typed() {
   keep();
 }
 
-by("range").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const { elements } = event.target;
-  const asked = new URLSearchParams(new FormData(event.target));
-  asked.set("from", fromField(elements.from.value));
-  asked.set("to", fromField(elements.to.value));
-  location.search = asked;
-});
+localFields(by("range"));
 
 // Somebody else may have changed labels while one looked elsewhere.
 addEventListener("focus", () => readLabels());
@@ -583,16 +580,12 @@ addEventListener("focus", () => readLabels());
 function offerKept() {
   const found = DATA.mayLabel ? kept.read() : null;
   if (!found) return;
-  state.mark = { from: found.from, to: found.to };
-  editor.elements.kind.value = found.kind;
-  by("note").value = found.note ?? "";
-  by("mode").value = found.mode ?? "";
-  if (by("whole")) by("whole").checked = Boolean(found.whole);
+  fillEditor({ note: "", mode: "", whole: false, ...found });
   state.editing = book.find(found.editing) ?? null;
   const values = { kind: words(`kind-${found.kind}`), from: local(found.from), to: local(found.to) };
   by("kept").hidden = false;
   by("kept").querySelector("span").textContent = words("kept", values);
-  kindChanged();
+  keep();
   drawLabels();
   drawEditor();
 }

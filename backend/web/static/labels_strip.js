@@ -8,7 +8,7 @@ const STILL_PX = 4;
 
 export class Strip {
   // section: the part of the page. series: { key, tags }. words(name, values) gives a text.
-  // acts: what the page does: view, key, mark, marked, move, choose, point.
+  // acts: what the page does, and what it knows: see `forStrips` there.
   constructor(section, series, { data, words, acts, channel }) {
     Object.assign(this, { section, series, data, words, acts, channel });
     this.lane = section.querySelector(".lane");
@@ -25,7 +25,7 @@ export class Strip {
       dragmode: this.marking ? false : "pan",
       onView: (view) => acts.view(this, view),
     });
-    this.chart.ownKeys = (event) => acts.key(event, this);
+    this.chart.ownKeys = (event) => acts.key(event);
     this.chart.onDraw = () => this.place();
     this.box = this.#overlay("mark-box");
     this.line = this.#overlay("cursor-line");
@@ -115,7 +115,7 @@ export class Strip {
     made.style.setProperty("left", `${share(label.time)}%`);
     made.style.setProperty("width", `${share(label.time_end) - share(label.time)}%`);
     made.addEventListener("click", () => this.acts.choose(label));
-    made.addEventListener("keydown", (event) => this.acts.laneKey(event, label, this));
+    made.addEventListener("keydown", (event) => this.acts.laneKey(event, label));
     return made;
   }
 
@@ -198,7 +198,7 @@ export class Strip {
     const time = this.chart.timeAt(event.clientX);
     const hit = this.labels.filter((one) => one.time <= time && time < one.time_end).sort((a, b) => a.time_end - a.time - (b.time_end - b.time));
     if (hit.length) this.acts.choose(hit[0]);
-    this.acts.point(time, this);
+    this.acts.point(time);
   }
 
   // The edge under the pointer of the mark, or else of a label, and where its other edge stays.

@@ -1,45 +1,12 @@
 // Pictures of a version's training and of what it expects; follows a comparison under way.
 
-import { color, lineColor, plainly } from "./chart.js";
-import { fill, get, textsOf } from "./server.js";
+import { color, lineColor, onColors, plainly } from "./chart.js";
+import { follow } from "./follow.js";
+import { draw, line } from "./picture.js";
+import { sayOwn as say, textsOf } from "./server.js";
 import { ticks } from "./ticks.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
-const VERSION = `/api/v1/detectors/${encodeURIComponent(DATA.detector)}/models/${DATA.number}`;
-const FOLLOW_MS = 1000;
-const OPEN = ["waiting", "running"];
-
-const say = (name, values) => fill(TEXTS[name], values);
-
-// -- pictures -------------------------------------------------------------------------------------
-
-function layout(more) {
-  const axis = { gridcolor: color("--line"), zeroline: false, automargin: true };
-  return {
-    margin: { l: 64, r: 16, t: 28, b: 52 },
-    paper_bgcolor: "transparent",
-    plot_bgcolor: "transparent",
-    font: { color: color("--muted"), size: 12 },
-    showlegend: true,
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
-    hovermode: "x unified",
-    hoverlabel: { bgcolor: color("--surface"), font: { color: color("--text") } },
-    dragmode: false,
-    ...more,
-    xaxis: { ...axis, automargin: false, ...more.xaxis },
-    yaxis: { ...axis, ...more.yaxis },
-  };
-}
-
-function draw(element, lines, more) {
-  Plotly.react(element, lines, layout(more), { displayModeBar: false, responsive: true });
-  element.dataset.drawn = "1";
-}
-
-function line(name, x, y, tone, more = {}) {
-  return { name, x, y, type: "scatter", mode: "lines", line: { color: tone, width: 1.5, ...more } };
-}
 
 function drawLoss() {
   const element = document.getElementById("loss");
@@ -112,28 +79,8 @@ function drawAll() {
 }
 
 drawAll();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
-new MutationObserver(drawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+onColors(drawAll);
 
-// -- a comparison under way -----------------------------------------------------------------------
-
-async function follow() {
-  const bar = document.getElementById("progress");
-  const words = document.getElementById("step");
-  const asked = new URLSearchParams({ weeks: DATA.weeks });
-  if (DATA.champion !== null) asked.set("champion", DATA.champion);
-  for (;;) {
-    await new Promise((done) => setTimeout(done, FOLLOW_MS));
-    if (document.hidden) continue;
-    try {
-      const { request } = await get(`${VERSION}/comparison?${asked}`);
-      if (!request || !OPEN.includes(request.state)) return location.reload();
-      bar.value = request.progress;
-      words.textContent = say("percent", { share: Math.floor(request.progress * 100) });
-    } catch (error) {
-      words.textContent = error.message; // the server may be back at the next look
-    }
-  }
+if (DATA.request !== null) {
+  follow(DATA.request, ({ progress }) => say("percent", { share: Math.floor(progress * 100) }));
 }
-
-if (DATA.open) follow();

@@ -1,9 +1,8 @@
 // The overview renews itself, and finds series while one types, without losing place or focus.
 
-import { fill, textsOf } from "./server.js";
+import { sayOwn as say } from "./server.js";
 import { showLocal } from "./times.js";
 
-const TEXTS = textsOf("own-texts");
 const EVERY_MS = 30_000;
 const PAUSE_MS = 120;
 
@@ -18,7 +17,7 @@ let pause = null;
 
 async function page(where, signal) {
   const answer = await fetch(where, { signal, headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) throw new Error(fill(TEXTS["answered"], { status: answer.status }));
+  if (!answer.ok || answer.redirected) throw new Error(say("answered", { status: answer.status }));
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
@@ -133,7 +132,7 @@ function fresh() {
 }
 
 function old(error) {
-  stale.textContent = fill(TEXTS["stale"], { why: error.message });
+  stale.textContent = say("stale", { why: error.message });
   stale.hidden = false;
 }
 

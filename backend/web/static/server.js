@@ -1,6 +1,7 @@
 // Asks the server, and turns whatever goes wrong into an Error whose message is a sentence.
 
-const TEXTS = JSON.parse(document.getElementById("texts").textContent);
+const TEXTS = textsOf("texts");
+const OWN = document.getElementById("own-texts") ? textsOf("own-texts") : {};
 
 export class SignedOut extends Error {
   constructor(message, place) {
@@ -9,13 +10,18 @@ export class SignedOut extends Error {
   }
 }
 
-// A text of the page with its values filled in; `extra` holds the page's own texts.
-export function fill(text, values = {}) {
+function fill(text, values = {}) {
   return text.replace(/\{\$(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+// A text that every page has, with its values filled in.
 export function say(name, values) {
   return fill(TEXTS[name], values);
+}
+
+// One of the page's own texts.
+export function sayOwn(name, values) {
+  return fill(OWN[name], values);
 }
 
 export function textsOf(id) {
@@ -33,6 +39,11 @@ export function send(method, path, body) {
     options.body = JSON.stringify(body);
   }
   return ask(path, options);
+}
+
+// Whether a request for work still waits or goes on.
+export function isOpen(request) {
+  return ["waiting", "running"].includes(request.state);
 }
 
 async function ask(path, options) {

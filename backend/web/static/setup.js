@@ -2,11 +2,10 @@
 // dry run is.
 
 import { Chart, color, lineColor } from "./chart.js";
-import { fill, get, send, textsOf } from "./server.js";
-import { local, fromField, toField } from "./times.js";
+import { get, isOpen, sayOwn as say, send, textsOf } from "./server.js";
+import { local, localFields, fromField, toField } from "./times.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
 const MOST_PANES = 6;
 const ASK_AGAIN_MS = 500;
 const LEAST_DRAG = 6;
@@ -15,20 +14,11 @@ const form = document.getElementById("setup");
 const fields = [document.getElementById("normal_from"), document.getElementById("normal_to")];
 const preview = document.getElementById("preview");
 const series = document.getElementById("series");
-const say = (name, values) => fill(TEXTS[name], values);
 
 // -- the range called normal: in the browser's zone where it is seen, in milliseconds where sent --
 
-for (const field of fields) {
-  if (field.dataset.ms) field.value = toField(Number(field.dataset.ms));
-}
+localFields(form);
 for (const zone of document.querySelectorAll(".zone")) zone.remove();
-form.addEventListener("formdata", ({ formData }) => {
-  for (const field of fields) {
-    const ms = fromField(field.value);
-    if (!Number.isNaN(ms)) formData.set(field.name, String(ms));
-  }
-});
 
 function normal() {
   const [from, to] = fields.map((field) => fromField(field.value));
@@ -52,6 +42,8 @@ async function load(from, to, points) {
   const asked = { spec: DATA.spec, from, to, series: [chosen()], maxDataPoints: points };
   const found = await send("POST", "/api/v1/detectors/preview", asked);
   gaps = found.gaps.map((gap) => ({ from: gap.time, to: gap.time_end, kind: "exclude", hatched: true }));
+  mark();
+  tell();
   return found;
 }
 
@@ -86,15 +78,6 @@ function mark(dragged) {
 let chart = null;
 if (channels.length) {
   chart = new Chart(preview, { from: DATA.from, to: DATA.to, load, panes, dragmode: false, onView: () => chart?.data && tell() });
-  const reading = chart.load;
-  chart.load = async (...asked) => {
-    const found = await reading(...asked);
-    queueMicrotask(() => {
-      mark();
-      tell();
-    });
-    return found;
-  };
   chart.show(DATA.from, DATA.to);
   mark();
   document.querySelector(".needs-script").hidden = false;
@@ -147,7 +130,7 @@ async function follow() {
     document.getElementById("progress-words").textContent = error.message;
     return;
   }
-  if (found.state !== "waiting" && found.state !== "running") {
+  if (!isOpen(found)) {
     form.requestSubmit(again);
     return;
   }

@@ -1,19 +1,18 @@
 // Another threshold: a slider that asks nobody, other kinds that the server judges.
 
-import { Chart, color, joinTables, number } from "./chart.js";
-import { fill, get, textsOf } from "./server.js";
-import { fromField, toField } from "./times.js";
+import { Chart, color, joinTables, labelRegions, number, onColors } from "./chart.js";
+import { follow } from "./follow.js";
+import { draw, line } from "./picture.js";
+import { get, sayOwn as say, textsOf } from "./server.js";
+import { fromField, localFields } from "./times.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
 const API = `/api/v1/detectors/${encodeURIComponent(DATA.detector)}`;
 const PLACE = `/detectors/${encodeURIComponent(DATA.detector)}/threshold`;
 const PAUSE_MS = 300;
-const FOLLOW_MS = 500;
 const SHARES = ["precision", "recall", "f1", "false_alarm_share"];
 const FIELDS = ["kind", "value", "margin", "for", "clear_below"];
 
-const say = (name, values) => fill(TEXTS[name], values);
 const bench = document.getElementById("bench");
 const slider = document.getElementById("multiple");
 const applying = document.getElementById("apply");
@@ -100,36 +99,17 @@ function saySlider() {
 
 function drawCurve() {
   const { curve } = state;
-  const line = (name, key, tone, dash) => ({
-    name,
-    x: curve.multiple,
-    y: curve[key],
-    type: "scatter",
-    mode: "lines",
-    line: { color: color(tone), width: 2, dash },
-  });
+  const by = (name, key, tone, dash) => line(say(name), curve.multiple, curve[key], color(tone), { width: 2, dash });
   const lines = curve.anomalous
-    ? [line(say("precision"), "precision", "--busy", "dash"), line(say("recall"), "recall", "--good", "dot"), line(say("f1"), "f1", "--bad", "solid")]
-    : [line(say("flag-share"), "flag_share", "--busy", "solid")];
-  const axis = { gridcolor: color("--line"), zeroline: false, automargin: true };
+    ? [by("precision", "precision", "--busy", "dash"), by("recall", "recall", "--good", "dot"), by("f1", "f1", "--bad", "solid")]
+    : [by("flag-share", "flag_share", "--busy", "solid")];
   const mark = { type: "line", xref: "x", yref: "paper", x0: state.multiple, x1: state.multiple, y0: 0, y1: 1 };
-  const layout = {
+  draw(document.getElementById("curve"), lines, {
     margin: { l: 48, r: 12, t: 8, b: 56 },
-    paper_bgcolor: "transparent",
-    plot_bgcolor: "transparent",
-    font: { color: color("--muted"), size: 12 },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
-    showlegend: true,
-    hovermode: "x unified",
-    hoverlabel: { bgcolor: color("--surface"), font: { color: color("--text") } },
-    dragmode: false,
     shapes: state.multiple === null ? [] : [{ ...mark, line: { color: color("--text"), width: 1, dash: "dash" } }],
-    xaxis: { ...axis, type: "log", title: { text: say("multiple"), standoff: 8 }, tickvals: [0.125, 0.25, 0.5, 1, 2, 4, 8], ticktext: ["⅛", "¼", "½", "1", "2", "4", "8"] },
-    yaxis: { ...axis, range: [0, 1.02], tickformat: ".0%" },
-  };
-  const element = document.getElementById("curve");
-  Plotly.react(element, lines, layout, { displayModeBar: false, responsive: true });
-  element.dataset.drawn = "1";
+    xaxis: { automargin: true, type: "log", title: { text: say("multiple"), standoff: 8 }, tickvals: [0.125, 0.25, 0.5, 1, 2, 4, 8], ticktext: ["⅛", "¼", "½", "1", "2", "4", "8"] },
+    yaxis: { range: [0, 1.02], tickformat: ".0%" },
+  });
 }
 
 // -- other kinds ----------------------------------------------------------------------------------
@@ -156,9 +136,7 @@ function ask() {
 }
 
 function form() {
-  const asked = new URLSearchParams(new FormData(bench));
-  for (const name of ["from", "to"]) asked.set(name, fromField(bench.elements[name].value));
-  return asked;
+  return new URLSearchParams(new FormData(bench));
 }
 
 async function judge() {
@@ -214,9 +192,7 @@ async function load(from, to, points, signal) {
   for (const field of ["smoothed", "threshold"]) asked.append("field", field);
   const about = new URLSearchParams({ from, to, detector: DATA.detector });
   const [found, labels] = await Promise.all([get(`${API}/chart?${asked}`, signal), get(`/api/v1/labels?${about}`, signal)]);
-  chart.regions = labels
-    .filter((one) => !one.series || one.series === DATA.series)
-    .map((one) => ({ from: one.time, to: one.time_end, kind: one.kind }));
+  chart.regions = labelRegions(labels, DATA.series);
   return found.tables;
 }
 
@@ -244,28 +220,9 @@ function panes(tables) {
 
 const chart = new Chart(document.getElementById("chart"), { from: DATA.from, to: DATA.to, load, panes, join: joinTables });
 
-// -- a version under way --------------------------------------------------------------------------
-
-async function follow() {
-  const part = document.getElementById("work");
-  if (part?.dataset.open !== "1") return;
-  for (;;) {
-    await new Promise((done) => setTimeout(done, FOLLOW_MS));
-    const found = await get(`/api/v1/requests/${part.dataset.id}`).catch(() => null);
-    if (!found) continue;
-    if (found.state !== "waiting" && found.state !== "running") {
-      location.reload();
-      return;
-    }
-    document.getElementById("progress").value = found.progress;
-    document.getElementById("step").textContent = found.words ?? "";
-  }
-}
-
 // -- the page -------------------------------------------------------------------------------------
 
-bench.elements.from.value = toField(DATA.from);
-bench.elements.to.value = toField(DATA.to);
+localFields(bench);
 
 bench.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -296,10 +253,10 @@ applying?.elements.promote.addEventListener("change", (event) => {
 });
 
 document.getElementById("log").addEventListener("change", (event) => chart.setLog(event.target.checked));
-new MutationObserver(() => state.curve && drawCurve()).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+onColors(() => state.curve && drawCurve());
 
 chart.show(DATA.from, DATA.to);
-follow();
+if (DATA.request !== null) follow(DATA.request, ({ words }) => words);
 try {
   await readCurve();
   if (DATA.asked) await judge();

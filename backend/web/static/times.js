@@ -45,3 +45,16 @@ export function toField(ms) {
 export function fromField(text) {
   return new Date(text).getTime();
 }
+
+// A form whose fields of time show their data-ms in the browser's zone; sent is the moment, whatever
+// the zone.
+export function localFields(form) {
+  const fields = [...form.elements].filter((one) => one.type === "datetime-local");
+  for (const field of fields) if (field.dataset.ms) field.value = toField(Number(field.dataset.ms));
+  form.addEventListener("formdata", ({ formData }) => {
+    for (const field of fields) {
+      const ms = fromField(field.value);
+      if (!Number.isNaN(ms)) formData.set(field.name, String(ms));
+    }
+  });
+}

@@ -1,13 +1,11 @@
 // Bars that move while work goes on; what begins or ends is shown as the server would show it.
 
-import { get, fill, SignedOut, textsOf } from "./server.js";
-import { fromField, local, showLocal, toField, utc } from "./times.js";
+import { get, isOpen, sayOwn as say, SignedOut, textsOf } from "./server.js";
+import { local, localFields, showLocal, utc } from "./times.js";
 
 const DATA = textsOf("data");
-const TEXTS = textsOf("own-texts");
 const BUSY_MS = 1000;
 const QUIET_MS = 5000;
-const say = (name, values) => fill(TEXTS[name], values);
 const live = () => document.getElementById("live");
 
 let timer = null;
@@ -99,15 +97,10 @@ async function lookAtRun(id) {
   return run.state;
 }
 
-async function lookAtRunAlone() {
-  const state = await lookAtRun(DATA.id);
-  return over(state);
-}
-
 async function lookAtRequest() {
   const request = await get(`/api/v1/requests/${DATA.id}`);
   const changed = request.state !== live().dataset.state || String(request.run ?? "") !== (live().dataset.of ?? "");
-  const open = ["waiting", "running"].includes(request.state);
+  const open = isOpen(request);
   if (open && changed) await anew();
   if (open && request.run !== null) await lookAtRun(request.run);
   return over(open ? "running" : request.state);
@@ -121,6 +114,7 @@ async function over(state) {
   return null;
 }
 
+const lookAtRunAlone = async () => over(await lookAtRun(DATA.id));
 const LOOK = { list: lookAtList, runs: lookAtRunAlone, requests: lookAtRequest }[DATA.kind];
 
 async function look() {
@@ -154,18 +148,11 @@ if (!ENDED.includes(live().dataset.state)) {
 const form = document.getElementById("begin-form");
 if (form) {
   const times = [form.elements.from, form.elements.to];
-  for (const field of times) if (field.dataset.ms) field.value = toField(Number(field.dataset.ms));
+  localFields(form);
   const showParts = () => {
     for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== form.elements.kind.value;
     for (const field of times) field.required = form.elements.kind.value === "backfill";
   };
   form.addEventListener("change", showParts);
   showParts();
-  // The browser's own time is sent as a moment, whatever its zone.
-  form.addEventListener("formdata", (event) => {
-    for (const field of times) {
-      const ms = fromField(field.value);
-      if (!Number.isNaN(ms)) event.formData.set(field.name, String(ms));
-    }
-  });
 }

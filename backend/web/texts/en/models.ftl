@@ -153,14 +153,12 @@ model-look-held_out = The worst held-out normal time
 model-look-newest = The newest time
 model-look-new = The highest new alert
 model-look-gone = The highest alert that is gone
-model-beside = Beside version { $number }
 model-hours = Normal hours
 model-held-out = Held-out rows
 model-threshold = Threshold
 model-epochs = Epochs
 model-loss-figure = Training loss
 model-val-loss = Held-out loss
-model-labels = Labels
 model-labels-same = It learned from { $count ->
     [one] one label
    *[other] { $count } labels

@@ -25,16 +25,14 @@ shell-sufficiency = Enough data?
 shell-models = Models
 shell-threshold = Threshold
 shell-edit = Set-up
-shell-as-of = as of { $time }
 shell-to-overview = To the overview
 
 # For the scripts.
 script-unreachable = The server cannot be reached, and nothing was changed: is it running?
 script-answered = The server answered { $status }.
 script-signed-out = You are signed out. What you typed is kept: sign in in another window, and then try again.
-script-sign-in = Sign in
-script-cancel = Cancel
-script-confirm = Yes, do it
+script-cancel = { shell-cancel }
+script-confirm = { shell-confirm }
 script-loading = Loading
 script-nothing = Nothing is stored in this range.
 script-chart-help = Arrow keys move, plus and minus zoom, Home shows everything.

@@ -45,7 +45,6 @@ threshold-figure-recall = Recall
 threshold-figure-f1 = F1
 threshold-figure-false-alarm-share = False alarms, of normal time
 threshold-figure-events-caught = Labelled anomalies caught
-threshold-of = { $count } of { $of }
 threshold-to-labels = Label more of this time
 threshold-curve = By multiples of the present threshold
 threshold-curve-label = Precision, recall and F1 against the multiple of the present threshold
@@ -62,8 +61,6 @@ threshold-promote-yes = serves at once
 threshold-promote-no = waits for a decision
 threshold-apply = Apply
 threshold-only-admin = An administrator may apply another threshold.
-threshold-sure = Let { $detector } serve with this threshold from the next point on? You can roll back.
-threshold-sure-challenger = Make a version of { $detector } with this threshold? It will wait, and not serve yet.
 threshold-asked = Asked for. The new version is being made.
 
 threshold-script-error = error

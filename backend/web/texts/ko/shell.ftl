@@ -25,16 +25,14 @@ shell-sufficiency = 데이터 충분성
 shell-models = 모델
 shell-threshold = 임계값
 shell-edit = 설정
-shell-as-of = { $time } 기준
 shell-to-overview = 개요로 이동
 
 # 스크립트에서 쓰는 글.
 script-unreachable = 서버에 연결할 수 없어 아무것도 바뀌지 않았습니다. 서버가 실행 중인지 확인하세요.
 script-answered = 서버가 { $status }(으)로 응답했습니다.
 script-signed-out = 로그아웃되었습니다. 입력한 내용은 남아 있습니다. 다른 창에서 로그인한 뒤 다시 시도하세요.
-script-sign-in = 로그인
-script-cancel = 취소
-script-confirm = 예, 실행합니다
+script-cancel = { shell-cancel }
+script-confirm = { shell-confirm }
 script-loading = 불러오는 중
 script-nothing = 이 구간에는 저장된 데이터가 없습니다.
 script-chart-help = 화살표 키로 이동하고 + 와 - 로 확대·축소하며 Home 키로 전체를 봅니다.

@@ -45,7 +45,6 @@ threshold-figure-recall = 재현율
 threshold-figure-f1 = F1
 threshold-figure-false-alarm-share = 정상 시간 중 오경보
 threshold-figure-events-caught = 찾아낸 이상 라벨
-threshold-of = { $of }개 중 { $count }개
 threshold-to-labels = 이 기간에 라벨 더 달기
 threshold-curve = 현재 임계값의 배수별 결과
 threshold-curve-label = 현재 임계값의 배수에 따른 정밀도, 재현율, F1
@@ -62,8 +61,6 @@ threshold-promote-yes = 바로 운용
 threshold-promote-no = 결정을 기다림
 threshold-apply = 적용
 threshold-only-admin = 다른 임계값은 관리자만 적용할 수 있습니다.
-threshold-sure = 다음 점부터 { $detector }을(를) 이 임계값으로 운용할까요? 롤백할 수 있습니다.
-threshold-sure-challenger = { $detector }의 버전을 이 임계값으로 만들까요? 아직 운용되지 않고 기다립니다.
 threshold-asked = 요청했습니다. 새 버전을 만들고 있습니다.
 
 threshold-script-error = 오차
