@@ -53,8 +53,9 @@ demo: install ## Run the demo on simulated sensors: make demo [ARGS="gas-room --
 up: install ## Run the service that normalcy.yaml describes: pages and jobs
 	@$(BIN)/normalcy up
 
-# Processes that the tests run in at once, a file in one of them.
-WORKERS ?= 2
+# Processes that the tests run in at once, a file in one of them. Files come in their own order: by
+# number of tests the longest ones, which have few, would come last and keep one process busy alone.
+WORKERS ?= 3
 
 # The servers that some tests need; without them those tests are skipped, and say so.
 .PHONY: packages
@@ -63,7 +64,7 @@ packages:
 
 .PHONY: test
 test: install packages ## Run the tests: make test [TESTS=tests/jobs]
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(COVERAGE) $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(TESTS)
 
 .PHONY: test-grafana
 test-grafana: install packages ## Run the tests against the Grafana of GRAFANA_URL, see CONTRIBUTING.md
