@@ -66,6 +66,11 @@ packages:
 test: install packages ## Run the tests: make test [TESTS=tests/jobs]
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(TESTS)
 
+# Faults of tests/faults, with the tests elsewhere that inject some of them as well.
+.PHONY: faults
+faults: install packages ## Inject every fault, and print what was lost, wrong or doubled: the table of docs/faults.md
+	@FAULTS_TABLE=faults.md $(BIN)/python -m pytest -q -p tests.faults.outcomes tests/faults $$($(BIN)/python -m tests.faults.catalogue)
+
 .PHONY: test-grafana
 test-grafana: install packages ## Run the tests against the Grafana of GRAFANA_URL, see CONTRIBUTING.md
 	@test -n "$$GRAFANA_URL" || { echo "set GRAFANA_URL, GRAFANA_USER and GRAFANA_PASSWORD to a Grafana that may be filled and emptied" >&2; exit 2; }
@@ -73,8 +78,9 @@ test-grafana: install packages ## Run the tests against the Grafana of GRAFANA_U
 
 # What docker-compose.yml mounts: made from its configuration, and kept in the repository.
 .PHONY: dashboards
-dashboards: install ## Make grafana_dashboards/ anew from docker/normalcy.yaml
+dashboards: install ## Make grafana_dashboards/ and the rules for Prometheus anew
 	@NORMALCY_CONFIG=docker/normalcy.yaml NORMALCY_TOKEN=- $(BIN)/normalcy grafana provision --out grafana_dashboards
+	@$(BIN)/normalcy prometheus > docs/prometheus/normalcy.rules.yaml
 
 .PHONY: bench-store
 bench-store: install packages ## Time the stores against rivals: make bench-store [ARGS="--rows 100000"]
@@ -101,6 +107,10 @@ bench-pages: install packages ## Time the overview of 5,000 series and a chart o
 bench-quality: install ## Score every kind on labelled series: make bench-quality DATA=folder [KINDS="pca dpca"] [SERIES=8]
 	@$(BIN)/python -m benchmarks.quality $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-quality.json $(ARGS)
 
+.PHONY: bench-degraded
+bench-degraded: install ## Judge without one and two channels: make bench-degraded DATA=folder [KINDS="pca"] [SERIES=14]
+	@$(BIN)/python -m benchmarks.degraded $(DATA) $(if $(KINDS),--kinds $(KINDS)) $(if $(SERIES),--series $(SERIES)) --json benchmark-degraded.json $(ARGS)
+
 .PHONY: bench-detectors
 bench-detectors: install ## Time every kind beside other libraries: make bench-detectors DATA=folder [KINDS="pca dpca"]
 	@$(BIN)/python -m benchmarks.detectors $(DATA) $(if $(KINDS),--kinds $(KINDS)) --json benchmark-detectors.json $(ARGS)
@@ -109,8 +119,34 @@ bench-detectors: install ## Time every kind beside other libraries: make bench-d
 bench-skab: install ## Judge kinds by the rule of SKAB's leaderboard: make bench-skab DATA=folder [KINDS="pca dpca"]
 	@$(BIN)/python -m benchmarks.skab $(DATA) --dataset skab $(if $(KINDS),--kinds $(KINDS)) --json benchmark-skab.json $(ARGS)
 
+.PHONY: bench-load
+bench-load: install packages ## Time 50 clients while 1,000 series are scored and trained: make bench-load [ARGS="--seconds 60"]
+	@$(BIN)/python -m benchmarks.load --json benchmark-load.json $(ARGS)
+
+.PHONY: bench-idle
+bench-idle: install packages ## Weigh each process at rest, its start and its processor time: make bench-idle
+	@$(BIN)/python -m benchmarks.idle --json benchmark-idle.json $(ARGS)
+
+# Requests at random to the whole API, and odd files, fields and answers of stores to what reads them.
+.PHONY: fuzz
+fuzz: MINUTES = 5
+fuzz: install ## Look for requests and files that break something: make fuzz [MINUTES=5] [ARGS="--seed 2"]
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(ARGS)
+
+# How long faults happen; catching up and comparing come on top.
+MINUTES ?= 30
+
+.PHONY: soak
+soak: install packages ## Run among random faults, then compare all that is stored: make soak [MINUTES=30] [ARGS="--seed 2"]
+	@$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --json benchmark-soak.json $(ARGS)
+
 .PHONY: check
-check: lint types imports spelling dependencies ## Everything that has to be green before a change goes in
+check: lint types imports spelling dependencies security ## Everything that has to be green before a change goes in
+	@$(MAKE) test
+
+# Apart from the gate: it makes the tests half as long again.
+.PHONY: coverage
+coverage: ## Run the tests, and tell which lines of the program none of them reaches
 	@$(MAKE) test COVERAGE="--cov --cov-report=term"
 
 .PHONY: lint
@@ -144,6 +180,18 @@ dependencies: install
 	@$(BIN)/deptry --no-ansi . \
 		--per-rule-ignores 'DEP002=tensorflow|tensorflow-cpu|psycopg|tzdata|plotly,DEP003=werkzeug|markupsafe|pydantic_core,DEP004=influxdb|threadpoolctl|playwright' \
 		2> >(grep -v '^Assuming' >&2)
+
+# What bandit finds is answered in pyproject.toml or in the line itself.
+.PHONY: security
+security: install ## Look for habits that let others in
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive backend jobs \
+		2> >(grep -v WARNING >&2)
+
+# Without a network nobody can say what has become known of the locked versions: that ends with 2, so
+# that it is not taken for clean.
+.PHONY: audit
+audit: security ## The same, and ask what is known against the locked dependencies; needs a network
+	@BIN=$(BIN) .ci/audit requirements.lock
 
 .PHONY: lock
 lock: install ## Pin the dependencies anew: make lock [UPGRADE=--upgrade]

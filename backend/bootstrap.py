@@ -1,5 +1,6 @@
 """Settings to use cases: the only file that names concrete classes."""
 
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -7,10 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from backend.detection.forecast import Machine
 from backend.executors import InProcess, LocalProcesses, machine
 from backend.executors.dask import DaskCluster
+from backend.executors.limits import Limits
+from backend.executors.logs import log_to_stderr
 from backend.executors.memory import used
 from backend.grafana.annotations import GrafanaAnnotations
 from backend.grafana.client import GrafanaClient, Patience
@@ -33,15 +37,22 @@ from backend.ports import (
 )
 from backend.services.access import Access
 from backend.services.alerting import Alerting
+from backend.services.audit_log import AuditLog
+from backend.services.audited import audited
+from backend.services.backing_up import BackingUp, Remembered
+from backend.services.backups import Backups
 from backend.services.capacity import Capacity
 from backend.services.capacity_probe import TICK, TRAIN, Probe
 from backend.services.catalogue import Catalogue
+from backend.services.channel_changes import ChannelChanges
 from backend.services.checking import Checking
 from backend.services.comparing import Comparing
 from backend.services.copying import Copying
 from backend.services.detectors import Detectors
 from backend.services.drawing import Span
+from backend.services.drift_answers import DriftAnswers
 from backend.services.dry_run import DryRuns
+from backend.services.elsewhere import Elsewhere, Mapped
 from backend.services.embedding import Embedding
 from backend.services.events import Event, read_events
 from backend.services.explaining import Explaining
@@ -57,12 +68,20 @@ from backend.services.label_publishing import LabelPublishing
 from backend.services.label_sync import LabelSync, SyncOptions
 from backend.services.labelling import Labelling
 from backend.services.links import Links
+from backend.services.log_fields import log_fields
+from backend.services.meters import Meters
+from backend.services.monitoring import Monitoring
 from backend.services.notifying import Notifying
+from backend.services.own_condition import House, OwnCondition
 from backend.services.passwords import Passwords
 from backend.services.piece_size import Sizing
+from backend.services.process_reports import Reporter
 from backend.services.promotion import Promoting
+from backend.services.pruning import Pruning
 from backend.services.queries import Queries
+from backend.services.reconfiguring import Reconfiguring
 from backend.services.requests import Requests
+from backend.services.restoring import Places, Restoring
 from backend.services.rethresholding import Rethresholding
 from backend.services.retraining import Retraining
 from backend.services.reviewing import Reviewing
@@ -74,21 +93,33 @@ from backend.services.scoring import Scoring
 from backend.services.series_overview import SeriesOverview
 from backend.services.serving import Served
 from backend.services.setting_up import SettingUp
+from backend.services.signed_in import Sessions
 from backend.services.stores import Stores
 from backend.services.sufficiency import Sufficiency
 from backend.services.suggesting import Suggesting
 from backend.services.trial import Trials
+from backend.services.verifying import Verifying
 from backend.services.what_if import WhatIf
 from backend.services.work import Work
 from backend.settings import Settings, load, same_place, shared_places
 from backend.settings.detector_file import mistakes_in
 from backend.settings.document import read_value
+from backend.settings.rereading import ConfigFile, load_to_run
+from backend.settings.training import LEAST_MEMORY
 from backend.stores.artifacts import FileArtifactStore
+from backend.stores.backups import ZipBackups, require_room
 from backend.stores.checkpoints import FileCheckpoints
 from backend.stores.key_file import FileKey
 from backend.stores.mark import mark
-from backend.stores.opening import open_series_store, require_present
+from backend.stores.metered import metered
+from backend.stores.opening import (
+    embedded_directory,
+    embedded_store,
+    open_series_store,
+    require_present,
+)
 from backend.stores.records import SqlRecordStore
+from backend.stores.records.dumping import SqlRecordDumps
 
 
 class SystemClock:
@@ -111,6 +142,7 @@ class Application:
     artifacts: ArtifactStore
     pieces: Executor
     detectors: Detectors
+    reconfiguring: Reconfiguring
     labelling: Labelling
     label_sync: LabelSync | None
     label_files: LabelFiles
@@ -126,6 +158,8 @@ class Application:
     capacity: Capacity
     probe: Probe
     promotion: Promoting
+    drift: DriftAnswers
+    channel_changes: ChannelChanges
     comparing: Comparing
     reviewing: Reviewing
     setting_up: SettingUp
@@ -148,7 +182,22 @@ class Application:
     saying: Saying
     notifying: Notifying
     access: Access
+    sessions: Sessions
+    elsewhere: Elsewhere | None
+    audit: AuditLog
     session_key: Callable[[], str]
+    meters: Meters
+    monitoring: Monitoring
+    backups: Backups
+    pruning: Pruning
+
+    def reporter(self, role: str) -> Reporter:
+        """What tells the others what this process counts; it has yet to be started.
+
+        Args:
+            role: of this process, as `web` or `jobs`.
+        """
+        return Reporter(self.records, self.meters, self.clock, role)
 
     def close(self) -> None:
         """Release connections and files, and end workers."""
@@ -158,16 +207,23 @@ class Application:
 
 
 def bootstrap(
-    settings: Settings, *, clock: Clock | None = None, make_model: ModelFactory = build
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    make_model: ModelFactory = build,
+    reread: Callable[[], Settings] | None = None,
 ) -> Application:
-    """Wire the product; nothing outside is reached before it is first used."""
+    """Wire the product; nothing outside is reached before it is first used.
+
+    Args:
+        settings: what it is configured with.
+        clock: the time; the machine's if not told.
+        make_model: by a detector's specification.
+        reread: reads the configuration again, for a process that goes on while it is edited.
+    """
     clock = clock or SystemClock()
-    stores = Stores(
-        source=open_series_store(settings.store, settings.store_credentials, create=False),
-        results=open_series_store(settings.results, settings.results_credentials, create=True),
-        records=SqlRecordStore(settings.records),
-        artifacts=FileArtifactStore(settings.artifacts),
-    )
+    meters = Meters()
+    stores = open_stores(settings, meters, clock)
     records = stores.records
     detectors = Detectors(settings.detectors, records, clock)
 
@@ -199,6 +255,9 @@ def bootstrap(
         artifacts=stores.artifacts,
         pieces=pieces,
         detectors=detectors,
+        reconfiguring=Reconfiguring(
+            detectors, labelling, ConfigFile(settings, reread) if reread else None, meters
+        ),
         labelling=labelling,
         label_sync=label_sync,
         label_files=LabelFiles(
@@ -224,6 +283,13 @@ def bootstrap(
             stores, make_model, clock, used, lambda folder: FileArtifactStore(Path(folder))
         ),
         promotion=promoting,
+        channel_changes=ChannelChanges(stores.source, records, stores.artifacts, clock),
+        drift=DriftAnswers(
+            records,
+            detectors,
+            lambda kind, detector, by: application.requests.ask(kind, detector, by=by),
+            clock,
+        ),
         comparing=comparing,
         reviewing=Reviewing(stores, labelling),
         setting_up=SettingUp(stores.source, detectors, clock, mistakes_in, read_value),
@@ -250,7 +316,7 @@ def bootstrap(
         results_catalogue=Catalogue(stores.results),
         forgetting=Forgetting(stores.results),
         checking=Checking(
-            stores, settings.artifacts, detectors, queries, clock, _grafana_examined(settings)
+            stores, settings.artifacts, detectors, queries, clock, _beyond(settings, records, clock)
         ),
         rule_states=RuleWatch(_rule_book(settings), clock),
         run_publishing=RunPublishing(records, stores.results),
@@ -259,11 +325,46 @@ def bootstrap(
         saying=Saying(records, alerting, labelling, links, clock),
         notifying=Notifying(records, alerting, links, chat, clock, style=notify.kind),
         access=Access(
-            records, detectors, clock, Passwords(), has_token=settings.web.token is not None
+            records,
+            detectors,
+            clock,
+            Passwords(),
+            has_token=settings.web.token is not None or settings.web.oidc is not None,
         ),
+        sessions=Sessions(
+            records,
+            clock,
+            idle=settings.web.sessions.idle,
+            longest=settings.web.sessions.longest,
+        ),
+        elsewhere=_elsewhere(settings, records, clock),
+        audit=AuditLog(records, clock, settings.audit_kept),
         session_key=FileKey(settings.home / "session.key"),
+        meters=meters,
+        monitoring=Monitoring(records, detectors, Reporter(records, meters, clock, "web"), clock),
+        backups=_backups(settings, stores, detectors, clock, make_model),
+        pruning=Pruning(
+            records,
+            stores.artifacts,
+            detectors,
+            stores.results if settings.results.startswith("embedded:") else None,
+            clock,
+            settings.keep,
+        ),
     )
     return application
+
+
+def open_stores(settings: Settings, meters: Meters, clock: Clock) -> Stores:
+    """The places where things are kept; what they are asked is counted."""
+    source = open_series_store(settings.store, settings.store_credentials, create=False)
+    results = open_series_store(settings.results, settings.results_credentials, create=True)
+    return Stores(
+        source=metered(source, "source", meters),
+        results=metered(results, "results", meters),
+        records=audited(metered(SqlRecordStore(settings.records), "records", meters), clock),
+        artifacts=FileArtifactStore(settings.artifacts),
+    )
 
 
 def open_pieces(
@@ -285,29 +386,55 @@ def open_pieces(
             memory=training.memory,
         )
     if training.executor == "processes":
-        count = training.processes or processors()
+        count = _piece_workers(settings)
+        threads = settings.workers.train.threads or processors()
         return LocalProcesses(
             _ENTRY,
             {"piece": count},
             lambda task, arguments: "piece",
-            memory=training.memory,
-            threads=max(1, processors() // count),
+            Limits(training.memory, max(1, threads // count)),
         )
     return InProcess(here)
+
+
+def worker_limits(settings: Settings) -> dict[str, Limits]:
+    """What a worker of each place of the jobs may take of this machine.
+
+    Where nothing is said of its memory, that is half of what the machine has, or its container: one
+    that goes astray is ended with a sentence before the kernel ends whatever it likes. Where a
+    training starts processes of its own, which count with it, it is three quarters.
+    """
+    share = machine.memory() // 2
+    own = settings.training.executor == "processes"
+    limits = {}
+    for place in ("score", "train", "backfill"):
+        said = getattr(settings.workers, place)
+        usual = share * 3 // 2 if own and place == "train" else share
+        memory = said.memory or settings.training.memory or max(usual, LEAST_MEMORY)
+        limits[place] = Limits(memory, said.threads, said.nice, f"workers.{place}.memory")
+    return limits
+
+
+def _piece_workers(settings: Settings) -> int:
+    """How many processes train pieces at once, where several do."""
+    return settings.training.processes or settings.workers.train.threads or processors()
 
 
 def piece_sizing(settings: Settings) -> Sizing:
     """How large a piece of a fleet may be: what one worker may use, less what its libraries take.
 
-    Without a limit it is a quarter of the machine's memory, or of its container's, shared by the
-    workers on it. Not what is free at the moment: a training that was cut off is to find the same
-    pieces when it goes on.
+    What a training may use as a whole is shared by its workers on this machine. Without a limit it
+    is a quarter of the machine's memory, or of its container's. Not what is free at the moment: a
+    training that was cut off is to find the same pieces when it goes on.
     """
-    training = settings.training
-    if (limit := training.memory) is not None:
+    training, limit = settings.training, settings.training.memory
+    workers = _piece_workers(settings) if training.executor == "processes" else 1
+    whole = settings.workers.train.memory
+    if limit is None and whole is not None and training.executor != "dask":
+        limit = whole // workers
+    if limit is not None:
         memory = max(limit - _LIBRARIES, limit // 4)
     else:
-        workers = training.processes or processors() if training.executor == "processes" else 1
         memory = machine.memory() // 4 // workers
     return Sizing(memory=memory, timeout_s=training.timeout.total_seconds())
 
@@ -322,6 +449,19 @@ def _identity(settings: Settings) -> dict[str, str]:
     return {**shared_places(settings), "artifacts": marked}
 
 
+def _elsewhere(settings: Settings, records: RecordStore, clock: Clock) -> Elsewhere | None:
+    """Sign-in by another service, if one is configured; its client is loaded only then."""
+    oidc = settings.web.oidc
+    if oidc is None:
+        return None
+    from backend.openid import Client, OpenIdProvider  # noqa: PLC0415
+
+    client = Client(oidc.issuer, oidc.client_id, oidc.secret, oidc.scopes)
+    label = oidc.label or str(urlsplit(oidc.issuer).hostname)
+    mapped = Mapped(label, oidc.name_claim, oidc.groups_claim, oidc.roles, oidc.default_role)
+    return Elsewhere(OpenIdProvider(client, clock), records, mapped, clock)
+
+
 def _rule_book(settings: Settings) -> GrafanaRuleBook | None:
     """Where it is asked for a page, Grafana is not waited for long."""
     grafana = settings.grafana
@@ -331,6 +471,23 @@ def _rule_book(settings: Settings) -> GrafanaRuleBook | None:
     return GrafanaRuleBook(GrafanaClient(grafana.url, grafana.credentials, soon))
 
 
+def _beyond(
+    settings: Settings, records: RecordStore, clock: Clock
+) -> Callable[[Sequence[str]], Sequence[Finding]]:
+    """What `normalcy check` looks at beside the stores."""
+    grafana = _grafana_examined(settings)
+    own = OwnCondition(records, _house(settings), clock)
+    return lambda detectors: [*own.lines(), *grafana(detectors)]
+
+
+def _house(settings: Settings) -> House:
+    folders = {"home": settings.home}
+    for name, url in (("store", settings.store), ("results", settings.results)):
+        if (path := embedded_directory(url)) is not None and settings.home not in path.parents:
+            folders[name] = path
+    return House(folders, [settings.home / name for name in ("links.key", "session.key")])
+
+
 def _grafana_examined(settings: Settings) -> Callable[[Sequence[str]], Sequence[Finding]]:
     """What `normalcy check` says of the Grafana, if one is known."""
     grafana = settings.grafana
@@ -338,6 +495,36 @@ def _grafana_examined(settings: Settings) -> Callable[[Sequence[str]], Sequence[
         return lambda detectors: ()
     soon = Patience(connect_s=2.0, read_s=10.0, pauses=())
     return lambda detectors: examine(GrafanaClient(url, grafana.credentials, soon), detectors)
+
+
+def _backups(
+    settings: Settings,
+    stores: Stores,
+    detectors: Detectors,
+    clock: Clock,
+    make_model: ModelFactory,
+) -> Backups:
+    """What is done with backups; sensors and results may be in one embedded store, or in two."""
+    remembered = Remembered(
+        SqlRecordDumps(settings.records), stores.records, stores.artifacts, ZipBackups()
+    )
+    places = {"source": settings.store, "results": settings.results}
+    if same_place(settings.store, settings.results):
+        del places["results"]
+    embedded = {
+        f"{name}.sqlite3": store
+        for name, url in places.items()
+        if (store := embedded_store(url)) is not None
+    }
+    text = settings.text.encode() or None
+    backing_up = BackingUp(remembered, clock, text)
+    here = Places(settings.home, embedded, lambda size: require_room(settings.home, size))
+    return Backups(
+        backing_up,
+        Restoring(remembered, backing_up, clock, here),
+        Verifying(stores.records, stores.artifacts, detectors, make_model, remembered.files),
+        embedded,
+    )
 
 
 def _label_sync(
@@ -408,13 +595,26 @@ def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     The application is built from the environment once and kept, so that a warm worker has its
     models in memory.
     """
-    with working_for(arguments.get("worker")):
-        return _TASKS[task](_application(), arguments)
+    application = _application()
+    application.reconfiguring.look()
+    ids = log_fields(run_id=arguments.get("run_id"), detector=arguments.get("detector"))
+    with working_for(arguments.get("worker")), ids:
+        return _TASKS[task](application, arguments)
+
+
+def _place_of(process: str) -> str:
+    """What a worker is called in the metrics: its place, where its process is named after it."""
+    return process if process.isalpha() and process.islower() else "worker"
 
 
 @cache
 def _application() -> Application:
-    return bootstrap(load(os.environ))
+    settings = load_to_run(os.environ)
+    application = bootstrap(settings, reread=lambda: load(os.environ))
+    if multiprocessing.parent_process() is not None:
+        log_to_stderr(form=settings.log_form, secrets=settings.secrets)
+        application.reporter(_place_of(multiprocessing.current_process().name)).start()
+    return application
 
 
 def _retrain(application: Application, arguments: Mapping[str, Any]) -> dict[str, Any]:

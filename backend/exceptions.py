@@ -21,6 +21,7 @@
     ├── TooManyTries            somebody tried to sign in too often, for the moment
     ├── LinkError               a signed link is damaged or was never ours
     │   └── LinkExpired         it worked once
+    ├── SignInRefused           another service vouched for nobody, or for somebody unknown here
     ├── ArtifactError           a model file is damaged, foreign or of another version
     ├── TrainingFailed          members of a fleet did not learn, the others did
     ├── Cancelled               a person ended the work before it was done
@@ -144,6 +145,21 @@ class TooManyTries(NormalcyError):
     def __init__(self, message: str, wait_s: int) -> None:
         self.wait_s = wait_s
         super().__init__(message)
+
+
+class SignInRefused(NormalcyError):
+    """Somebody came back from another service, or could not be led there, and is not let in.
+
+    Attributes:
+        why: which sentence the page says: `unreachable`, `answer`, `cancelled`, `stale`, `no_name`,
+            `no_role` or `name_taken`.
+        name: who it was, where that is known.
+    """
+
+    def __init__(self, message: str, why: str, name: str = "") -> None:
+        super().__init__(message)
+        self.why = why
+        self.name = name
 
 
 class LinkError(NormalcyError):

@@ -4,8 +4,10 @@ Shapes: S series, T grid points, N windows, W rows a window, F channels. Times a
 (int64); a missing number is NaN inside the program and absent outside it.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -17,20 +19,30 @@ from backend.records import (
     AlertState,
     AnnotationLink,
     AnnotationProblem,
+    AuditEntry,
     Delivery,
+    DriftAnswer,
+    DriftProposal,
+    DriftWatch,
+    Identity,
     Label,
     Lease,
     LogLine,
     Message,
+    ProcessReport,
     Promotion,
     Request,
     Role,
     Run,
     SeriesKey,
+    SessionKind,
     SetAside,
+    SignedIn,
+    Standing,
     State,
     StoredDetector,
     Token,
+    Upkeep,
     User,
     Verdict,
     Version,
@@ -374,6 +386,10 @@ class RecordStore(Protocol):
         """Move watermarks forward; a mark behind the stored one is ignored."""
         ...
 
+    def rewind_watermarks(self, detector: str, mark: int) -> None:
+        """Move marks that lie ahead of this one back to it: they came from a wrong clock."""
+        ...
+
     def set_aside(self, series: SetAside) -> None:
         """Put a series aside, or renew its reason."""
         ...
@@ -384,6 +400,23 @@ class RecordStore(Protocol):
 
     def readmit(self, detector: str, series: SeriesKey) -> None:
         """Take a series back; nothing happens if it was not set aside."""
+        ...
+
+    def standings(self) -> list[Standing]:
+        """How every detector stands that was ever scored or set aside from, or has a champion."""
+        ...
+
+    # what processes say of themselves
+    def report_process(self, report: ProcessReport) -> None:
+        """Store what a process says, in place of what it said before; a power cut may undo it."""
+        ...
+
+    def process_reports(self) -> list[ProcessReport]:
+        """What every process said last, by name."""
+        ...
+
+    def forget_processes(self, names: Collection[str]) -> None:
+        """Remove what processes said; names that are unknown are ignored."""
         ...
 
     # runs of jobs
@@ -446,6 +479,9 @@ class RecordStore(Protocol):
     ) -> Lease | None:
         """Take a lease that is free or has run out; None if it is not to be had.
 
+        One that would hold for over a minute longer than this was taken before the clock was set
+        back, and is free too.
+
         Times are read from one clock: the server's, or this machine's where the database is a file.
         A scheduled time that was served already is refused, unless it lies more than a minute in
         the future: then somebody's clock was wrong.
@@ -455,6 +491,9 @@ class RecordStore(Protocol):
             holder: who takes it; a process, and never a later one by the same name.
             length: nanoseconds that it holds unless renewed.
             due: the scheduled time to serve; without it, one left unfinished stays on record.
+
+        Returns:
+            The lease, with the scheduled time that was served before.
         """
         ...
 
@@ -669,6 +708,160 @@ class RecordStore(Protocol):
         """Note when a token was last shown."""
         ...
 
+    # -- who changed what, who is signed in
+
+    def together(self) -> AbstractContextManager[None]:
+        """All calls of this thread inside are one transaction: they hold all, or none.
+
+        One that raises a `Conflict` of the database itself undoes the rest: let it pass.
+        """
+        ...
+
+    def add_audit(self, entry: AuditEntry) -> AuditEntry:
+        """Store an entry of the audit log and number it; none is ever changed."""
+        ...
+
+    def audit(
+        self,
+        *,
+        who: str | None = None,
+        detectors: Collection[str] = (),
+        action: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """Entries of the audit log, newest first.
+
+        Args:
+            who: of this person.
+            detectors: of one of these detectors; of any if empty.
+            action: this one, or all that begin with it and a dot.
+            before: older than the entry of this number.
+            limit: at most so many.
+        """
+        ...
+
+    def forget_audit(self, *, before: int) -> int:
+        """Remove entries of the audit log from before a time, and say how many."""
+        ...
+
+    def begin_session(self, session: SignedIn) -> SignedIn:
+        """Store that somebody signed in, and number it."""
+        ...
+
+    def session(self, digest: str) -> SignedIn | None:
+        """The session whose cookie's secret has this digest; None if it has ended."""
+        ...
+
+    def sessions(self, kind: SessionKind, name: str) -> list[SignedIn]:
+        """Where one person is signed in, newest first."""
+        ...
+
+    def touch_session(self, session: int, *, at: int) -> None:
+        """Note when a browser was last seen."""
+        ...
+
+    def end_session(self, session: int) -> bool:
+        """End a session: its cookie is void from now on; False if it had ended already."""
+        ...
+
+    def forget_sessions(self, *, seen_before: int, began_before: int) -> int:
+        """Remove sessions that were last seen or began before a time, and say how many."""
+        ...
+
+    def spend_link(self, digest: str, *, at: int) -> bool:
+        """Note that a signed link was used; False if it had been already."""
+        ...
+
+    def is_spent(self, digest: str) -> bool:
+        """Whether a signed link was used already."""
+        ...
+
+    def forget_links(self, *, before: int) -> int:
+        """Forget the links that were used before a time, and say how many."""
+        ...
+
+    def identity(self, name: str) -> Identity | None:
+        """Who of those that sign in elsewhere goes by a name here."""
+        ...
+
+    def keep_identity(self, identity: Identity) -> Identity:
+        """Store who signed in elsewhere, or their new name and time; `first_at` stays.
+
+        Raises:
+            Conflict: the name belongs to somebody else.
+        """
+        ...
+
+    # drift
+    def keep_drift_watch(self, watch: DriftWatch) -> None:
+        """Keep how far the errors of a detector are followed, in place of what was kept."""
+        ...
+
+    def drift_watch(self, detector: str) -> DriftWatch | None:
+        """What was kept; None where nothing is followed so far."""
+        ...
+
+    def propose_retraining(self, proposal: DriftProposal) -> DriftProposal:
+        """Put a proposal on record in place of one of the detector that is still open."""
+        ...
+
+    def drift_proposals(self, detector: str | None = None) -> list[DriftProposal]:
+        """All of one detector, or of all detectors, the newest first."""
+        ...
+
+    def drift_proposal(self, proposal: int) -> DriftProposal:
+        """One of them.
+
+        Raises:
+            NotFound: there is none of that number.
+        """
+        ...
+
+    def answer_drift(
+        self, proposal: int, answer: DriftAnswer, *, by: str, at: int
+    ) -> DriftProposal:
+        """Say what became of an open proposal.
+
+        Raises:
+            NotFound: there is none of that number.
+            Conflict: it was answered before.
+        """
+        ...
+
+    # upkeep
+    def note_upkeep(self, upkeep: Upkeep) -> None:
+        """Keep when something was done last, in the place of what was kept of it."""
+        ...
+
+    def upkeep(self) -> list[Upkeep]:
+        """What was done last in each way, by name."""
+        ...
+
+    def versioned(self) -> list[str]:
+        """Names of the detectors that have versions, also of those that are no more."""
+        ...
+
+    def artifacts_in_use(self) -> frozenset[str]:
+        """Names of the artifacts that versions name."""
+        ...
+
+    def remove_version(self, detector: str, number: int) -> bool:
+        """Remove the record of a version; whether it was there.
+
+        Raises:
+            Conflict: it serves.
+        """
+        ...
+
+    def ended(self, *, before: int) -> int:
+        """How many runs and requests ended before a time."""
+        ...
+
+    def forget_ended(self, *, before: int, limit: int = 500) -> int:
+        """Remove the oldest runs and requests that ended before a time, and say how many."""
+        ...
+
     def close(self) -> None:
         """Release connections."""
         ...
@@ -699,8 +892,187 @@ class ArtifactStore(Protocol):
         """Take an artifact away, whole; nothing happens if it is gone already."""
         ...
 
-    def names(self) -> list[str]:
-        """Complete artifacts, sorted."""
+    def names(self, *, before: int | None = None) -> list[str]:
+        """Complete artifacts, sorted: all, or those that were saved before a time."""
+        ...
+
+
+# -- backups ---------------------------------------------------------------------------------------
+
+
+class RecordDump(Protocol):
+    """All records as they were at one moment, as rows of plain values."""
+
+    @property
+    def schema(self) -> str:
+        """Which form the tables have."""
+        ...
+
+    def tables(self) -> list[str]:
+        """Names of the tables."""
+        ...
+
+    def rows(self, table: str) -> Iterator[Mapping[str, Any]]:
+        """The rows of a table, by its key."""
+        ...
+
+    def counters(self) -> dict[str, int]:
+        """By table, the last number given; so that none is given twice."""
+        ...
+
+
+class RecordDumps(Protocol):
+    """Takes all records out of a record store at once, and puts them into one."""
+
+    def dump(self) -> AbstractContextManager[RecordDump]:
+        """All records of this moment; others go on writing meanwhile."""
+        ...
+
+    def is_empty(self) -> bool:
+        """Whether the store holds nothing that a person made or a training found."""
+        ...
+
+    def load(self, dump: RecordDump, *, renamed: Mapping[str, str]) -> dict[str, int]:
+        """Let these be the records, all or none; how many rows each table has then.
+
+        Runs that went on when the records were dumped count as interrupted, and requests that were
+        worked on are free again.
+
+        Args:
+            dump: in the form of this program or of an older one.
+            renamed: artifacts that have another name now.
+
+        Raises:
+            StoreRefused: the dump has a form that this program does not know.
+            InputError: its rows do not belong into its tables.
+        """
+        ...
+
+
+class BackupDraft(Protocol):
+    """A backup that is being written."""
+
+    def add(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Write a file of it."""
+        ...
+
+    def tell(self, **facts: Any) -> None:
+        """Say something of the backup as a whole."""
+        ...
+
+
+class Backup(Protocol):
+    """A backup that is read; every file of it is as written."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What was told of it."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is in it, unpacked."""
+        ...
+
+    def attachments(self) -> list[str]:
+        """Names of its files of other kinds."""
+        ...
+
+    def records(self) -> RecordDump:
+        """The records in it."""
+        ...
+
+    def artifacts(self) -> list[str]:
+        """Names of the artifacts in it, sorted."""
+        ...
+
+    def artifact(self, name: str) -> dict[str, bytes]:
+        """The files of an artifact in it."""
+        ...
+
+    def attachment(self, name: str) -> Iterator[bytes] | None:
+        """A file of another kind, in chunks; None if it is not in it."""
+        ...
+
+
+class BackupFiles(Protocol):
+    """Backups as single files."""
+
+    def create(self, path: Path, *, replace: bool = False) -> AbstractContextManager[BackupDraft]:
+        """A new backup: it has its name once it is whole and has been read back, or never.
+
+        Raises:
+            Conflict: there is such a file already.
+            StoreError: it cannot be written.
+        """
+        ...
+
+    def open(self, path: Path, told: "Progress") -> AbstractContextManager[Backup]:
+        """Read a backup, after every byte of it was looked at.
+
+        Raises:
+            NotFound: there is no such file.
+            InputError: it is no backup, is damaged, or tries what a backup would not.
+            StoreRefused: a newer normalcy has made it.
+        """
+        ...
+
+
+# -- signing in elsewhere --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Departure:
+    """A browser that is led to where its person signs in, and what to remember of it meanwhile.
+
+    Attributes:
+        url: where it is led.
+        state: comes back with it.
+        nonce: comes back inside what the provider states.
+        verifier: proves that who asks for the statement is who led it there.
+    """
+
+    url: str
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
+
+
+class IdentityProvider(Protocol):
+    """Another service that says who somebody is."""
+
+    @property
+    def issuer(self) -> str:
+        """What it calls itself."""
+        ...
+
+    def depart(self, back: str) -> Departure:
+        """Lead a browser there.
+
+        Args:
+            back: the address where it is to come back.
+
+        Raises:
+            SignInRefused: the provider cannot be reached, or does not say how.
+        """
+        ...
+
+    def arrive(self, code: str, left: Departure, back: str) -> Mapping[str, Any]:
+        """What the provider states of the person who came back, verified.
+
+        Args:
+            code: what the browser brought.
+            left: how it was led there.
+            back: where it came back.
+
+        Raises:
+            SignInRefused: the provider cannot be reached, or its statement is not for us, not
+                from it, not of now, or not about this browser.
+        """
+        ...
+
+    def farewell(self, back: str) -> str | None:
+        """Where a person signs out there, if the provider is known to offer that; asks nothing."""
         ...
 
 

@@ -288,6 +288,7 @@ class Lease:
         due: the scheduled time that it is held for, if any, or that was left unfinished.
         formerly: who held it before and let it run out; empty where it was free.
         expired: whether `until` has passed.
+        served: the scheduled time that was served last, if any was.
     """
 
     name: str
@@ -297,6 +298,61 @@ class Lease:
     due: int | None = None
     formerly: str = ""
     expired: bool = False
+    served: int | None = None
+
+
+@dataclass(frozen=True)
+class DriftWatch:
+    """How far the errors of a detector's normal time are followed, and what was seen so far.
+
+    Attributes:
+        detector: its name.
+        number: of the version whose errors they are.
+        until: nanoseconds; up to here they are followed.
+        state: what goes on from there, JSON-ready.
+    """
+
+    detector: str
+    number: int
+    until: int
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DriftAnswer(StrEnum):
+    """What became of a proposal to retrain."""
+
+    OPEN = "open"
+    ACCEPTED = "accepted"
+    DISMISSED = "dismissed"
+    OUTDATED = "outdated"
+
+
+@dataclass(frozen=True)
+class DriftProposal:
+    """A proposal to train a detector anew, as its normal errors have drifted.
+
+    Attributes:
+        id: given by the store; 0 before.
+        detector: its name.
+        number: of the version whose errors drift.
+        found_at: nanoseconds.
+        reason: why, in sentences.
+        details: `series` with what is known of each that drifts: `since` (nanoseconds) and `times`
+            (its errors in usual ones).
+        answer: what became of it; outdated where another version serves since.
+        by: who answered.
+        answered_at: nanoseconds.
+    """
+
+    detector: str
+    number: int
+    found_at: int
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    answer: DriftAnswer = DriftAnswer.OPEN
+    by: str = ""
+    answered_at: int | None = None
+    id: int = 0
 
 
 @dataclass(frozen=True)
@@ -308,6 +364,54 @@ class SetAside:
     reason: str
     since: int
     retry_at: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a detector stands, in a few figures; cheap to ask for, however many series it has.
+
+    Attributes:
+        detector: its name.
+        series: how many have been scored.
+        scored_from, scored_to: the first nanosecond not yet scored, of the series that is furthest
+            behind and of the one that is furthest; None before anything was scored.
+        set_aside: how many series are.
+        serving: number of the version that serves; None before one does.
+        made_at: when that version was made.
+    """
+
+    detector: str
+    series: int = 0
+    scored_from: int | None = None
+    scored_to: int | None = None
+    set_aside: int = 0
+    serving: int | None = None
+    made_at: int | None = None
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """What a process last said of itself.
+
+    Attributes:
+        name: of the process among all there ever are.
+        role: what it is, as `web`, `jobs` or the place of a worker.
+        host: the machine it runs on.
+        pid: its number there.
+        program: version of normalcy that it runs.
+        started_at: when it began.
+        at: when it said so.
+        families: its counters by name, JSON-ready.
+    """
+
+    name: str
+    role: str
+    host: str
+    pid: int
+    program: str
+    started_at: int
+    at: int
+    families: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -452,3 +556,107 @@ class Token:
     expires_at: int | None = None
     revoked_at: int | None = None
     used_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """When the service was last looked after in one way, such as by a backup."""
+
+    name: str
+    at: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class How(StrEnum):
+    """The way by which somebody changed something."""
+
+    PAGE = "page"
+    API = "api"
+    GRAFANA = "grafana"
+    LINK = "link"
+    COMMAND = "command"
+    JOB = "job"
+
+
+LONGEST_WORDS = 1000
+"""Characters that an entry of the audit log says of a change."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One change, as the audit log keeps it; it is written with the change and never altered.
+
+    Attributes:
+        id: its number, given when it is stored.
+        at: when.
+        who: the name of the person, token or program; empty where nobody had to say.
+        how: by a page, the API, Grafana, a link in a message, a command, or the jobs by themselves.
+        address: the network address that it came from; empty for commands and jobs.
+        action: what was done, such as `label.add`.
+        detector: which detector it concerns; empty for what concerns none or all.
+        words: what was changed, former and new value in short; never a secret.
+    """
+
+    id: int
+    at: int
+    who: str
+    how: How
+    address: str
+    action: str
+    detector: str
+    words: str
+
+
+class SessionKind(StrEnum):
+    """What somebody signed in with."""
+
+    ACCOUNT = "account"
+    TOKEN = "token"  # nosec B105  # no password
+    CONFIGURED = "configured"
+    ELSEWHERE = "elsewhere"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A browser in which somebody is signed in; where the record is gone, the cookie is void.
+
+    Attributes:
+        id: its number, given when it is stored.
+        digest: SHA-256 of the secret in the browser's cookie.
+        kind: what the person signed in with.
+        name: of the account, the token or the person elsewhere.
+        proof: what has to hold still, such as when the account was last changed.
+        began_at: when the person signed in.
+        seen_at: when the browser was last seen, to the minute.
+        address: from where the person signed in.
+        agent: what the browser calls itself, in short.
+    """
+
+    id: int
+    digest: str = field(repr=False)
+    kind: SessionKind
+    name: str
+    proof: str = field(repr=False)
+    began_at: int
+    seen_at: int
+    address: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A person who signs in elsewhere, and the name by which records call them.
+
+    Attributes:
+        issuer: who vouches for them.
+        subject: what the issuer calls them, for ever.
+        name: the name that is theirs alone here.
+        first_at: when they first signed in.
+        last_at: when they last did.
+    """
+
+    issuer: str
+    subject: str
+    name: str
+    first_at: int
+    last_at: int

@@ -50,7 +50,8 @@ TRAINING_FIELDS = TRAINING_NUMBERS + TRAINING_STRINGS
 
 COVERAGE = "normalcy_coverage"
 COVERAGE_FIELDS = ("coverage", "lag_s", "series", "set_aside", "drifting")
-"""`drifting` counts series whose threshold can follow the normal error no further."""
+"""`drifting` counts series whose normal error has risen for good, or further than the threshold can
+follow."""
 
 RUNS = "normalcy_runs"
 """A row for each run of a job that ended, at its end; scoring only where it failed."""
@@ -81,6 +82,8 @@ REASON_FLATLINE = "flatline"
 REASON_RANGE = "range"
 REASON_RATE = "rate"
 REASON_CONSTANT = "constant"
+REASON_DEGRADED = "without a channel"
+"""No flag: the point was judged by the other channels; `channels_used` says by how many."""
 
 # Why a point was not judged (`reason` of a row with `judged` 0).
 REASON_GAP = "gap"

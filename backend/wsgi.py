@@ -10,7 +10,9 @@ import os
 from flask import Flask
 
 from backend.bootstrap import bootstrap
+from backend.executors.logs import log_to_stderr
 from backend.settings import load
+from backend.settings.rereading import load_to_run
 from backend.web import create_app
 
 
@@ -20,4 +22,6 @@ def create_app_from_environment() -> Flask:
     Raises:
         ConfigurationError: something in them is wrong.
     """
-    return create_app(bootstrap(load(os.environ)))
+    settings = load_to_run(os.environ)
+    log_to_stderr(form=settings.log_form, secrets=settings.secrets)
+    return create_app(bootstrap(settings, reread=lambda: load(os.environ)))

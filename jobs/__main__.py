@@ -1,17 +1,22 @@
 """`python -m jobs`: the timetable as a service; the only file here that wires."""
 
+import faulthandler
 import logging
 import os
 import signal
 import sys
 import threading
 from datetime import timedelta
+from functools import partial
 
-from backend.bootstrap import Application, bootstrap
+from backend.bootstrap import Application, bootstrap, worker_limits
 from backend.exceptions import ConfigurationError, NormalcyError
 from backend.executors import LocalProcesses
 from backend.executors.logs import log_to_stderr
-from backend.settings import load
+from backend.executors.pulse import BEAT, BEAT_EVERY_S, READY, STOPPING, SignOfLife, Watcher
+from backend.settings import load, log_form
+from backend.settings.rereading import keep, load_to_run
+from backend.specs import DetectorSpec
 from jobs.chores import Chore
 from jobs.label_syncing import LIMIT, LOOK_EVERY, LabelSyncing
 from jobs.leases import process_name
@@ -23,19 +28,24 @@ from jobs.workplace import Workplace
 logger = logging.getLogger("jobs")
 
 _GRACE_S = 8.0
-_LOOK_EVERY_S = 5.0
+_LOOK_EVERY_S = BEAT_EVERY_S
 
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 stopped, 1 failed, 2 wrong configuration."""
-    log_to_stderr()
+    log_to_stderr(form=log_form(os.environ))
+    # Where it hangs is then written down when it is ended for that.
+    faulthandler.enable()
     # What APScheduler tells at lower levels is told by the timetable, in our words.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        application = bootstrap(load(os.environ))
+        settings = load_to_run(os.environ)
+        log_to_stderr(form=settings.log_form, secrets=settings.secrets)
+        keep(settings, os.environ)
+        application = bootstrap(settings, reread=lambda: load(os.environ))
         return serve(application, stop)
     except ConfigurationError as error:
         logger.error("%s", error)
@@ -49,28 +59,32 @@ def serve(application: Application, stop: threading.Event) -> int:
     """Run the timetable until `stop` is set; 1 when a job got stuck, so that a supervisor helps."""
     work = Workplace(
         records=application.records,
-        detectors=application.detectors.all,
+        detectors=partial(_detectors, application),
         due=application.retraining.due,
         executor=LocalProcesses(
             "backend.bootstrap:run_task",
             SLOTS,
             place_of,
-            memory=application.settings.training.memory,
+            worker_limits(application.settings),
         ),
         clock=application.clock,
         worker=process_name(),
+        meters=application.meters,
     )
+    reporter = application.reporter("jobs")
     work.leases.start()
     left = take_over(work)
     logger.info("started worker=%s interrupted_runs=%d", work.worker, left)
     timetable = Timetable(work, chores(application, work.worker))
     timetable.start()
-    stuck: list[str] = []
-    while not stuck and not stop.wait(_LOOK_EVERY_S):
-        stuck = timetable.overdue()
+    reporter.start()
+    stuck = _watch(timetable, Signs(application), stop)
+    for name in stuck:
+        work.meters.stuck(name.partition(":")[0])
     if stuck:
         logger.critical("stuck: %s; leaving, to be started again", ", ".join(stuck))
     ended = timetable.stop(_GRACE_S)
+    reporter.stop()
     work.leases.stop()
     application.close()
     logger.info("stopped")
@@ -80,12 +94,51 @@ def serve(application: Application, stop: threading.Event) -> int:
     return 1 if stuck else 0
 
 
+def _detectors(application: Application) -> list[DetectorSpec]:
+    """Those there are, after a look whether normalcy.yaml has changed."""
+    application.reconfiguring.look()
+    return application.detectors.all()
+
+
+class Signs:
+    """How others see that this process gets on: whoever started it, and a health check."""
+
+    def __init__(self, application: Application) -> None:
+        self._watcher = Watcher(os.environ)
+        self._shown = SignOfLife(application.settings.home, "jobs")
+
+    def give(self, *words: str) -> None:
+        """Say it now, and what else there is to say."""
+        self._shown.show()
+        self._watcher.tell(BEAT, *words)
+
+    def end(self) -> None:
+        """Say that this process ends."""
+        self._watcher.tell(STOPPING)
+        self._shown.remove()
+
+
+def _watch(timetable: Timetable, signs: Signs, stop: threading.Event) -> list[str]:
+    """See that the timetable gets on until it is told to stop; what got stuck, if anything."""
+    signs.give(READY)
+    stuck: list[str] = []
+    while not stuck and not stop.wait(_LOOK_EVERY_S):
+        timetable.follow_clock()
+        stuck = timetable.overdue()
+        if not stuck:
+            signs.give()
+    signs.end()
+    return stuck
+
+
 def chores(application: Application, worker: str | None = None) -> list[Chore]:
     """What this process does itself, signed `worker`, beside what it has its workers do."""
     return [
         *_label_syncing(application, worker),
         Chore("publish runs", timedelta(seconds=15), application.run_publishing.publish),
         Chore("publish labels", timedelta(seconds=15), application.label_publishing.publish),
+        Chore("prune", timedelta(days=1), application.pruning.run, timedelta(hours=1)),
+        Chore("forget audit", timedelta(days=1), application.audit.forget),
         Chore("alert messages", timedelta(seconds=5), application.notifying.run),
     ]
 

@@ -19,8 +19,13 @@ class AlignedTrigger(BaseTrigger):  # type: ignore[misc]  # the library has no t
         self.after = after
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
-        """The first time after now; times that were missed are left out."""
-        return self.latest(max(now, previous_fire_time or now)) + self.interval
+        """The first time after now; of times that were missed the last one comes first."""
+        last = self.latest(now)
+        if previous_fire_time is None:
+            return last + self.interval
+        if last > previous_fire_time:
+            return last
+        return self.latest(previous_fire_time) + self.interval
 
     def latest(self, moment: datetime) -> datetime:
         """The last time that is not after a moment."""

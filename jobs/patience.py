@@ -26,7 +26,10 @@ class Patience:
     def allows(self, name: str, circumstances: Hashable, now: int) -> bool:
         """Whether it is time to try again; `now` in nanoseconds."""
         failure = self._failures.get(name)
-        return failure is None or failure.circumstances != circumstances or now >= failure.until
+        if failure is None or failure.circumstances != circumstances:
+            return True
+        # Before it began, the clock was set back.
+        return not failure.until - failure.wait_s * 1_000_000_000 <= now < failure.until
 
     def remember(self, name: str, circumstances: Hashable, now: int, *, succeeded: bool) -> None:
         """Note how a try ended."""

@@ -1,75 +1,41 @@
-"""The timetable: which job runs when, with every limit stated."""
+"""The timetable: runs each of its lines at its times, and ends within a bound."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any, Literal
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_SUBMITTED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.exceptions import NormalcyError
-from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
-from backend.specs.times import parse_zone, since_epoch
+from backend.specs.times import since_epoch
 from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
-from jobs.places import REQUESTED, SLOTS
-from jobs.retraining import retrain, retrain_if_due
-from jobs.scoring import score
-from jobs.serving_requests import LIMITS, serve_request
-from jobs.taking_over import take_over
+from jobs.entries import POOLS, Entry, chore_entry, detector_entries, standing_entries
+from jobs.missed import Missed
+from jobs.times import moment, soonest
 from jobs.workplace import Workplace
 
 logger = logging.getLogger(__name__)
 
-HOUSEKEEPING = "housekeeping"
-CHORES = "chores"
-_LONGEST_TRAINING = timedelta(days=1)
+STANDS_STILL = "timetable:"
+"""What is stuck where nothing comes due any more."""
 _MARGIN_S = 60.0
-_WRITTEN = timedelta(milliseconds=250)
-"""A point that was taken at the very end of a bucket needs so long to be in the store."""
+_SILENT_S = 60.0
+"""Something comes due each second; where nothing has for so long, the timetable stands still."""
+_LONGEST_STEP_S = 10.0
+_LEAPT_S = 1.5
+"""By so much a clock that was set back differs from one that never is."""
 _TO_LEAVE_S = 3.0
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One line of the timetable.
-
-    Attributes:
-        id: kind of job and what it is about; the name of its lease.
-        action: what is done; it is given the lease where `by` is `one`.
-        trigger: when.
-        pool: threads it runs in; a place of `jobs.places`, `HOUSEKEEPING` or `CHORES`.
-        timeout: the action's own limit; when it is overrun by a minute the service is stuck.
-        misfire_grace: started later than this, it is left to its next time.
-        coalesce: several missed times become one.
-        max_instances: how many may run at once.
-        at_once: whether its first time is now.
-        by: which of several processes does it: `all` of them, since it does no harm or claims what
-            it does by itself; `one`, whichever comes first to a time; or the `keeper`, one that
-            goes on doing it for as long as it lives.
-    """
-
-    id: str
-    action: Callable[..., object]
-    trigger: BaseTrigger
-    pool: str
-    timeout: timedelta
-    misfire_grace: timedelta
-    coalesce: bool = True
-    max_instances: int = 1
-    at_once: bool = False
-    by: Literal["all", "one", "keeper"] = "all"
 
 
 class Timetable:
@@ -89,18 +55,24 @@ class Timetable:
         self._entries: dict[str, Entry] = {}
         self._running: dict[str, float] = {}
         self._fired: dict[str, datetime] = {}
+        self._missed = Missed(work)
+        self._stirred = False
+        self._silent_s = 0.0
+        self._looked: float | None = None
+        self._ahead: float | None = None
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
-            executors={pool: _Pool(n, self._fired) for pool, n in _pools().items()},
+            executors={pool: _Pool(n, self._fired) for pool, n in POOLS.items()},
         )
-        self._scheduler.add_listener(self._tell, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._tell, EVENT_JOB_MAX_INSTANCES)
+        self._scheduler.add_listener(self._stir, EVENT_JOB_SUBMITTED | EVENT_JOB_MAX_INSTANCES)
 
     def start(self) -> None:
         """Begin; the detectors join with the first `refresh`, which is at once."""
-        for entry in standing_entries(self._work, self.refresh, self.resume):
+        for entry in standing_entries(self._work, self.refresh, self.resume, self.make_up):
             self._add(entry)
         for chore in self._chores:
             self._add(chore_entry(chore))
@@ -121,32 +93,67 @@ class Timetable:
             self._specs = specs
 
     def resume(self, name: str, due: int) -> None:
-        """Do what was left unfinished for a scheduled time, unless that is too long ago."""
+        """Do what was left unfinished for a scheduled time, however long ago that is."""
         entry = self._entries.get(name)
         if entry is None or self._scheduler.get_job(name) is None:
             return  # of a detector that is not known here, or not yet
-        grace_s = int(entry.misfire_grace.total_seconds())
-        if self._work.clock.now() - due > grace_s * 1_000_000_000:
-            with self._work.leases.held(name):
-                return  # given back as done
         self._scheduler.add_job(
             self._run,
             args=[entry, due],
             id=f"again:{name}",
             executor=entry.pool,
-            misfire_grace_time=grace_s,
+            misfire_grace_time=None,
             replace_existing=True,
         )
 
+    def make_up(self) -> None:
+        """Have trainings done, once each, whose times passed while nobody could serve them."""
+        for entry in list(self._entries.values()):
+            if entry.makes_up and self._scheduler.get_job(entry.id) is not None:
+                due = self._missed.left(entry)
+                if due is not None:
+                    self.resume(entry.id, due)
+
+    def follow_clock(self) -> None:
+        """Let nothing wait for times that are far off again because the clock was set back."""
+        now = self._work.clock.now()
+        ahead = now / 1e9 - self._monotonic()
+        leapt, self._ahead = (self._ahead or ahead) - ahead, ahead
+        if leapt < _LEAPT_S:
+            return
+        logger.warning("the clock was set back by %.0f s: the timetable follows it", leapt)
+        for job in self._scheduler.get_jobs():
+            next_time = soonest(job.trigger, moment(now))
+            if next_time is not None and job.next_run_time and next_time < job.next_run_time:
+                with suppress(JobLookupError):  # its detector has just been removed
+                    job.modify(next_run_time=next_time)
+
     def overdue(self) -> list[str]:
-        """Jobs that run on long after their limit: something in this process is stuck."""
+        """Jobs that run on long after their limit: something in this process is stuck.
+
+        So is the timetable itself where nothing comes due any more.
+        """
         now = self._monotonic()
         with self._changed:
-            return [
+            late = [
                 name
                 for name, since in self._running.items()
                 if now - since > self._entries[name].timeout.total_seconds() + _MARGIN_S
             ]
+        return [*late, STANDS_STILL] if self._stands_still(now) else late
+
+    def _stands_still(self, now: float) -> bool:
+        """Whether nothing has come due for long.
+
+        Time counts from one look to the next, and not more than looks lie apart: a process that was
+        paused as a whole is not at fault.
+        """
+        step = min(now - (now if self._looked is None else self._looked), _LONGEST_STEP_S)
+        self._looked = now
+        stirred, self._stirred = self._stirred, False
+        gets_on = stirred or not self._scheduler.running
+        self._silent_s = 0.0 if gets_on else self._silent_s + step
+        return self._silent_s > _SILENT_S
 
     def stop(self, grace_s: float) -> bool:
         """Let running work finish for a while, then end it; False if something would not end."""
@@ -171,7 +178,7 @@ class Timetable:
             args=[entry],
             id=entry.id,
             executor=entry.pool,
-            misfire_grace_time=int(entry.misfire_grace.total_seconds()),
+            misfire_grace_time=None,
             coalesce=entry.coalesce,
             max_instances=entry.max_instances,
             **first,
@@ -204,13 +211,21 @@ class Timetable:
             entry.action()
         elif entry.by == "keeper":
             if self._work.leases.keeps(entry.id):
+                self._missed.does(entry, self._fired.get(entry.id))
                 entry.action()
         else:
-            with self._work.leased(entry.id, self._due(entry) if due is None else due) as lease:
+            due = self._due(entry) if due is None else due
+            with self._work.leased(entry.id, due) as lease:
                 if lease is None:
                     logger.debug("%s is or was done by another process", entry.id)
-                else:
-                    entry.action(lease)
+                    return
+                self._missed.serves(entry, due, lease.lease.served)
+                entry.action(lease)
+            if lease.finished:
+                self._missed.served(entry, due)
+
+    def _stir(self, event: JobEvent) -> None:
+        self._stirred = True
 
     def _due(self, entry: Entry) -> int:
         """The scheduled time that an entry runs for, the same in all processes; nanoseconds."""
@@ -221,9 +236,7 @@ class Timetable:
 
     def _tell(self, event: JobEvent) -> None:
         kind = event.job_id.partition(":")[0]
-        if event.code == EVENT_JOB_MISSED:
-            self._warn(event.job_id, "left out: its time had passed too long ago")
-        elif kind == "score" and event.job_id in self._running:
+        if kind == "score" and event.job_id in self._running:
             # the next tick scores what this one would have; if it goes on, `Pace` tells
             self._work.pace.overran(event.job_id.partition(":")[2])
         elif kind in {"score", "retrain"}:
@@ -249,106 +262,5 @@ class _Pool(ThreadPoolExecutor):  # type: ignore[misc]  # the library has no typ
         super()._do_submit_job(job, run_times)
 
 
-def standing_entries(
-    work: Workplace, refresh: Callable[[], object], resume: Callable[[str, int], None]
-) -> list[Entry]:
-    """What is done for the service as a whole."""
-    requests = [
-        Entry(
-            id=f"requests:{place}",
-            action=partial(serve_request, work, kinds),
-            trigger=IntervalTrigger(seconds=1, timezone=UTC),
-            pool=place,
-            timeout=max(LIMITS.get(kind, _LONGEST_TRAINING) for kind in kinds),
-            misfire_grace=_LONGEST_TRAINING,
-        )
-        for place, kinds in REQUESTED.items()
-    ]
-    timetable = Entry(
-        id="timetable:",
-        action=refresh,
-        trigger=IntervalTrigger(seconds=30, timezone=UTC),
-        pool=HOUSEKEEPING,
-        timeout=timedelta(minutes=1),
-        misfire_grace=timedelta(minutes=5),
-        at_once=True,
-    )
-    taking_over = Entry(
-        id="takeover:",
-        action=partial(take_over, work, resume),
-        trigger=IntervalTrigger(seconds=5, timezone=UTC),
-        pool=HOUSEKEEPING,
-        timeout=timedelta(minutes=1),
-        misfire_grace=timedelta(minutes=5),
-    )
-    return [timetable, taking_over, *requests]
-
-
-def chore_entry(chore: Chore) -> Entry:
-    """A chore as a line of the timetable."""
-    return Entry(
-        id=f"chore:{chore.name}",
-        action=chore.action,
-        trigger=IntervalTrigger(seconds=chore.every.total_seconds(), timezone=UTC),
-        pool=CHORES,
-        timeout=chore.limit,
-        misfire_grace=_LONGEST_TRAINING,
-        at_once=True,
-        by="keeper",
-    )
-
-
-def detector_entries(work: Workplace, spec: DetectorSpec) -> list[Entry]:
-    """What is done for one detector."""
-    plan = spec.schedule
-    scoring = Entry(
-        id=f"score:{spec.name}",
-        action=partial(score, work, spec),
-        trigger=AlignedTrigger(plan.score, spec.delay + _WRITTEN),
-        pool="score",
-        timeout=plan.score_timeout,
-        misfire_grace=max(plan.score, timedelta(hours=1)),
-        at_once=True,
-        by="one",
-    )
-    labels = Entry(
-        id=f"labels:{spec.name}",
-        action=partial(retrain_if_due, work, spec),
-        trigger=IntervalTrigger(seconds=15, timezone=UTC),
-        pool="train",
-        timeout=plan.retrain_timeout,
-        # It may have to wait for the training of other detectors.
-        misfire_grace=_LONGEST_TRAINING,
-        at_once=True,
-    )
-    return [scoring, labels, *_scheduled_training(work, spec)]
-
-
-def _scheduled_training(work: Workplace, spec: DetectorSpec) -> list[Entry]:
-    plan = spec.schedule
-    if plan.retrain is None:
-        return []
-    try:
-        trigger = cron_trigger(plan.retrain, parse_zone(plan.timezone))
-    except ValueError as error:
-        logger.warning("retrain detector=%s is not scheduled: %s", spec.name, error)
-        return []
-    entry = Entry(
-        id=f"retrain:{spec.name}",
-        action=partial(retrain, work, spec),
-        trigger=trigger,
-        pool="train",
-        timeout=plan.retrain_timeout,
-        misfire_grace=_LONGEST_TRAINING,
-        by="one",
-    )
-    return [entry]
-
-
 def _saying(job: str) -> str:
     return f"saying {job}"
-
-
-def _pools() -> dict[str, int]:
-    """One thread a worker: waiting work then waits here, where it holds nothing up."""
-    return {"default": 1, HOUSEKEEPING: 1, CHORES: 3, **SLOTS}

@@ -52,7 +52,7 @@ def _serve(work: Workplace, request: Request, attempt: str) -> bool:
 
 
 def _have_done(work: Workplace, request: Request, attempt: str, lease: Held | None) -> None:
-    arguments = {"kinds": [request.kind], "request": request.id}
+    arguments = {"kinds": [request.kind], "request": request.id, "detector": request.detector}
     limit = _limit(work, request)
     task = Task("serve_request", request.kind, request.detector, limit, arguments, lease)
     result = work.perform(task)

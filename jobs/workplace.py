@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from time import perf_counter
 from typing import Any
 
 from backend.exceptions import Cancelled, LeaseLost, NormalcyError
 from backend.ports import Clock, Executor, RecordStore
 from backend.records import Run, State
+from backend.services.log_fields import log_fields, new_id, run_details, told
+from backend.services.meters import Meters
 from backend.services.pace import Pace
 from backend.services.progress import cancelled
+from backend.services.work_counting import count
 from backend.specs import DetectorSpec
 from jobs.cancelling import Watch, Work
 from jobs.leases import LENGTH, Held, Leases
@@ -59,6 +63,7 @@ class Workplace:
         stopping: set when the service stops; work that ends then was interrupted, not failed.
         patience: with work that fails.
         pace: whether scoring keeps up.
+        meters: what is counted of all this.
         lease_length: how long the leases of this process outlive it.
         leases: which work is this process' own.
     """
@@ -72,6 +77,7 @@ class Workplace:
     stopping: threading.Event = field(default_factory=threading.Event)
     patience: Patience = field(default_factory=Patience)
     pace: Pace = field(default_factory=Pace)
+    meters: Meters = field(default_factory=Meters)
     lease_length: timedelta = LENGTH
     leases: Leases = field(init=False)
 
@@ -104,27 +110,43 @@ class Workplace:
 
     def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
         """Have a task done and say so in one line; an error is returned, and on record then."""
-        started = self.clock.now()
-        arguments = {**task.arguments, "worker": self.worker}
+        with log_fields(run_id=new_id(), detector=task.detector), self.meters.job(task.kind):
+            started, began = self.clock.now(), perf_counter()
+            answer = self._answer(task)
+            seconds = perf_counter() - began
+            if isinstance(answer, NormalcyError):
+                self._tell_failure(task, started, answer)
+            else:
+                logger.info(
+                    "%s detector=%s took_s=%.1f%s",
+                    *(task.kind, task.detector, seconds, _figures(answer)),
+                    extra=told(task.kind, took_s=round(seconds, 3), **_short(answer)),
+                )
+            count(self.meters, task.kind, task.detector, answer, seconds)
+            return answer
+
+    def _answer(self, task: Task) -> dict[str, Any] | NormalcyError:
+        arguments = {**task.arguments, "worker": self.worker, **run_details()}
         if task.lease is not None:
             arguments["lease"] = task.lease.plain()
         try:
-            result = self._run(task, arguments)
-        except LeaseLost as error:
-            logger.warning("%s detector=%s: %s", task.kind, task.detector, error)
-            return error
+            return self._run(task, arguments)
         except NormalcyError as error:
-            ended = "was ended" if isinstance(error, Cancelled) else "failed"
-            logger.warning("%s detector=%s %s: %s", task.kind, task.detector, ended, error)
-            self._put_on_record(task, started, error)
-            if task.lease is not None:
-                task.lease.finished = not self.stopping.is_set()
             return error
-        seconds = (self.clock.now() - started) / 1e9
-        logger.info(
-            "%s detector=%s took_s=%.1f%s", task.kind, task.detector, seconds, _figures(result)
-        )
-        return result
+
+    def _tell_failure(self, task: Task, started: int, error: NormalcyError) -> None:
+        """Say why a task did not end well, and see to it that this stands on record."""
+        about = task.kind, task.detector
+        if isinstance(error, LeaseLost):
+            extra = told(f"{task.kind} taken over", why=str(error))
+            logger.warning("%s detector=%s: %s", *about, error, extra=extra)
+            return
+        ended = "was ended" if isinstance(error, Cancelled) else "failed"
+        extra = told(f"{task.kind} {ended}", why=str(error))
+        logger.warning("%s detector=%s %s: %s", *about, ended, error, extra=extra)
+        self._put_on_record(task, started, error)
+        if task.lease is not None:
+            task.lease.finished = not self.stopping.is_set()
 
     def _run(self, task: Task, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Have a task done, as long as nobody cancels it.
@@ -170,7 +192,7 @@ class Workplace:
     def _end(self, run: Run, error: NormalcyError) -> None:
         at, message = self.clock.now(), str(error)
         state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
-        details: Mapping[str, Any] = {}
+        details: Mapping[str, Any] = run_details()
         if isinstance(error, Cancelled):
             self.records.cancel_run(run.id, by=error.by, at=at)
             # What it was to learn from stays known: the same is not begun by itself again.
@@ -180,5 +202,8 @@ class Workplace:
 
 def _figures(result: Mapping[str, Any]) -> str:
     """The figures of a result as ` name=value`; what is longer stands on record."""
-    short = (str, int, float)
-    return "".join(f" {k}={v}" for k, v in result.items() if isinstance(v, short))
+    return "".join(f" {name}={value}" for name, value in _short(result).items())
+
+
+def _short(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if isinstance(value, str | int | float)}

@@ -4,7 +4,9 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from hypothesis import settings
+from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser
 
 from tests.servers.chromium import chromium
@@ -15,6 +17,23 @@ from tests.servers.remote import InfluxServer2, InfluxServer3, require
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") == "true" else "here")
+
+
+class Compiled(BytecodeCache):
+    """Templates are compiled once for all the services that the tests of a process assemble."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
 
 _OWN = "NORMALCY_"
 _PROXY = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

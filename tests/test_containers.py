@@ -156,6 +156,16 @@ def test_the_image_runs_as_nobody_special() -> None:
     assert "\nHEALTHCHECK " in last
 
 
+def test_each_part_is_asked_whether_it_gets_on() -> None:
+    last = (ROOT / "Dockerfile").read_text().split("\nFROM ")[-1]
+    asked = {name: OURS[name]["healthcheck"] for name in ("web", "jobs")}
+
+    assert 'CMD ["normalcy", "healthy"]' in last
+    for name, check in asked.items():
+        assert check["test"] == ["CMD", "normalcy", "healthy", name]
+        assert OURS[name]["command"] == [name]
+
+
 def test_the_tool_that_installs_has_one_version() -> None:
     in_image = re.findall(r"uv==([\d.]+)", (ROOT / "Dockerfile").read_text())
     in_makefile = re.findall(r"UV_VERSION := ([\d.]+)", (ROOT / "Makefile").read_text())

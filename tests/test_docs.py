@@ -43,7 +43,7 @@ def documented() -> Iterator[tuple[str, type[BaseModel], str, FieldInfo]]:
     """(heading, model, key, field) of everything that can be configured."""
     models: dict[str, type[BaseModel]] = {"detectors": specs.DetectorSpec}
     models |= {model.model_fields["kind"].default: model for model in KINDS}
-    for key in ("preprocessing", "error", "smoothing", "alarm", "checks", "schedule"):
+    for key in ("preprocessing", "error", "smoothing", "alarm", "checks", "missing", "schedule"):
         kind = specs.DetectorSpec.model_fields[key].annotation
         assert isinstance(kind, type)
         models[key] = kind
@@ -111,7 +111,7 @@ def test_the_example_configurations_are_valid(tmp_path: Path) -> None:
 
 
 def test_every_command_is_in_the_readme() -> None:
-    listed = re.findall(r"^\| `normalcy (\w+)` \|", README, re.MULTILINE)
+    listed = re.findall(r"^\| `normalcy ([\w-]+)` \|", README, re.MULTILINE)
 
     assert sorted(listed) == sorted(COMMANDS)
 
@@ -120,7 +120,9 @@ def test_commands_in_the_documents_exist() -> None:
     for document in DOCUMENTS:
         text = document.read_text()
         blocks = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
-        for name in re.findall(r"`normalcy (\w+)", text) + re.findall(r"normalcy (\w+)", blocks):
+        for name in re.findall(r"`normalcy (\w[\w-]*)", text) + re.findall(
+            r"normalcy (\w[\w-]*)", blocks
+        ):
             assert name in COMMANDS, document.name
 
 

@@ -289,7 +289,7 @@ def test_what_is_not_yaml(text: str, expected: str) -> None:
         ("stor: a", "line 1, stor: unknown key; did you mean store?"),
         (
             "colour: a",
-            "line 1, colour: unknown key; expected one of detectors, grafana, home, ",
+            "line 1, colour: unknown key; expected one of audit, detectors, ",
         ),
         (
             "store: embedded:///a\nstore: embedded:///b",
@@ -332,7 +332,10 @@ def test_what_is_not_yaml(text: str, expected: str) -> None:
             "NORMALCY_RECORDS_URL",
         ),
         ("web: {port: 0}", "line 1, web.port: expected at least 1, got 0"),
-        ("web: {token: hush}", "line 1, web.token: unknown key; expected one of host, port, url"),
+        (
+            "web: {token: hush}",
+            "line 1, web.token: unknown key; expected one of host, oidc, port, ",
+        ),
         ("web: here", "line 1, web: expected keys with values, got 'here'"),
         ("detectors: [a]", "line 1, detectors: expected a name for each detector, then a colon"),
         (

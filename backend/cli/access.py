@@ -19,7 +19,7 @@ from backend.records import Role, Token, User
 from backend.services.access import TokenDraft
 
 _ROLE = click.Choice([role.value for role in Role])
-_PASSWORD_HELP = (
+_PASSWORDS_HELP = (
     "The password is asked for, or read as a line from standard input where there is no terminal."
 )
 
@@ -74,7 +74,7 @@ def _state(one: Token, counts: bool) -> str:
     return f"{'counts until' if counts else 'expired'} {iso(one.expires_at)}"
 
 
-@command.command("add-user", help=f"Make an account NAME. {_PASSWORD_HELP}")
+@command.command("add-user", help=f"Make an account NAME. {_PASSWORDS_HELP}")
 @click.argument("name")
 @click.option("--role", type=_ROLE, default="viewer", show_default=True, help="What it may do.")
 @json_option
@@ -86,7 +86,7 @@ def add_user(session: Session, name: str, role: str, as_json: bool) -> None:
     _tell(user, f"{printable(user.name)} can sign in as {user.role}", as_json)
 
 
-@command.command("set-password", help=f"Give the account NAME another password. {_PASSWORD_HELP}")
+@command.command("set-password", help=f"Give the account NAME another password. {_PASSWORDS_HELP}")
 @click.argument("name")
 @json_option
 @pass_session

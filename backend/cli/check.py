@@ -4,12 +4,20 @@ from dataclasses import asdict
 
 import click
 
+from backend import __version__
 from backend.cli.edge import FAILED
 from backend.cli.output import json_option, print_json
 from backend.cli.session import Session, pass_session
 from backend.exceptions import ConfigurationError
 from backend.services.checking import CheckLine
 from backend.settings import Settings, require_token
+from backend.stores.records.migrating import schemas
+from backend.web.security import is_loopback
+
+_IN_CLEAR = (
+    "; passwords and tokens cross the network in clear: put a proxy with TLS in front, and set "
+    "NORMALCY_URL to its https:// address"
+)
 
 
 @click.command("check")
@@ -38,7 +46,12 @@ def _configuration(settings: Settings) -> list[CheckLine]:
     source = settings.config or "no file: the defaults and the environment"
     count = len(settings.detectors)
     first = CheckLine("configuration", True, f"{source}; detectors in it: {count}")
-    return [first, _pages(settings)]
+    return [_program(), first, _pages(settings)]
+
+
+def _program() -> CheckLine:
+    told = f"normalcy {__version__}; the records take the form {schemas()[-1]}"
+    return CheckLine("program", True, told)
 
 
 def _pages(settings: Settings) -> CheckLine:
@@ -46,7 +59,11 @@ def _pages(settings: Settings) -> CheckLine:
         require_token(settings)
     except ConfigurationError as error:
         return CheckLine("pages", False, str(error))
-    return CheckLine("pages", True, f"http://{settings.web.host}:{settings.web.port}")
+    web = settings.web
+    told = f"http://{web.host}:{web.port}"
+    if not is_loopback(web.host):
+        told += f", for browsers {web.url}" if web.url.startswith("https:") else _IN_CLEAR
+    return CheckLine("pages", True, told)
 
 
 def _print(lines: list[CheckLine]) -> None:

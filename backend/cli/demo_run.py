@@ -9,8 +9,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
-import waitress
-
 from backend.bootstrap import Application, SystemClock, bootstrap
 from backend.cli.demo_options import Asked
 from backend.cli.demo_pictures import draw
@@ -18,7 +16,7 @@ from backend.cli.demo_words import print_caught_up, print_live, print_news, prin
 from backend.cli.output import print_json, progress
 from backend.cli.processes import stop_on_signals
 from backend.cli.session import Session
-from backend.cli.web import THREADS, address, listen
+from backend.cli.web import address, listen
 from backend.demo import gas_room, sine_tangent
 from backend.demo.live import Live, StoryClock
 from backend.demo.loop import Told, tell
@@ -27,6 +25,7 @@ from backend.exceptions import ConfigurationError
 from backend.settings import Settings, WebSettings
 from backend.settings.urls import default_results, embedded_url
 from backend.web import create_app
+from backend.web.server import make_server
 
 MARK = ".normalcy-demo"
 """Lies in a directory that a demo made, and that the next one may therefore empty."""
@@ -106,7 +105,7 @@ def _go_on(
     """Let points arrive and serve the pages until Ctrl-C or SIGTERM."""
     web = application.settings.web
     app = create_app(application)
-    server = waitress.create_server(app, sockets=[listener], threads=THREADS, ident="normalcy")
+    server = make_server(app, listener)
     serving = threading.Thread(target=server.run, name="pages", daemon=True)
     live = Live(application, scenario)
     with stop_on_signals() as stop:

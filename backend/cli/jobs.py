@@ -20,4 +20,4 @@ def command(session: Session) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     # The jobs stand above this package, so they take over the process: signals reach them directly.
-    os.execv(sys.executable, module("jobs"))
+    os.execv(sys.executable, module("jobs"))  # nosec B606  # its own module

@@ -1,4 +1,4 @@
-"""Model versions: list, show, compare, promote, turn down, roll back, export."""
+"""Model versions: list, show, compare, promote, turn down, roll back, export, verify."""
 
 from pathlib import Path
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from backend.cli.models_compare import compare, keep
+from backend.cli.models_verify import verify
 from backend.cli.network_file import NetworkType, check_free, default_name, facts, write_network
 from backend.cli.output import iso, json_option, print_facts, print_json, print_table
 from backend.cli.session import Session, pass_session
@@ -16,10 +17,10 @@ from backend.records import Promotion, Verdict, Version
 
 @click.group("models")
 def command() -> None:
-    """List, show, compare, promote, turn down, roll back and export model versions."""
+    """List, show, compare, promote, turn down, roll back, export and verify model versions."""
 
 
-for part in (compare, keep):
+for part in (compare, keep, verify):
     command.add_command(part)
 
 

@@ -1,4 +1,4 @@
-"""Child processes that are kept alive, and ended together within a bound."""
+"""Child processes that are kept alive and at work, and ended together within a bound."""
 
 import os
 import signal
@@ -13,10 +13,17 @@ from typing import Any
 
 import click
 
+from backend.cli.listening import Ear
+from backend.executors.pulse import BEAT, BEAT_EVERY_S, NOTIFY_SOCKET, READY, STOPPING, Watcher
+
 POLL_S = 0.2
 GRACE_S = 15.0
 STEADY_S = 60.0
 LONGEST_WAIT_S = 60.0
+TO_START_S = 300.0
+"""So long a child may take to say that it is ready: a large record store may have to be changed."""
+_TO_WRITE_S = 2.0
+_LONGEST_STEP_S = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -48,21 +55,55 @@ class Child:
     Attributes:
         name: for messages.
         command: what runs.
+        patience_s: how long it may give no sign of life, once it is ready; None if it gives none.
         failures: how often in a row it died young.
         restart_at: monotonic seconds when it is started again, while it is down.
+        ready: whether it has said so.
+        silent_s: how long it has said nothing.
     """
 
     name: str
     command: Sequence[str]
+    patience_s: float | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     failures: int = 0
     restart_at: float = 0.0
+    ready: bool = False
+    silent_s: float = 0.0
+    _ear: Ear | None = None
 
     def start(self, now: float) -> None:
         """Start in a session of its own, so that Ctrl-C reaches only the supervisor."""
-        self.process = subprocess.Popen(list(self.command), start_new_session=True)
-        self.started = now
+        environ = {name: text for name, text in os.environ.items() if name != NOTIFY_SOCKET}
+        if self.patience_s is not None and Ear.can_hear():
+            self._ear = self._ear or Ear()
+            self._ear.heard()  # the last words of the one before
+            environ[NOTIFY_SOCKET] = self._ear.address
+        self.process = subprocess.Popen(  # nosec B603
+            list(self.command), start_new_session=True, env=environ
+        )
+        self.started, self.ready, self.silent_s = now, self._ear is None, 0.0
+
+    def listen(self, since_s: float) -> float | None:
+        """Hear what it says; for how long it has been silent where that is too long.
+
+        Args:
+            since_s: seconds since the last time.
+        """
+        if self._ear is None:
+            return None
+        heard = self._ear.heard()
+        self.ready = self.ready or READY in heard
+        self.silent_s = 0.0 if heard else self.silent_s + since_s
+        limit = self.patience_s if self.ready else TO_START_S
+        return self.silent_s if limit is not None and self.silent_s > limit else None
+
+    def forget(self) -> None:
+        """Listen no more."""
+        if self._ear is not None:
+            self._ear.close()
+            self._ear = None
 
     def ended(self) -> int | None:
         """The exit code, or None while it runs or is down."""
@@ -71,13 +112,15 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Starts children again when they die, later each time they die young.
+    """Starts children again when they die, later each time they die young; ends those that hang.
 
     Attributes:
         children: what is to run.
         fatal: exit codes that trying again cannot cure; they end everything.
         tell: prints a line.
         clock: monotonic seconds.
+        grace_s: how long children may take to end.
+        watcher: who watches over this process, and is told that it gets on.
     """
 
     children: Sequence[Child]
@@ -85,6 +128,9 @@ class Supervisor:
     tell: Callable[[str], None] = lambda text: click.echo(text, err=True)
     clock: Callable[[], float] = field(default=time.monotonic)
     grace_s: float = GRACE_S
+    watcher: Watcher = field(default_factory=lambda: Watcher(os.environ))
+    _looked: float | None = None
+    _beaten: float | None = None
 
     def run(self, stop: threading.Event) -> int:
         """Keep all children running until `stop` is set or one ends fatally; the exit code."""
@@ -99,15 +145,46 @@ class Supervisor:
 
     def tend(self) -> int:
         """Look once at every child; returns a fatal exit code, or 0."""
+        now = self.clock()
+        # Held up itself, as a paused machine is, it holds nothing against the children.
+        step = min(now - (now if self._looked is None else self._looked), _LONGEST_STEP_S)
+        self._looked = now
         for child in self.children:
             code = child.ended()
             if code is not None and code in self.fatal:
                 return code
             if code is not None:
                 self._note_death(child, code)
-            if child.process is None and self.clock() >= child.restart_at:
-                child.start(self.clock())
+            if child.process is None:
+                if self.clock() >= child.restart_at:
+                    child.start(self.clock())
+            elif (silent := child.listen(step)) is not None:
+                self._end_hung(child, silent)
+        self._beat(now)
         return 0
+
+    def _beat(self, now: float) -> None:
+        """Say that this process gets on, and once all children are ready that it is, too."""
+        if self._beaten is not None and now - self._beaten < BEAT_EVERY_S:
+            return
+        self._beaten = now
+        down = [child.name for child in self.children if child.process is None]
+        status = f"{', '.join(down)} to be started again" if down else "at work"
+        words = [BEAT, f"STATUS={status}"]
+        if all(child.ready for child in self.children):
+            words.append(READY)
+        self.watcher.tell(*words)
+
+    def _end_hung(self, child: Child, silent_s: float) -> None:
+        """End a child that lives and does not get on; it writes down where it hangs."""
+        assert child.process is not None
+        self.tell(f"{child.name} has given no sign of life for {silent_s:.0f} s: ended")
+        child.process.send_signal(signal.SIGABRT)
+        try:
+            child.process.wait(_TO_WRITE_S)
+        except subprocess.TimeoutExpired:
+            _signal_group(child, signal.SIGKILL)
+            child.process.wait()
 
     def _note_death(self, child: Child, code: int) -> None:
         _signal_group(child, signal.SIGKILL)  # what it left behind would work beside its successor
@@ -119,6 +196,7 @@ class Supervisor:
 
     def end_all(self) -> None:
         """Ask every child to end, then kill what has not within the grace."""
+        self.watcher.tell(STOPPING)
         for child in self.children:
             if child.process is not None and child.process.poll() is None:
                 child.process.terminate()
@@ -132,6 +210,8 @@ class Supervisor:
                 self.tell(f"{child.name} did not end within {self.grace_s:.0f} s: killed")
             _signal_group(child, signal.SIGKILL)
             child.process.wait()
+        for child in self.children:
+            child.forget()
 
 
 def _how(code: int) -> str:

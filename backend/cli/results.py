@@ -44,6 +44,9 @@ def delete(
         span = f" from {_shown(start, now)} to {_shown(stop, now)}" if ranged else ""
         click.confirm(f"Delete all results of {detector}{span}?", abort=True, err=True)
     gone = session.application.forgetting.run(detector, first, end)
+    told = ", ".join(f"{one.rows} rows of {one.measurement}" for one in gone)
+    span = f"{_shown(start, now)} to {_shown(stop, now)}"
+    session.application.audit.note("results.remove", f"{span}: {told}", detector)
     if as_json:
         print_json([asdict(one) for one in gone])
     else:

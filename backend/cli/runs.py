@@ -127,6 +127,7 @@ def _facts(view: RunView) -> Mapping[str, Any]:
         "began": iso(run.started_at),
         "ended": None if run.finished_at is None else iso(run.finished_at),
         "by": printable(run.worker),
+        "id in the log": run.details.get("run_id"),
         "done": f"{run.progress:.0%}" if run.state is State.RUNNING else None,
         "left": None if view.left_s is None else f"about {view.left_s:.0f} s",
         "now": printable(run.words) if run.state is State.RUNNING else None,

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from contextvars import Token as ContextToken
+
     from backend.bootstrap import Application
+    from backend.services.acting import Actor
     from backend.settings import Settings
 
 
@@ -27,6 +30,7 @@ class Session:
         """Take the environment, and for tests another way to build the application."""
         self.environ = environ
         self._build = build
+        self._acting: ContextToken[Actor] | None = None
 
     @cached_property
     def settings(self) -> "Settings":
@@ -35,18 +39,26 @@ class Session:
         Raises:
             ConfigurationError: with every mistake in it.
         """
-        from backend.settings import load  # noqa: PLC0415
+        from backend.settings.rereading import load_to_run  # noqa: PLC0415
 
-        return load(self.environ)
+        return load_to_run(self.environ)
 
     @cached_property
     def application(self) -> "Application":
-        """All use cases, wired; opening it touches no server."""
+        """All use cases, wired; opening it touches no server.
+
+        From now on the audit log says of changes that this command made them.
+        """
+        from backend.records import How  # noqa: PLC0415
+        from backend.services.acting import Actor, act_as  # noqa: PLC0415
+
+        self._acting = act_as(Actor(self.user, How.COMMAND))
         if self._build is not None:
             return self._build(self.settings)
         from backend.bootstrap import bootstrap  # noqa: PLC0415
+        from backend.settings import load  # noqa: PLC0415
 
-        return bootstrap(self.settings)
+        return bootstrap(self.settings, reread=lambda: load(self.environ))
 
     @cached_property
     def user(self) -> str:
@@ -72,6 +84,11 @@ class Session:
         """Release what was opened."""
         if "application" in self.__dict__:
             self.application.close()
+        if self._acting is not None:
+            from backend.services.acting import done  # noqa: PLC0415
+
+            done(self._acting)
+            self._acting = None
 
 
 pass_session: Callable[[Callable[..., Any]], Callable[..., Any]] = click.make_pass_decorator(

@@ -6,15 +6,14 @@ import socket
 from typing import Any
 
 import click
-import waitress
 
+from backend.cli.liveness import beat_while_answering
 from backend.cli.session import Session, pass_session
 from backend.exceptions import ConfigurationError, NormalcyError
+from backend.executors.logs import log_to_stderr
 from backend.settings import WebSettings, require_token
 from backend.web import create_app
-from backend.web.security import LARGEST_BODY
-
-THREADS = 8
+from backend.web.server import make_server
 
 
 @click.command("web")
@@ -22,20 +21,21 @@ THREADS = 8
 def command(session: Session) -> None:
     """Serve the pages and the API until it is told to stop (Ctrl-C, SIGTERM)."""
     require_token(session.settings)
-    web = session.settings.web
+    settings, web = session.settings, session.settings.web
+    log_to_stderr(form=settings.log_form, secrets=settings.secrets)
     with listen(web) as listener:
-        server = waitress.create_server(
+        server = make_server(
             create_app(session.application),
-            sockets=[listener],
-            threads=THREADS,
-            ident="normalcy",
-            max_request_body_size=LARGEST_BODY,
-            clear_untrusted_proxy_headers=True,
-            channel_request_lookahead=1,  # what it takes to notice that a browser has gone
+            listener,
+            clear_untrusted_proxy_headers=not web.trusted_proxies,  # else the app itself does it
         )
         signal.signal(signal.SIGTERM, _end)
         click.echo(f"normalcy is at {address(web)}", err=True)
+        beat_while_answering(web)
+        reporter = session.application.monitoring.own
+        reporter.start()
         server.run()
+        reporter.stop()
 
 
 def _end(_number: int, _frame: Any) -> None:
@@ -45,7 +45,7 @@ def _end(_number: int, _frame: Any) -> None:
 
 def address(web: WebSettings) -> str:
     """Where a browser on this machine finds the pages."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(web.host, web.host)  # nosec B104
     return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{web.port}"
 
 

@@ -128,7 +128,7 @@ class GasRoom:
     def _story(self) -> tuple[Fault, ...]:
         random = generator(self.seed, _STORY_STREAM, 0)
         moved = random.integers(-2 * HOUR, 2 * HOUR, len(_STORY))
-        scale = random.uniform(0.9, 1.2, len(_STORY))
+        scale = random.uniform(0.9, 1.2, len(_STORY))  # nosec B311  # noise of a simulation
         return tuple(
             self._fault(first + int(by), length, channel, kind, strength * float(factor))
             for (first, length, channel, kind, strength), by, factor in zip(
@@ -173,7 +173,7 @@ class GasRoom:
     def _silence(self, day: int) -> tuple[int, int]:
         """First grid point and length of a day's silence, between midnight and about five."""
         random = generator(self.seed, _SILENCE_STREAM, day)
-        if random.random() >= SILENT_NIGHTS:
+        if random.random() >= SILENT_NIGHTS:  # nosec B311  # noise of a simulation
             return day * DAY, 0
         begin = day * DAY + int(random.integers(0, 4 * HOUR))
         return begin, int(random.integers(1, LONGEST_SILENCE + 1))

@@ -28,7 +28,7 @@ def white(seed: int, stream: int, first: int, last: int) -> Floats:
 
 def uniform(seed: int, stream: int, first: int, last: int) -> Floats:
     """Independent numbers in [0, 1) of the grid points `[first, last)`."""
-    return _drawn(seed, stream, first, last, lambda random: random.random(BLOCK))
+    return _drawn(seed, stream, first, last, lambda random: random.random(BLOCK))  # nosec B311
 
 
 def red(seed: int, stream: int, first: int, last: int, memory: float) -> Floats:

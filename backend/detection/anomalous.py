@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.course import Course
-from backend.detection.pipeline import Fitted, apply, errors_of, examine
+from backend.detection.pipeline import Fitted, apply, errors_of, examine, lacking_in
 from backend.detection.smoothing import ewma_kernel, smooth
 from backend.detection.thresholds.f1_max import NEEDS
 from backend.detection.windows import full_windows
@@ -36,7 +36,8 @@ def anomalous_errors(fitted: Fitted, course: Course, anomalous: Mask) -> Floats:
     What an error is measured by is that of the folds, so they compare with held-out ones.
     """
     times, prepared = course.rows.times, course.prepared
-    evidence = examine(fitted, prepared, apply(fitted, prepared, times), times, 0)
-    found = errors_of(fitted, evidence).error
+    applied, lacking = apply(fitted, prepared, times), lacking_in(fitted, prepared)
+    evidence = examine(fitted, prepared, applied, times, 0, lacking)
+    found = errors_of(fitted, evidence, lacking).error
     smoothed = smooth(found, ewma_kernel(fitted.spec.smoothing.span))
     return np.where(anomalous & course.prepared.usable, smoothed, np.nan)

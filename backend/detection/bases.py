@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from backend.ports import Floats, Times
@@ -56,6 +55,8 @@ def learn_profile(
     usual = np.zeros((series, count, channels))
     if period == "none":
         return Profile(period, usual)
+    import pandas as pd  # noqa: PLC0415 - large, and few need it
+
     knot = np.rint(_place(times, period, count)).astype(np.int64) % count
     for s in range(series):
         seen = pd.DataFrame(values[s, rows[s]]).groupby(knot[rows[s]]).median()
@@ -104,6 +105,8 @@ def base_of(
 
 def _level_before(values: Floats, times: Times, step: int, span: int) -> Floats:
     """Median of `[t - span, t)`; NaN where less than half of its rows are there."""
+    import pandas as pd  # noqa: PLC0415 - large, and few need it
+
     series, points, channels = values.shape
     flat = np.moveaxis(values, 1, 0).reshape(points, series * channels)
     frame = pd.DataFrame(flat, index=pd.DatetimeIndex(times.view("M8[ns]")))

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.errors import by_row
 from backend.ports import Floats
 
 TOP = 3
@@ -13,12 +14,12 @@ def shares(error: Floats, counted: NDArray[np.bool_]) -> Floats:
 
     Args:
         error: (S, T, F) in units of the channels' spread; NaN where not judged.
-        counted: (S, F) channels whose error counts.
+        counted: (S, F) channels whose error counts, or (S, T, F) where that differs by row.
 
     Returns:
         (S, T, F) that sums to 1 over the channels, or to 0 where there is no error to share.
     """
-    part = np.where(counted[:, None, :] & np.isfinite(error), error, 0.0)
+    part = np.where(by_row(counted) & np.isfinite(error), error, 0.0)
     total = part.sum(axis=2, keepdims=True)
     return np.divide(part, total, out=np.zeros_like(part), where=total > 0)
 

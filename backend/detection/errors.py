@@ -72,6 +72,11 @@ def normalise(channel_error: Floats, spread: Floats, spec: ErrorSpec) -> Floats:
     return channel_error / unit[:, None, :]
 
 
+def by_row(counted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(S, 1, F) of channels (S, F) that count in every row; (S, N, F) as it is."""
+    return counted[:, None, :] if counted.ndim == 2 else counted
+
+
 def reduce_channels(error: Floats, counted: NDArray[np.bool_], spec: ErrorSpec) -> Floats:
     """One error a point.
 
@@ -80,14 +85,15 @@ def reduce_channels(error: Floats, counted: NDArray[np.bool_], spec: ErrorSpec) 
 
     Args:
         error: (S, N, F) in units of the channels' spread.
-        counted: (S, F) channels whose error counts (no context, no constant channels).
+        counted: (S, F) channels whose error counts (no context, no constant channels), or
+            (S, N, F) where that differs by row.
         spec: reduction over channels.
 
     Returns:
         (S, N); NaN where no channel counts.
     """
-    weight = counted[:, None, :]
-    count = counted.sum(axis=1)[:, None]
+    weight = by_row(counted)
+    count = weight.sum(axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(weight, error, 0.0).sum(axis=2) / count
     if spec.channels == "mean":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.detection.errors import normalise, reduce_channels, window_error
+from backend.detection.errors import by_row, normalise, reduce_channels, window_error
 from backend.detection.window_scaling import Seen
 from backend.detection.yardstick import Yardstick
 from backend.ports import Floats, Voice
@@ -98,7 +98,7 @@ def values(
     Args:
         evidence: what was said.
         spread: (S, V, F) of held-out normal residuals.
-        counted: (S, F) channels whose error counts.
+        counted: (S, F) channels whose error counts, or (S, T, F) where that differs by row.
         spec: how residuals are reduced over the channels.
 
     Returns:
@@ -124,6 +124,10 @@ class Errors:
     error: Floats
     by_channel: Floats
 
+    def times(self, factor: Floats) -> "Errors":
+        """These, each row's multiplied by its own factor (S, T)."""
+        return Errors(self.error * factor, self.by_channel * factor[:, :, None])
+
     def since(self, first: int) -> "Errors":
         """Those of the rows from `first` on, as copies."""
         return Errors(self.error[:, first:].copy(), self.by_channel[:, first:].copy())
@@ -143,14 +147,17 @@ def judge(
     counted: NDArray[np.bool_],
     spec: ErrorSpec,
 ) -> Errors:
-    """Bring what was said to one error a row: the mean of all voices on a common scale."""
+    """Bring what was said to one error a row: the mean of all voices on a common scale.
+
+    `counted` is (S, F), or (S, T, F) where other channels count in other rows.
+    """
     said = yardstick.measure(values(evidence, spread, counted, spec))
     by_channel = np.zeros(evidence.expected.shape)
     for v in range(said.shape[2]):
         parts = evidence.parts[:, :, v]
         if np.isnan(evidence.raw[:, :, v]).all():
             parts = normalise(parts, spread[:, v], spec)
-        parts = np.where(counted[:, None, :] & np.isfinite(parts), parts, 0.0)
+        parts = np.where(by_row(counted) & np.isfinite(parts), parts, 0.0)
         total = parts.sum(axis=2, keepdims=True)
         share = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         by_channel += share * np.nan_to_num(said[:, :, v, None]) / said.shape[2]

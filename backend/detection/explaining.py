@@ -17,14 +17,16 @@ from backend.detection.pipeline import (
     errors_of,
     examine,
     hidden_shares,
+    lacking_in,
     score,
 )
 from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.detection.windows import full_windows
 from backend.ports import Floats
-from backend.schema import REASON_NONE
+from backend.schema import REASON_DEGRADED, REASON_NONE
 
+_NO_FLAG = (REASON_NONE, REASON_DEGRADED)
 _LOOKED_AT = 50_000
 """Most normal windows that the nearest is looked for among, taken evenly."""
 
@@ -66,7 +68,9 @@ def look(fitted: Fitted, rows: Rows, excluded: NDArray[np.bool_] | None = None) 
     scored = score(fitted, rows, first=last, excluded=excluded)
     prepared = prepare(fitted.spec, rows, fitted.active, excluded)
     applied = apply(fitted, prepared, rows.times)
-    judged = errors_of(fitted, examine(fitted, prepared, applied, rows.times, last))
+    lacking = lacking_in(fitted, prepared)
+    evidence = examine(fitted, prepared, applied, rows.times, last, lacking)
+    judged = errors_of(fitted, evidence, lacking)
     mean, deviation = fitted.usual.mean[0], fitted.usual.deviation[0]
     error = np.where(mean > 0, judged.by_channel[0, last], np.nan)
     mode = fitted.modes.of(prepared.values)[0, last]
@@ -110,10 +114,10 @@ def nearest_normal(window: Floats, rows: Floats, normal: NDArray[np.bool_]) -> i
 def _contribution(fitted: Fitted, scored: Scored, values: Floats, rows: Rows) -> Floats:
     """(F,) as scored; of a model that tells nothing of a point below the line, by hiding."""
     share = scored.contributions[0, 0]
-    if share.any() or not scored.judged[0, 0] or scored.reason[0, 0] != REASON_NONE:
+    if share.any() or not scored.judged[0, 0] or scored.reason[0, 0] not in _NO_FLAG:
         return share
     point = np.array([0]), np.array([len(rows.times) - 1])
-    return hidden_shares(fitted, values, rows.times, point)[0]
+    return hidden_shares(fitted, values, rows.times, point, fitted.counted)[0]
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -33,6 +33,8 @@ _ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
 }
 _LONGEST = 500
+_LARGEST_BITS = 1023
+"""Of a whole number that a float can hold."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def _check(tree: ast.expr, quoted: Mapping[str, str], names: Collection[str]) ->
                 value, int | float
             ):
                 raise ValueError(f"{value!r} is not a number")
+            case ast.Constant(value=int() as value) if value.bit_length() > _LARGEST_BITS:
+                raise ValueError(f"{str(value)[:20]}… is too large for a number")
             case ast.expr() if not _is_allowed(node):
                 raise ValueError(
                     f"{ast.unparse(node)!r} is not understood: only comparisons, and, or, not, "

@@ -23,6 +23,25 @@ _CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
+class Taught:
+    """The members of a cross-fitting as they were taught: M, a fold of a series each.
+
+    Attributes:
+        model: M members.
+        scaler: what their windows are brought to.
+        values: (M, T, F) in the channels' units, by what each learned.
+        series: (M,) which series each belongs to.
+        folds: M.
+    """
+
+    model: Model
+    scaler: WindowScaler
+    values: Floats
+    series: NDArray[np.int64]
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """What the folds came to; S series, K folds.
 
@@ -31,12 +50,14 @@ class HeldOut:
         curves: their loss curves, S times K.
         begun: (S, K) folds that began with the weights of former ones.
         memory: what they leave to the next training; None for kinds that always begin anew.
+        taught: they themselves.
     """
 
     evidence: Evidence
     curves: tuple[LossCurve, ...]
     begun: NDArray[np.bool_]
     memory: FoldMemory | None
+    taught: Taught
 
 
 def held_out(course: Course, progress: Progress) -> HeldOut:
@@ -70,7 +91,9 @@ def held_out(course: Course, progress: Progress) -> HeldOut:
         for m, (s, _, _) in enumerate(members):
             evidence.put(s, ends[m], heard, m)
     begun = _by_fold(course, np.array([begin.weights is not None for begin in begins]))
-    return HeldOut(evidence, tuple(curves), begun, _memory(course, model, scaler, begun))
+    whose = np.array([s for s, _, _ in members], dtype=np.int64)
+    kept = Taught(model, scaler, values, whose, tuple(fold for _, _, fold in members))
+    return HeldOut(evidence, tuple(curves), begun, _memory(course, model, scaler, begun), kept)
 
 
 def _begin(course: Course, s: int, k: int, fold: Fold, scaler: WindowScaler) -> Begin:

@@ -31,12 +31,16 @@ class Prepared:
         bridged: (S, T, F) the values that were filled in.
         usable: (S, T) rows that may stand in a window.
         why: (S, T) reason of the others, from the schema.
+        absent: (S, T, F) channels that are needed and of which nothing is known.
+        otherwise: (S, T) rows that would be usable if no channel were absent.
     """
 
     values: Floats
     bridged: NDArray[np.bool_]
     usable: NDArray[np.bool_]
     why: NDArray[np.object_]
+    absent: NDArray[np.bool_]
+    otherwise: NDArray[np.bool_]
 
 
 def settle_points(spec: DetectorSpec) -> int:
@@ -61,23 +65,31 @@ def prepare(
     values, bridged = bridge(rows.values, spec.max_gap)
     values, imputed = impute(spec, values, rows.times)
     present = np.isfinite(values)
-    complete = (present | ~needed[:, None, :]).all(axis=2)
-    known = (base_known(spec, values, rows.times) | ~needed[:, None, :]).all(axis=2)
-    running = _running(spec, values)
+    complete = present | ~needed[:, None, :]
+    known = base_known(spec, values, rows.times) | ~needed[:, None, :]
+    running, told = _running(spec, values)
     settled = ~running | (run_lengths(running) > settle_points(spec))
-    why = np.full(complete.shape, REASON_NONE, dtype=np.object_)
-    why[~known] = REASON_WARM_UP
-    why[~complete] = REASON_MISSING_CHANNEL
+    why = np.full(settled.shape, REASON_NONE, dtype=np.object_)
     why[~settled] = REASON_SETTLING
     why[~running] = REASON_OFF
+    # who does not know whether a machine runs is blind, and must not say that it rests
+    why[~told] = REASON_MISSING_CHANNEL
     why[~present.any(axis=2)] = REASON_GAP
     if excluded is not None:
         why[excluded] = REASON_EXCLUDED
-    return Prepared(values, bridged | imputed, why == REASON_NONE, why)
+    otherwise = why == REASON_NONE
+    why[otherwise & ~known.all(axis=2)] = REASON_WARM_UP
+    why[otherwise & ~complete.all(axis=2)] = REASON_MISSING_CHANNEL
+    absent = ~(complete & known)
+    return Prepared(values, bridged | imputed, why == REASON_NONE, why, absent, otherwise)
 
 
-def _running(spec: DetectorSpec, values: Floats) -> NDArray[np.bool_]:
+def _running(spec: DetectorSpec, values: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(S, T) where the machine runs, and where all channels that tell are there."""
+    every = np.ones(values.shape[:2], dtype=bool)
     if spec.judge_when is None:
-        return np.ones(values.shape[:2], dtype=bool)
+        return every, every
     condition = parse(spec.judge_when, spec.inputs)
-    return condition.holds({name: values[:, :, f] for f, name in enumerate(spec.inputs)})
+    columns = {name: values[:, :, f] for f, name in enumerate(spec.inputs)}
+    told = np.all([np.isfinite(columns[name]) for name in condition.channels], axis=0)
+    return condition.holds(columns), np.broadcast_to(told, every.shape)

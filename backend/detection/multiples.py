@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 
 from backend.detection.runs import Mask
 from backend.ports import Floats, Times
@@ -186,6 +185,8 @@ class _Alarms:
             stays: (T,) at how many an alarm goes on.
             silent: (T,) rows that raise none.
         """
+        from scipy.ndimage import minimum_filter1d  # noqa: PLC0415 - large, and few need it
+
         padded = np.concatenate((self._tail, above))
         # the least of each row and those before it, in a time that does not grow with `points`
         begin = -(self.points // 2)

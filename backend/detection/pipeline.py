@@ -12,6 +12,7 @@ from backend.detection.contributions import shares
 from backend.detection.evidence import Errors, Evidence, hear, judge
 from backend.detection.grid import Rows
 from backend.detection.judging import Prepared, prepare, settle_points
+from backend.detection.missing import Lacking, MissingSets
 from backend.detection.modes import OperatingModes
 from backend.detection.occlusion import Indices, occlude
 from backend.detection.out_of_distribution import Familiar
@@ -24,7 +25,7 @@ from backend.detection.windows import full_windows, windows_ending_at
 from backend.detection.yardstick import Yardstick
 from backend.ports import Floats, Model, Times
 from backend.records import SeriesKey
-from backend.schema import REASON_MODEL, REASON_NONE, REASON_WARM_UP
+from backend.schema import REASON_DEGRADED, REASON_MODEL, REASON_NONE, REASON_WARM_UP
 from backend.specs import DetectorSpec
 
 _CHUNK = 4_000_000
@@ -49,6 +50,7 @@ class Fitted:
         familiar: what training saw.
         usual: what each channel's error is on held-out normal rows.
         modes: the operating modes, if any are told apart.
+        missing: the sets of channels without which it can judge.
         model: S members.
     """
 
@@ -65,6 +67,7 @@ class Fitted:
     familiar: Familiar
     usual: Usual
     modes: OperatingModes
+    missing: MissingSets
     model: Model
 
     @property
@@ -117,7 +120,7 @@ class Scored:
         outside: (S, T) where the input is beyond what training saw, whatever the score.
         drift: (S, T) where the threshold can follow the level of normal errors no further.
         reason: (S, T) why flagged, or why not judged.
-        channels_used: (S, T) how many channels counted.
+        channels_used: (S, T) how many channels counted; fewer where some are missing.
         bridged: (S, T) how many channels show the last value because a short gap is open.
         contributions: (S, T, F) shares of the smoothed error by `spec.inputs`.
         expected: (S, T, F) the reconstruction in sensor units; the input's own value, or the
@@ -153,43 +156,70 @@ def apply(fitted: Fitted, prepared: Prepared, times: Times) -> Applied:
     return fitted.preprocessing.apply(values, times)
 
 
-def looks(fitted: Fitted, values: Floats, first: int) -> Iterator[tuple[slice, Seen]]:
+def lacking_in(fitted: Fitted, prepared: Prepared) -> Lacking:
+    """Which channels are missing in the windows that end at each row."""
+    return fitted.missing.look(prepared.absent, fitted.model.window)
+
+
+def looks(
+    fitted: Fitted, values: Floats, first: int, lacking: Lacking | None = None
+) -> Iterator[tuple[slice, Seen]]:
     """What the model sees of rows (S, T, F), piece by piece: which rows, and their windows.
 
-    Begins at `first`, or where the first window can end.
+    Begins at `first`, or where the first window can end. What is missing is hidden, if told.
     """
     window = fitted.model.window
     chunk = max(1, _CHUNK // max(1, values.shape[0] * window * values.shape[2]))
     for start in range(max(first, window - 1), values.shape[1], chunk):
         stop = min(start + chunk, values.shape[1])
-        seen = fitted.scaler.see(windows_ending_at(values, start, stop, window))
-        yield slice(start, stop), seen
+        windows = windows_ending_at(values, start, stop, window)
+        if lacking is not None:
+            windows = lacking.hidden(windows, slice(start, stop))
+        yield slice(start, stop), fitted.scaler.see(windows)
 
 
 def examine(
-    fitted: Fitted, prepared: Prepared, applied: Applied, times: Times, first: int
+    fitted: Fitted,
+    prepared: Prepared,
+    applied: Applied,
+    times: Times,
+    first: int,
+    lacking: Lacking,
 ) -> Evidence:
     """What the model says of the rows from `first` on; silence where no full window ends.
 
-    What it expects is given in sensor units.
+    Silence, too, where channels are missing without which it cannot judge. What it expects is given
+    in sensor units; of a missing channel what stands for it, if the model does not say.
     """
     evidence = Evidence.silence(applied.values.shape, fitted.model.voices)
     every = slice(None)
-    for rows, seen in looks(fitted, applied.values, first):
+    for rows, seen in looks(fitted, applied.values, first, lacking):
         when = np.broadcast_to(times[rows], seen.windows.shape[:2])
         heard = hear(fitted.model.assess(seen.windows, when), seen, fitted.spec.error)
+        if lacking.absent[:, rows].any():
+            stands = np.where(lacking.absent[:, rows], seen.back(seen.windows)[:, :, -1], np.nan)
+            told = np.isfinite(heard.expected)
+            heard = replace(heard, expected=np.where(told, heard.expected, stands))
         evidence.put(every, rows, heard, every)
-    known = evidence.only(full_windows(prepared.usable, fitted.model.window))
+    full = full_windows(prepared.otherwise, fitted.model.window)
+    known = evidence.only(full & lacking.known)
     return replace(known, expected=applied.back(known.expected))
 
 
-def errors_of(fitted: Fitted, evidence: Evidence) -> Errors:
-    """The error that evidence comes to."""
-    return judge(evidence, fitted.spread, fitted.yardstick, fitted.counted, fitted.spec.error)
+def errors_of(fitted: Fitted, evidence: Evidence, lacking: Lacking) -> Errors:
+    """The error that evidence comes to, in the unit of the full set of channels."""
+    counted = lacking.counted(fitted.counted)
+    found = judge(evidence, fitted.spread, fitted.yardstick, counted, fitted.spec.error)
+    factors = lacking.factors()
+    return found if factors is None else found.times(factors)
 
 
 def hidden_shares(
-    fitted: Fitted, values: Floats, times: Times, ends: tuple[Indices, Indices]
+    fitted: Fitted,
+    values: Floats,
+    times: Times,
+    ends: tuple[Indices, Indices],
+    counted: NDArray[np.bool_],
 ) -> Floats:
     """(N, F) shares of the error of some rows, found by hiding one channel after the other.
 
@@ -198,9 +228,11 @@ def hidden_shares(
         values: (S, T, F) rows in the channels' units.
         times: (T,) of the rows.
         ends: series and row of each, (N,).
+        counted: (S, F) channels that count, or (S, T, F) where that differs by row.
     """
     parts = occlude(fitted.model, values, fitted.scaler, times, ends)
-    parts = np.where(fitted.counted[ends[0]], parts, 0.0)
+    own = counted[ends[0]] if counted.ndim == 2 else counted[ends]
+    parts = np.where(own, parts, 0.0)
     total = parts.sum(axis=1, keepdims=True)
     return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
 
@@ -250,14 +282,19 @@ def go_on(
     spec = fitted.spec
     prepared = prepare(spec, rows, fitted.active, excluded)
     applied = apply(fitted, prepared, rows.times)
-    evidence, errors = _heard(fitted, prepared, applied, rows.times, first, carried.errors)
+    lacking = lacking_in(fitted, prepared)
+    evidence, errors = _heard(
+        fitted, prepared, applied, rows.times, first, lacking, known=carried.errors
+    )
     wanted, newest = (
         slice(first, None),
         slice(errors.error.shape[1] - len(rows.times) + first, None),
     )
     smoothed = _smoothed(fitted, errors.error)[:, newest]
-    share = shares(_smoothed(fitted, errors.by_channel)[:, newest], fitted.counted)
-    judged = prepared.usable[:, wanted] & np.isfinite(smoothed)
+    counted = lacking.since(first).counted(fitted.counted)
+    share = shares(_smoothed(fitted, errors.by_channel)[:, newest], counted)
+    usable = (prepared.otherwise & lacking.known)[:, wanted]
+    judged = usable & np.isfinite(smoothed)
     checked = _check(fitted, rows)[:, wanted]
     explained = judged & (checked > 1.0).any(axis=(2, 3))
     own = np.where(judged & ~explained, smoothed, np.nan)
@@ -266,8 +303,13 @@ def go_on(
 
     ratio = np.where(judged, smoothed / threshold, 0.0)
     unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
-    share = _with_hidden(fitted, applied.values, rows.times, share, unknown)
+    if unknown.any():  # no voice could tell
+        series, at = np.nonzero(unknown)
+        ends, all_counted = (series, at + first), lacking.counted(fitted.counted)
+        share[unknown] = hidden_shares(fitted, applied.values, rows.times, ends, all_counted)
     ratio, share, reason = _with_checks(checked, judged, ratio, share)
+    without = judged & lacking.absent[:, wanted].any(axis=2)
+    reason[without & (ratio <= 1.0)] = REASON_DEGRADED
     why = np.where(prepared.usable, REASON_WARM_UP, prepared.why)[:, wanted]
     state = carried.alarm or AlarmState.off(len(rows.keys))
     scored = Scored(
@@ -280,10 +322,10 @@ def go_on(
         flag=ratio > 1.0,
         alarm=raise_alarms(ratio, judged, spec.alarm, state) & ~fitted.limits.silent[:, None],
         judged=judged,
-        outside=prepared.usable[:, wanted] & fitted.familiar.outside(prepared.values[:, wanted]),
+        outside=usable & fitted.familiar.outside(prepared.values[:, wanted]),
         drift=moved.drift,
         reason=np.where(judged, reason, why),
-        channels_used=_channels_used(fitted, prepared)[:, wanted],
+        channels_used=_channels_used(fitted, prepared, lacking)[:, wanted],
         bridged=prepared.bridged.sum(axis=2)[:, wanted],
         contributions=np.where(judged[:, :, None], share, 0.0),
         expected=_fill(fitted, evidence.expected, prepared.values)[:, wanted],
@@ -291,12 +333,14 @@ def go_on(
     return scored, errors
 
 
-def _heard(
+def _heard(  # noqa: PLR0913 - rows in each of their forms
     fitted: Fitted,
     prepared: Prepared,
     applied: Applied,
     times: Times,
     first: int,
+    lacking: Lacking,
+    *,
     known: Errors | None,
 ) -> tuple[Evidence, Errors]:
     """What the model says of the rows from `first` on, and errors of what is smoothed with them.
@@ -306,11 +350,11 @@ def _heard(
     begin = max(0, first - fitted.kernel + 1)
     count = first - begin
     if known is None or known.error.shape[1] < count:
-        evidence = examine(fitted, prepared, applied, times, begin)
-        return evidence, errors_of(fitted, evidence).since(begin)
-    evidence = examine(fitted, prepared, applied, times, first)
+        evidence = examine(fitted, prepared, applied, times, begin, lacking)
+        return evidence, errors_of(fitted, evidence, lacking).since(begin)
+    evidence = examine(fitted, prepared, applied, times, first, lacking)
     before = known.since(known.error.shape[1] - count)
-    return evidence, before.then(errors_of(fitted, evidence).since(first))
+    return evidence, before.then(errors_of(fitted, evidence, lacking).since(first))
 
 
 def _smoothed(fitted: Fitted, values: Floats) -> Floats:
@@ -328,17 +372,6 @@ def _moved(
         past = replace(past, mode=modes[:, first - 1])
     place = int(rows.times[0]) // rows.step + first
     return move(fitted.spec.threshold, fitted.limits, own, place, past, modes[:, first:])
-
-
-def _with_hidden(
-    fitted: Fitted, values: Floats, times: Times, share: Floats, unknown: NDArray[np.bool_]
-) -> Floats:
-    """Shares of the newest rows, where they are `unknown` (S, N): no voice could tell them."""
-    if unknown.any():
-        series, at = np.nonzero(unknown)
-        ends = at + values.shape[1] - unknown.shape[1]
-        share[series, at] = hidden_shares(fitted, values, times, (series, ends))
-    return share
 
 
 def _check(fitted: Fitted, rows: Rows) -> Floats:
@@ -362,9 +395,9 @@ def _with_checks(
     return np.where(fires, np.maximum(strongest, ratio), ratio), share, reason
 
 
-def _channels_used(fitted: Fitted, prepared: Prepared) -> Floats:
-    present = np.isfinite(prepared.values) & fitted.counted[:, None, :]
-    return present.sum(axis=2).astype(np.float64)
+def _channels_used(fitted: Fitted, prepared: Prepared, lacking: Lacking) -> Floats:
+    there = np.isfinite(prepared.values) & ~lacking.absent & fitted.counted[:, None, :]
+    return there.sum(axis=2).astype(np.float64)
 
 
 def _fill(fitted: Fitted, expected: Floats, values: Floats) -> Floats:

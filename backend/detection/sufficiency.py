@@ -6,16 +6,18 @@ rows of other times are from each other is none that anybody spoke of.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from backend.detection.runs import spans
 from backend.detection.sampling import evenly
 from backend.detection.scaling import fit_scaler
 from backend.ports import Floats, Times
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Mask = NDArray[np.bool_]
 Indices = NDArray[np.int64]
@@ -77,7 +79,9 @@ def absent(normal: Floats, live: Floats) -> list[tuple[int, int]]:
     return [((a + first) % count, (b + first - 1) % count + 1) for a, b in found]
 
 
-def _local(times: Times, zone: str) -> pd.DatetimeIndex:
+def _local(times: Times, zone: str) -> "pd.DatetimeIndex":
+    import pandas as pd  # noqa: PLC0415 - large, and few need it
+
     return pd.DatetimeIndex(times.astype("datetime64[ns]"), tz="UTC").tz_convert(zone)
 
 
@@ -168,6 +172,8 @@ class Known:
         Returns:
             (N,) mask, and (N,) the channel in which each is farthest from the nearest normal row.
         """
+        from scipy.spatial import KDTree  # noqa: PLC0415 - large, and few need it
+
         scaled = live / self.scale
         distance, nearest = KDTree(self.rows).query(scaled)
         off = np.abs(scaled - self.rows[nearest])
@@ -212,6 +218,8 @@ def _far(rows: Floats, apart: int) -> float:
 
     A mode that lasts longer than a block is in both halves, so that it does not look far.
     """
+    from scipy.spatial import KDTree  # noqa: PLC0415 - large, and few need it
+
     block = max(1, min(apart, len(rows) // 4))
     even = (np.arange(len(rows)) // block) % 2 == 0
     one, other = evenly(rows[even], MOST_ROWS), evenly(rows[~even], MOST_ROWS)

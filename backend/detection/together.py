@@ -10,8 +10,6 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import pdist
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
@@ -158,6 +156,9 @@ def order_together(scores: Floats, line: float = 1.0) -> Numbers:
     quiet = np.flatnonzero(~above.any(axis=1))
     quiet = quiet[np.argsort(-peaks[quiet], kind="stable")]
     if len(restless) > 2:
+        from scipy.cluster.hierarchy import leaves_list, linkage  # noqa: PLC0415 - large, and few need it
+        from scipy.spatial.distance import pdist  # noqa: PLC0415
+
         links = linkage(pdist(above[restless], "jaccard"), "average", optimal_ordering=True)
         leaves = leaves_list(links)
         worst = int(np.argmax(peaks[restless[leaves]]))

@@ -18,6 +18,8 @@ from backend.detection.former import Begin, FoldMemory, Former, gathered
 from backend.detection.grid import Rows
 from backend.detection.held_out import held_out
 from backend.detection.judging import prepare
+from backend.detection.missing import MissingSets, learn_substitutes
+from backend.detection.missing_sets import Measure, learn_missing
 from backend.detection.modes import OperatingModes, learn_modes
 from backend.detection.out_of_distribution import learn_familiar
 from backend.detection.pipeline import Fitted
@@ -190,6 +192,7 @@ def _run(
     smoothed = smooth(error, ewma_kernel(spec.smoothing.span))
     normal = course.normal & ~impure
     checks = learn_checks(course.rows.values, normal, spec.checks)
+    measured = Measure(measures.spread, measures.yardstick, error)
     fitted, curves, begun = _serve(
         course, normal, measures, checks, part_of(progress, _CROSS_FIT_SHARE, 1.0)
     )
@@ -200,7 +203,12 @@ def _run(
     limits = learn_limits(
         spec.threshold, Calibration(smoothed, hours, spec.alarm, modes, bad, course.fleet)
     )
-    fitted = replace(fitted, limits=limits, usual=learn_usual(by_channel, ~impure))
+    fitted = replace(
+        fitted,
+        limits=limits,
+        usual=learn_usual(by_channel, ~impure),
+        missing=learn_missing(course, found.taught, measured, fitted.missing.substitutes),
+    )
     training = Training(
         times=course.rows.times,
         normal=normal,
@@ -324,6 +332,10 @@ def _serve(
         familiar=learn_familiar(course.prepared.values, normal, course.active),
         usual=Usual.unknown(course.counted.shape),
         modes=_modes(course, normal),
+        missing=replace(
+            MissingSets.none(*course.counted.shape),
+            substitutes=learn_substitutes(applied.values, normal),
+        ),
         model=model,
     )
     return fitted, tuple(curves), np.array([begin.weights is not None for begin in begins])

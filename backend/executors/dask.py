@@ -139,13 +139,15 @@ class DaskCluster:
         with self._lock:
             client, self._connected = self._connected, None
         if client is not None:
-            with suppress(TimeoutError):  # it is lost; its thread ends with this process
-                client.close(timeout=_CLOSE_S)
+            _disconnect(client)
 
     def _client(self) -> "Client":
         with self._lock:
-            if self._connected is not None and self._connected.status == "running":
-                return self._connected
+            if self._connected is not None:
+                if self._connected.status == "running":
+                    return self._connected
+                stale, self._connected = self._connected, None
+                _disconnect(stale)
             try:
                 # An extra, slow to import.
                 from distributed import Client, Security  # noqa: PLC0415
@@ -185,6 +187,12 @@ class DaskCluster:
                 f"The Dask scheduler at {self._address} does not answer ({_brief(error)}): check "
                 "that it runs, and that training.dask is its address."
             ) from error
+
+
+def _disconnect(client: "Client") -> None:
+    """Close a connection with its threads and sockets, also one whose scheduler is lost."""
+    with suppress(OSError, TimeoutError):  # its thread ends with this process
+        client.close(timeout=_CLOSE_S)
 
 
 def check_workers(client: "Client", ours: Mapping[str, str]) -> None:
@@ -315,7 +323,8 @@ class _Course:
             return wire.outcome(answer)
         except WorkerDied as error:
             if number in self._died:
-                return died_again(self._orders[number].task, error)
+                order = self._orders[number]
+                return died_again(wire.subject(order.task, order.arguments), error)
             self._died.add(number)
             self._begin(number, self._tied.get(number))
             return None

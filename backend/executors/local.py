@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.exceptions import NormalcyError, OutOfMemory, TaskTimeout, WorkerDied
 from backend.executors import memory, wire
+from backend.executors.limits import FREE, Limits
 from backend.executors.worker import serve
 
 Place = Callable[[str, Mapping[str, Any]], str]
@@ -26,6 +27,7 @@ _TO_END_S = 2.0
 """How long a process may take to end before it is killed."""
 _LOOK_EVERY_S = 1.0
 """So often it is looked whether work that goes on is wanted."""
+_FRESH = "a fresh one takes over."
 
 
 class Wish:
@@ -78,9 +80,7 @@ class LocalProcesses:
         entry: str,
         slots: Mapping[str, int],
         place: Place,
-        *,
-        memory: int | None = None,
-        threads: int | None = None,
+        limits: Limits | Mapping[str, Limits] = FREE,
     ) -> None:
         """Prepare the slots; no process is started yet.
 
@@ -88,8 +88,7 @@ class LocalProcesses:
             entry: function that runs tasks in a worker, as `module:function`.
             slots: name of each slot with its number of workers.
             place: tells the slot of a task.
-            memory: bytes that a worker may use, with all processes that it starts.
-            threads: how many a worker computes in; as many as there are processors if not told.
+            limits: what a worker may take of the machine, or that of each slot.
         """
         self._place = place
         self._counts = dict(slots)
@@ -98,7 +97,8 @@ class LocalProcesses:
         self._free: dict[str, queue.LifoQueue[_Worker]] = {}
         self._workers: list[_Worker] = []
         for slot, count in slots.items():
-            workers = [_Worker(entry, self._stopping, memory, threads) for _ in range(count)]
+            allowed = limits if isinstance(limits, Limits) else limits.get(slot, FREE)
+            workers = [_Worker(entry, self._stopping, allowed, slot) for _ in range(count)]
             self._workers.extend(workers)
             self._free[slot] = queue.LifoQueue()
             for worker in workers:
@@ -127,7 +127,8 @@ class LocalProcesses:
         free = self._free[self._place(task, arguments)]
         worker = free.get()
         try:
-            return wire.unpack_answer(worker.call(task, call, timeout_s, wish))
+            subject = wire.subject(task, arguments)
+            return wire.unpack_answer(worker.call(subject, call, timeout_s, wish))
         finally:
             free.put(worker)
 
@@ -180,7 +181,8 @@ class LocalProcesses:
         if not isinstance(outcome, WorkerDied) or self._stopping.is_set():
             return outcome
         outcome = self._attempt(task, arguments, timeout_s, wish)
-        return died_again(task, outcome) if isinstance(outcome, WorkerDied) else outcome
+        subject = wire.subject(task, arguments)
+        return died_again(subject, outcome) if isinstance(outcome, WorkerDied) else outcome
 
     def _attempt(
         self, task: str, arguments: Mapping[str, Any], timeout_s: float, wish: Wish
@@ -203,42 +205,40 @@ def _tell(futures: Sequence[Future[Outcome]], told: Callable[[int], None]) -> No
             told(done)
 
 
-def died_again(task: str, error: WorkerDied) -> WorkerDied:
-    """What becomes of a call that lost a second worker."""
-    return WorkerDied(f"The task {task} was begun twice, and its worker died each time. {error}")
+def died_again(subject: str, error: WorkerDied) -> WorkerDied:
+    """What becomes of a call that lost a second worker; `subject` as `wire.subject` names it."""
+    return WorkerDied(f"{subject} was begun twice, and its worker died each time. {error}")
 
 
 class _Worker:
     """One process and the pipe to it; replaced by a fresh one when it ended."""
 
-    def __init__(
-        self, entry: str, stopping: threading.Event, limit: int | None, threads: int | None
-    ) -> None:
+    def __init__(self, entry: str, stopping: threading.Event, limits: Limits, slot: str) -> None:
+        self._slot = slot
         self._entry = entry
         self._stopping = stopping
-        self._limit = limit
-        self._threads = threads
+        self._limits = limits
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
 
-    def call(self, task: str, message: bytes, timeout_s: float, wish: Wish | None) -> bytes:
-        """Send a call and wait for its answer."""
+    def call(self, subject: str, message: bytes, timeout_s: float, wish: Wish | None) -> bytes:
+        """Send a call and wait for its answer; errors name it as `subject`."""
         withdrawn = [wish.withdrawn] if wish is not None else []
         if wait(withdrawn, 0):
-            raise WorkerDied(f"The task {task} was not run: nobody waits for its result any more.")
-        connection = self._connect(task)
+            raise WorkerDied(f"{subject} was not run: nobody waits for its result any more.")
+        connection = self._connect(subject)
         try:
             connection.send_bytes(message)
             ready = wait([connection, *withdrawn], timeout_s)
             if connection in ready:
                 return connection.recv_bytes()
         except (EOFError, OSError) as error:
-            raise self._lost(task) from error
+            raise self._lost(subject) from error
         self._end()
         if ready:
-            raise WorkerDied(f"The task {task} was ended: nobody waits for its result any more.")
+            raise WorkerDied(f"{subject} was ended: nobody waits for its result any more.")
         raise TaskTimeout(
-            f"The task {task} was ended at its time limit of {timeout_s:g} s; "
+            f"{subject} was ended at its time limit of {timeout_s:g} s; "
             "give it more time or less data."
         )
 
@@ -254,7 +254,7 @@ class _Worker:
             process.kill()
             process.join(_TO_END_S)
 
-    def _connect(self, task: str) -> Connection:
+    def _connect(self, subject: str) -> Connection:
         if self._process is not None and not self._process.is_alive():
             self._end()
         if self._connection is None and not self._stopping.is_set():
@@ -262,14 +262,14 @@ class _Worker:
         # Looked at again after the start: `close` may not have seen this process.
         if self._stopping.is_set() or self._connection is None:
             self._end()
-            raise WorkerDied(f"The task {task} was not run: the service is stopping.")
+            raise WorkerDied(f"{subject} was not run: the service is stopping.")
         return self._connection
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, self._entry, self._limit, self._threads)
-        self._process = context.Process(target=serve, args=arguments, daemon=True)
+        arguments = (theirs, self._entry, self._limits)
+        self._process = context.Process(target=serve, args=arguments, name=self._slot, daemon=True)
         try:
             self._process.start()
         except OSError as error:
@@ -278,22 +278,18 @@ class _Worker:
             raise WorkerDied(f"A worker process could not be started: {error}.") from error
         finally:
             theirs.close()
-        if self._limit is not None and self._process.pid is not None:
+        if self._limits.memory is not None and self._process.pid is not None:
             memory.workers.add(self._process.pid)
         self._connection = ours
 
-    def _lost(self, task: str) -> NormalcyError:
+    def _lost(self, subject: str) -> NormalcyError:
         """Say why the process ended in the middle of a task."""
         code = self._end()
         if self._stopping.is_set():
-            return WorkerDied(f"The task {task} was ended: the service is stopping.")
-        if code == memory.TOO_MUCH and self._limit is not None:
-            return OutOfMemory(
-                f"The task {task} was ended because its process used more than "
-                f"{self._limit / 1e6:.0f} MB of memory; raise the limit (training.memory), or give "
-                "it less at once: fewer series, a shorter range or a smaller model."
-            )
-        return WorkerDied(_obituary(task, code))
+            return WorkerDied(f"{subject} was ended: the service is stopping.")
+        if code == memory.TOO_MUCH and self._limits.memory is not None:
+            return OutOfMemory(self._limits.exceeded(subject))
+        return WorkerDied(_obituary(subject, code))
 
     def _end(self) -> int | None:
         """End the process if it still runs; its exit code."""
@@ -309,10 +305,10 @@ class _Worker:
         return code
 
 
-def _obituary(task: str, code: int | None) -> str:
+def _obituary(subject: str, code: int | None) -> str:
     if code is None or code >= 0:
-        return f"The worker that ran {task} ended with exit code {code}; a fresh one takes over."
+        return f"{subject} lost its worker, which ended with exit code {code}; {_FRESH}"
     cause = f"signal {-code} ({signal.strsignal(-code)})"
     if -code == signal.SIGKILL:
         cause += ", often for want of memory"
-    return f"The worker that ran {task} was ended by {cause}; a fresh one takes over."
+    return f"{subject} lost its worker, which was ended by {cause}; {_FRESH}"

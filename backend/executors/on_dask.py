@@ -15,6 +15,7 @@ import orjson
 
 from backend.exceptions import NormalcyError, WorkerRefused
 from backend.executors import wire
+from backend.executors.limits import Limits
 from backend.executors.local import LocalProcesses
 from backend.executors.versions import differences, versions
 from backend.executors.worker import resolve
@@ -140,7 +141,7 @@ def _kept(memory: int | None, count: int) -> LocalProcesses:
             # A nanny starts workers as daemons, which may have no children; these end with it.
             multiprocessing.current_process().daemon = False
             _processes[memory] = LocalProcesses(
-                _CHECKED, {_SLOT: count}, lambda task, arguments: _SLOT, memory=memory
+                _CHECKED, {_SLOT: count}, lambda task, arguments: _SLOT, Limits(memory)
             )
         return _processes[memory]
 

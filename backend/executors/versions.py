@@ -4,10 +4,10 @@ import hashlib
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 import backend
+from backend.services.program import installed
 
 _DISTRIBUTIONS = {
     "numpy": ("numpy",),
@@ -23,7 +23,7 @@ def versions() -> dict[str, str]:
     return {
         "normalcy": f"{backend.__version__} ({_digest()})",
         "python": ".".join(platform.python_version_tuple()[:2]),
-        **{package: _version(names) for package, names in _DISTRIBUTIONS.items()},
+        **{package: installed(*names) for package, names in _DISTRIBUTIONS.items()},
     }
 
 
@@ -34,15 +34,6 @@ def differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]
         for package, version in ours.items()
         if theirs.get(package) != version
     ]
-
-
-def _version(names: tuple[str, ...]) -> str:
-    for name in names:
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return "not installed"
 
 
 @cache

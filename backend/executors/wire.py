@@ -9,6 +9,16 @@ from backend import exceptions
 from backend.exceptions import NormalcyError, PartialWrite, TaskError, TrainingFailed
 
 _LONGEST_REASON = 300
+_WORDS = {
+    "retrain": "training",
+    "fit_piece": "training of a piece",
+    "score": "scoring",
+    "dry_run": "dry run",
+    "compare": "comparison",
+    "explain": "explanation",
+    "threshold": "new threshold",
+}
+"""How work is called in a sentence, where its own name is no word."""
 
 
 def pack_call(task: str, arguments: Mapping[str, Any]) -> bytes:
@@ -24,6 +34,12 @@ def unpack_call(message: bytes) -> tuple[str, dict[str, Any]]:
     """Read a call back."""
     call = orjson.loads(message)
     return call["task"], call["arguments"]
+
+
+def subject(task: str, arguments: Mapping[str, Any]) -> str:
+    """Name a call at the beginning of a sentence, as `The training of gas-room`."""
+    kind, detector = (arguments.get("kinds") or [task])[0], arguments.get("detector")
+    return f"The {_WORDS.get(kind, kind)} of {detector}" if detector else f"The task {kind}"
 
 
 def pack_result(result: Mapping[str, Any]) -> bytes:

@@ -7,28 +7,27 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from backend.exceptions import NormalcyError
 from backend.executors import memory, wire
+from backend.executors.limits import Limits
 from backend.executors.logs import log_to_stderr
 
 logger = logging.getLogger(__name__)
 
 
-def serve(connection: Connection, entry: str, limit: int | None, threads: int | None) -> None:
+def serve(connection: Connection, entry: str, limits: Limits) -> None:
     """Answer calls until the pipe is closed.
 
     Args:
         connection: where calls come from and answers go.
         entry: the function that runs tasks, as `module:function`.
-        limit: bytes of memory beyond which this process ends itself.
-        threads: how many it may compute in; as many as there are processors if not told.
+        limits: what this process may take; with more memory than that it ends itself.
     """
-    if threads is not None:
-        # What libraries look at while they are loaded, and models when they are trained.
-        os.environ["OMP_NUM_THREADS"] = str(threads)
+    limits.take_effect()
     # The parent may end it unasked at its own end; a task may still need processes of its own.
     multiprocessing.current_process().daemon = False
     # Ctrl+C in a terminal reaches every process of the group; only the parent decides to stop.
@@ -36,11 +35,13 @@ def serve(connection: Connection, entry: str, limit: int | None, threads: int | 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     log_to_stderr()
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
-    if limit is not None:
-        memory.watch(limit)
+    watched = nullcontext if limits.memory is None else memory.Watch(limits.memory).on
     try:
         while True:
-            connection.send_bytes(_answer(entry, connection.recv_bytes()))
+            message = connection.recv_bytes()
+            with watched():
+                answer = _answer(entry, message)
+            connection.send_bytes(answer)
     except (EOFError, OSError):
         return
 

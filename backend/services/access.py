@@ -7,18 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
-from backend.exceptions import InputError, NotFound, StoreError, TooManyTries
+from backend.exceptions import Conflict, InputError, NotFound, StoreError
 from backend.ports import Clock, RecordStore
-from backend.records import Role, Token, User
+from backend.records import Role, SessionKind, Token, User
 from backend.services.detectors import Detectors
 from backend.services.passwords import Passwords
-from backend.services.throttling import Throttle
+from backend.services.tries import Tries, place_of
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 10, 1000
 LONGEST_NAME = 100
-TRIES, TRIES_SPAN = 10, 300_000_000_000
 _SECRET = 32
-_SECOND, _MINUTE = 1_000_000_000, 60_000_000_000
+_MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,15 @@ class Access:
             detectors: which a token may be limited to.
             clock: the time.
             passwords: how they are kept.
-            has_token: whether the configuration sets an administrator's token.
+            has_token: whether the configuration sets an administrator's token, or lets people
+                sign in elsewhere.
         """
         self._records = records
         self._detectors = detectors
         self._clock = clock
         self._passwords = passwords
         self._has_token = has_token
-        self._throttle = Throttle(TRIES, TRIES_SPAN)
+        self._tries = Tries()
 
     def is_guarded(self) -> bool:
         """Whether anybody has to say who they are: there is a token or an account.
@@ -86,9 +86,14 @@ class Access:
 
         Raises:
             InputError: the name or the password will not do, or nobody could manage accounts then.
-            Conflict: the name is taken.
+            Conflict: the name is taken, also by somebody who signs in elsewhere.
         """
         name, now = _name(name, "account"), self._clock.now()
+        if (known := self._records.identity(name)) is not None:
+            raise Conflict(
+                f"The name {name!r} belongs to somebody who signs in by {known.issuer}: choose "
+                "another one, so that records tell the two apart."
+            )
         digest = self._passwords.digest(_password(password))
         self._refuse_locking_out(role)
         return self._records.add_user(User(name, digest, role, by, now, now))
@@ -109,14 +114,14 @@ class Access:
         now = self._clock.now()
         return self._records.change_user(_nfc(name), at=now, password_hash=digest, role=role)
 
-    def change_password(self, name: str, former: str, password: str) -> User:
+    def change_password(self, name: str, former: str, password: str, address: str = "") -> User:
         """Let a person change the own password.
 
         Raises:
             InputError: the former one is wrong, or the new one will not do.
             TooManyTries: the former one was wrong too often.
         """
-        if self.sign_in(name, former) is None:
+        if self.sign_in(name, former, address) is None:
             raise InputError("The present password is wrong; nothing was changed.")
         return self.change_user(name, password=password)
 
@@ -139,19 +144,18 @@ class Access:
         Args:
             name: as it was typed.
             password: as it was typed.
-            address: from where; tries are counted for each name and each address.
+            address: from where; tries are counted by name and address, see `Tries`.
 
         Raises:
-            TooManyTries: of this name or this address.
+            TooManyTries: of this name from there.
         """
-        name = _nfc(name)[:LONGEST_NAME]
-        keys = (f"name {name}", f"address {address}") if address else (f"name {name}",)
-        now = self._count(keys)
+        name, now = _nfc(name)[:LONGEST_NAME], self._clock.now()
+        self._tries.count(name, address, now, known=self._is_known(name, address))
         found = self._user(name)
         password = _nfc(password)[:LONGEST_PASSWORD]
         if not self._passwords.matches(found.password_hash if found else None, password):
             return None
-        self._throttle.forgive(keys, now)
+        self._tries.forgive(name, address, now)
         return found
 
     def count_try(self, address: str) -> None:
@@ -160,7 +164,7 @@ class Access:
         Raises:
             TooManyTries: of this address.
         """
-        self._count((f"address {address}",))
+        self._tries.count("", address, self._clock.now())
 
     def still_signed_in(self, name: str, changed_at: int) -> User | None:
         """The account of who signed in when it was last changed then; None if it was since.
@@ -176,14 +180,11 @@ class Access:
         except NotFound:
             return None
 
-    def _count(self, keys: tuple[str, ...]) -> int:
-        now = self._clock.now()
-        if wait := self._throttle.wait(keys, now):
-            seconds = -(-wait // _SECOND)
-            raise TooManyTries(
-                f"Too many tries to sign in: wait {seconds} seconds, then try again.", seconds
-            )
-        return now
+    def _is_known(self, name: str, address: str) -> bool:
+        """Whether somebody is signed in under a name from there, also since before a restart."""
+        place = place_of(address)
+        sessions = self._records.sessions(SessionKind.ACCOUNT, name)
+        return any(place_of(one.address) == place for one in sessions)
 
     # -- tokens
 

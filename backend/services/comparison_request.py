@@ -8,6 +8,8 @@ from backend.exceptions import InputError
 from backend.records import Promotion
 
 COMPARE = "compare"
+BY_TRAINING = "retraining"
+"""Who asks for the comparison of a new version with the one that serves."""
 WEEKS, MOST_WEEKS = 4, 52
 """How far back is looked where nobody says otherwise, and at most."""
 

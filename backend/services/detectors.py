@@ -26,6 +26,15 @@ class Detectors:
         self._records = records
         self._clock = clock
 
+    @property
+    def configured(self) -> Mapping[str, DetectorSpec]:
+        """Those of normalcy.yaml, by name."""
+        return self._configured
+
+    def configure(self, configured: Mapping[str, DetectorSpec]) -> None:
+        """Let those of normalcy.yaml be others from now on."""
+        self._configured = dict(configured)
+
     def all(self) -> list[DetectorSpec]:
         """Every detector that can be read, by name; one that cannot does not stop the others."""
         stored = {}

@@ -108,6 +108,26 @@ def update_events(
     return found
 
 
+def with_earlier(found: Known, known: Known, between: Span) -> Known:
+    """Events that `update_events` has found, and those known that ended before where it looked.
+
+    Memory may reach further back than what was scored anew: an event that is forgotten though some
+    of its scores are still there would be taken for a new one.
+
+    Args:
+        found: by a look at what is stored.
+        known: before that.
+        between: where scores in memory begin, and where the look began.
+    """
+    begin, end = between
+    whole = {}
+    for key in known.keys() | found.keys():
+        earlier = [event for event in known.get(key, ()) if begin < event.stop < end]
+        if events := [*earlier, *found.get(key, ())]:
+            whole[key] = events
+    return whole
+
+
 def continue_events(
     spec: DetectorSpec, known: Known, near: Near, done: Rescored, before: int
 ) -> tuple[Known, list[Points]] | None:

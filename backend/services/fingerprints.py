@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from backend.detection.grid import Rows
 from backend.records import Label, SeriesKey
 from backend.services.reading import mode_of
-from backend.specs import DetectorSpec
+from backend.specs import DetectorSpec, MissingSpec
 
 Mask = NDArray[np.bool_]
 
@@ -27,6 +27,9 @@ _NOT_LEARNED = {
     "delay",
     "detection_limits",
 }
+
+
+_MISSING = MissingSpec().model_dump(mode="json")
 
 
 def label_hash(labels: Sequence[Label]) -> str:
@@ -105,6 +108,9 @@ def plain_label(label: Label) -> dict[str, Any]:
 def learned_part(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a plain specification that a version is made from."""
     learned = {key: value for key, value in spec.items() if key not in _NOT_LEARNED}
+    if learned.get("missing") == _MISSING:
+        # versions from before channels could be missing do not name it
+        del learned["missing"]
     threshold = learned.get("threshold")
     if isinstance(threshold, Mapping) and threshold.get("margin") == 1.0:
         # versions from before every kind had a margin do not name it

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from backend.detection import training
@@ -39,7 +39,7 @@ from backend.specs import DetectorSpec
 TASK = "fit_piece"
 
 _RECORD = "piece.json"
-_PREFIX = "piece-"
+PIECE = "piece-"
 _MOST_LOST = 32
 """Workers that may be lost in one training; beyond, something else than a series is wrong."""
 
@@ -162,7 +162,7 @@ class FleetPieces:
         material = self.materials.read(outline, keys)
         digests = digests_of(material)
         asked = piece_hash(spec, fleet, digests, former, labelled=outline.labelled)
-        name = f"{spec.name}/{_PREFIX}{asked}"
+        name = f"{spec.name}/{PIECE}{asked}"
         rejected = self._found(name)
         if rejected is None:
             begun = former and former_of(self._artifacts, former, keys, self.make_model)
@@ -202,8 +202,10 @@ class FleetPieces:
             **material.said,
         )
         fitted, record, rejected = outcome.fitted, outcome.training, dict(outcome.rejected)
+        rejected = {key: _with_left_out(material, key, why) for key, why in rejected.items()}
         if fitted is None or record is None:
             return rejected
+        record = replace(record, warnings=(*record.warnings, *material.warnings))
         told = {"record": training_record(fitted, record), "rejected": rejected}
         files = to_files(fitted, record, aligned(material.rows, fitted.keys), digests)
         files[_RECORD] = json.dumps(told, ensure_ascii=False).encode()
@@ -254,7 +256,7 @@ class FleetPieces:
     def clear(self, detector: str) -> None:
         """Remove the pieces of a detector: its version has all that was in them."""
         for name in self._artifacts.names():
-            if name.startswith(f"{detector}/{_PREFIX}"):
+            if name.startswith(f"{detector}/{PIECE}"):
                 self._artifacts.remove(name)
 
     def _run(
@@ -299,6 +301,17 @@ class FleetPieces:
         middle = len(piece) // 2
         for half in (piece[:middle], piece[middle:]):
             self._anew(asked, half, losses)
+
+
+def _with_left_out(material: Material, key: SeriesKey, why: str) -> str:
+    """Why a series was rejected, with what of it was not learned from."""
+    count = material.left_out.get(key)
+    if not count:
+        return why
+    return (
+        f"{why}; {count} points were left out, as they were flagged and nobody called them normal: "
+        "mark a normal range if they are"
+    )
 
 
 def digests_of(material: Material) -> dict[SeriesKey, str]:

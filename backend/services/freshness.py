@@ -49,10 +49,10 @@ def _fresh(source: SeriesStore, spec: DetectorSpec, now: int) -> Finding:
         return Finding(
             what,
             False,
-            f"the newest point lies {_span(newest - now)} in the future: set the clock of this "
+            f"the newest point lies {lasting(newest - now)} in the future: set the clock of this "
             "machine or of the sensors, and see that times are written in UTC",
         )
-    return Finding(what, True, f"newest point {_span(max(now - newest, 0))} ago")
+    return Finding(what, True, f"newest point {lasting(max(now - newest, 0))} ago")
 
 
 def _renamed(source: SeriesStore, spec: DetectorSpec, now: int, found: Sequence[Points]) -> str:
@@ -78,7 +78,7 @@ def _newest(
     return [points for points in source.read(query) if len(points)]
 
 
-def _span(nanos: int) -> str:
+def lasting(nanos: int) -> str:
     """A duration in its largest unit, for people."""
     seconds = nanos // _SECOND
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):

@@ -64,7 +64,12 @@ def joined(
         for block, own in enumerate(series_of_blocks(about)):
             files[archive_name(len(blocks))] = part.pop(archive_name(block))
             blocks.append(len(own))
-    said = {"spec": spec.plain(), "digests": dict(digests), "fleet": fleet}
+    said = {
+        "spec": spec.plain(),
+        "digests": dict(digests),
+        "fleet": fleet,
+        "made_with": _made_with(told),
+    }
     return {_ABOUT: _about(told, blocks, said), **files}
 
 
@@ -87,6 +92,13 @@ def selected(files: Files, keys: Sequence[SeriesKey]) -> dict[str, bytes]:
             blocks.append(len(inner))
     chosen = {name: [about[name][s] for s in place] for name in ("series", "basis")}
     return {_ABOUT: _about([chosen], blocks, about), **found}
+
+
+def _made_with(told: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """The program that made all parts; parts taken over from before may come from another one."""
+    programs = [about.get("made_with", {}) for about in told]
+    found: Mapping[str, str] = programs[0]
+    return found if all(one == found for one in programs) else {}
 
 
 def _about(told: Sequence[Mapping[str, Any]], blocks: list[int], said: Mapping[str, Any]) -> bytes:

@@ -170,6 +170,9 @@ def _uncountable(rule: Mapping[str, Sequence[object]]) -> str | None:
     if often or a_day > _MOST_A_DAY:
         return f"it recurs too often: expected daily or rarer, at most {_MOST_A_DAY} times a day"
     try:
+        # every 0 days it would recur for ever on the first
+        if any(int(str(value)) < 1 for value in rule.get("INTERVAL", ())):
+            return "it recurs at no distance: expected INTERVAL=1 or more"
         months = [int(str(month)) for month in rule.get("BYMONTH", ())] or list(_DAYS)
         days = [int(str(day)) for day in rule.get("BYMONTHDAY", ())]
     except ValueError:

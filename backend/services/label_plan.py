@@ -32,6 +32,7 @@ GRAFANA = "Grafana"
 """Who did it, where Grafana does not tell who."""
 
 _FEW = 5
+_NEWEST = 3
 
 Key = tuple[LabelKind, Place]
 
@@ -48,6 +49,7 @@ class Sides:
         labels: all labels, also those taken back.
         annotations: what Grafana holds, by number.
         gone: linked annotations that Grafana surely holds no more.
+        older: linked annotations that are as they were before they were last seen.
         elsewhere: what is known of other books: the same Grafana may have got another address.
         events: detected events that are over, in the range of events; None where they are not
             written, or could not be read.
@@ -61,6 +63,7 @@ class Sides:
     labels: Sequence[Label]
     annotations: Mapping[str, Annotation]
     gone: frozenset[str] = frozenset()
+    older: frozenset[str] = frozenset()
     elsewhere: Sequence[AnnotationLink] = ()
     events: Sequence[Event] | None = None
     events_from: int = 0
@@ -138,7 +141,7 @@ class Rules:
         reader: understands annotations.
         now: the time.
         write_back: labels made elsewhere become annotations.
-        keep_labels: labels stay though their annotations are gone.
+        keep_labels: labels stay though their annotations are gone, or older than they.
     """
 
     reader: Reader
@@ -161,6 +164,28 @@ def lost_at_once(links: Sequence[AnnotationLink], absent: frozenset[str]) -> fro
         if len(missing) >= _FEW and 2 * len(missing) > len(group):
             lost |= missing
     return frozenset(lost)
+
+
+def older_than_known(
+    links: Sequence[AnnotationLink], there: Mapping[str, Annotation]
+) -> frozenset[str]:
+    """Annotations changed earlier than when they were seen last: only a backup brings those."""
+    return frozenset(
+        link.annotation
+        for link in links
+        if link.tie is not Tie.EVENT
+        and link.annotation in there
+        and 0 < there[link.annotation].updated < link.updated
+    )
+
+
+def newest_lost(
+    links: Sequence[AnnotationLink], absent: frozenset[str], there: Mapping[str, Annotation]
+) -> bool:
+    """Whether all that was said last is gone, and no single thing: as after a restoring."""
+    lost = [link.updated for link in links if link.annotation in absent]
+    kept = max((annotation.updated for annotation in there.values()), default=0)
+    return len(lost) >= _NEWEST and min(lost) > kept
 
 
 def plan(sides: Sides, rules: Rules) -> Plan:
@@ -221,7 +246,9 @@ class _Planner:
 
     def _follow(self, link: AnnotationLink, annotation: Annotation) -> None:
         standing = self._in_force(link.labels)
-        if content_of(annotation) != link.content:
+        if annotation.id in self._sides.older and self._rules.keep_labels:
+            self._steps.append(Take(_seen(link, annotation)))
+        elif content_of(annotation) != link.content:
             self._follow_edit(link, annotation, standing)
         elif self._is_to_leave(link, standing):
             self._steps.append(Leave(link))

@@ -24,6 +24,8 @@ from backend.services.label_plan import (
     Take,
     Write,
     lost_at_once,
+    newest_lost,
+    older_than_known,
     plan,
 )
 from backend.services.label_words import OWN_TAG, Reader, content_of, content_of_mark
@@ -222,10 +224,12 @@ class _Look:
         elsewhere = [link for link in known if link.book != book]
         wanted = [*self._options.tags.values(), OWN_TAG]
         listed = {one.id: one for one in self._book.between(start, stop, wanted)}
-        sides = Sides(book, start, stop, links, said, listed, elsewhere=elsewhere)
+        older = older_than_known(links, listed)
+        sides = Sides(book, start, stop, links, said, listed, older=older, elsewhere=elsewhere)
         held, problems = self._held(sides, deletions)
         found, gone = self._confirm(sides, held, problems)
-        return replace(sides, annotations={**listed, **found}, gone=gone), problems
+        seen = {number: one for number, one in {**listed, **found}.items() if number not in held}
+        return replace(sides, annotations=seen, gone=gone), problems
 
     def _held(
         self, sides: Sides, deletions: Deletions
@@ -238,8 +242,12 @@ class _Look:
             if link.tie is not Tie.EVENT and sides.covers(link) and standing & set(link.labels)
         ]
         absent = frozenset(link.annotation for link in linked) - sides.annotations.keys()
+        if deletions is not Deletions.HOLD:
+            return frozenset(), []
+        if sides.older or newest_lost(linked, absent, sides.annotations):
+            return self._restored(sides, absent)
         lost = lost_at_once(linked, absent)
-        if not lost or deletions is not Deletions.HOLD:
+        if not lost:
             return frozenset(), []
         message = (
             f"{len(lost)} of {len(linked)} annotations with labels vanished from Grafana at once, "
@@ -247,6 +255,18 @@ class _Look:
             "normalcy label sync --accept-deletions; if they are to stay for good: --keep-labels."
         )
         return lost, [AnnotationProblem(sides.book, "", message, self._now)]
+
+    def _restored(
+        self, sides: Sides, absent: frozenset[str]
+    ) -> tuple[frozenset[str], list[AnnotationProblem]]:
+        """An old backup knows nothing of what was said since: nothing follows from it."""
+        message = (
+            f"Grafana seems to be restored from an old backup: {len(absent)} annotations with "
+            f"labels are gone and {len(sides.older)} are as they were before. Their labels stay. "
+            "If they are to stay for good: normalcy label sync --keep-labels; if what Grafana "
+            "shows is right: --accept-deletions."
+        )
+        return absent | sides.older, [AnnotationProblem(sides.book, "", message, self._now)]
 
     def _confirm(
         self, sides: Sides, held: frozenset[str], problems: list[AnnotationProblem]

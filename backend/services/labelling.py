@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backend.exceptions import Conflict, LabelError, NotFound
+from backend.exceptions import Conflict, LabelError, NormalcyError, NotFound, StoreError
 from backend.ports import Clock, RecordStore
 from backend.records import AnnotationProblem, Label, LabelDraft, LabelKind
 from backend.services.detectors import Detectors
@@ -46,7 +46,8 @@ class Labelling:
         self._records = records
         self._detectors = detectors
         self._clock = clock
-        self._configured: Sequence[LabelDraft] | None = configured
+        self._configured: Sequence[LabelDraft] = configured
+        self._are_in = False
 
     def add(self, draft: LabelDraft, *, source: str, by: str) -> Label:
         """Add one label.
@@ -161,10 +162,32 @@ class Labelling:
         """What in Grafana could not become a label, or should be looked at."""
         return self._records.annotation_problems()
 
+    def configure(self, drafts: Sequence[LabelDraft]) -> bool:
+        """Let the labels of normalcy.yaml be others from now on; whether they are.
+
+        Raises:
+            LabelError: one cannot be; those of before stay.
+        """
+        before, are_others = self._configured, tuple(drafts) != tuple(self._configured)
+        if not are_others and self._are_in:
+            return False
+        self._configured, self._are_in = drafts, False
+        try:
+            self._bring_in_configured()
+        except NormalcyError:
+            self._configured, self._are_in = before, False
+            raise
+        return are_others
+
     def _bring_in_configured(self) -> None:
-        if self._configured is not None:
-            configured, self._configured = self._configured, None
-            self.sync_configured(configured)
+        if self._are_in:
+            return
+        self._are_in = True
+        try:
+            self.sync_configured(self._configured)
+        except StoreError:
+            self._are_in = False  # when it answers again
+            raise
 
     def sync_configured(self, drafts: Sequence[LabelDraft]) -> None:
         """Make the labels of source `yaml` be exactly those of the configuration.
@@ -183,8 +206,11 @@ class Labelling:
                 present.add(key)
             else:
                 too_many.append(label.id)
+        fresh = [draft for key, draft in wanted.items() if key not in present]
+        left = [label for label in self._records.labels() if label.id not in too_many]
+        self._stated(fresh, left, "yaml", "normalcy.yaml")  # one that cannot be changes nothing
         self._forget(too_many)
-        if fresh := [draft for key, draft in wanted.items() if key not in present]:
+        if fresh:
             self.add_all(fresh, source="yaml", by="normalcy.yaml")
 
     def _forget(self, ids: Sequence[int]) -> None:

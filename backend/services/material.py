@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from backend.services.reading import (
     earliest,
     filled_from,
     firsts,
+    flagged_rows,
     labelled_anomalous,
     labelled_modes,
     labelled_normal,
@@ -161,6 +162,7 @@ class Material:
         labelled: whether an operator said so; else they are merely recent.
         seen: what there is of the time of labels, by their place.
         known: rows of the T that were known and not read again.
+        left_out: of each series how many rows nobody called normal that were flagged when scored.
         warnings: what of the labelled time was not there, a sentence each.
     """
 
@@ -172,6 +174,7 @@ class Material:
     labelled: bool
     seen: Mapping[int, Seen]
     known: int = 0
+    left_out: Mapping[SeriesKey, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -202,6 +205,7 @@ class Materials:
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
         self._source = stores.source
+        self._results = stores.results
         self._records = stores.records
         self._artifacts = stores.artifacts
         self._clock = clock
@@ -214,7 +218,8 @@ class Materials:
         """
         outline = self.outline(spec, labels)
         material = self.read(outline, outline.keys)
-        return replace(material, warnings=self.warnings(outline, [material.seen]))
+        told = self.warnings(outline, [material.seen])
+        return replace(material, warnings=(*told, *material.warnings))
 
     def outline(
         self, spec: DetectorSpec, labels: tuple[Label, ...], *, known: bool = False
@@ -274,6 +279,12 @@ class Materials:
         spec, labels = outline.spec, outline.labels
         rows, known = self._read(outline, tuple(keys))
         normal = outline.normal(rows)
+        left_out: Mapping[SeriesKey, int] = {}
+        if not outline.labelled:
+            flagged = normal & flagged_rows(self._results, spec, rows)
+            normal &= ~flagged
+            counts = dict(zip(rows.keys, flagged.sum(axis=1).tolist(), strict=True))
+            left_out = {key: count for key, count in counts.items() if count}
         tagged = observe(rows, labels, normal, outline.closed)
         return Material(
             spec,
@@ -284,6 +295,8 @@ class Materials:
             outline.labelled,
             {place: own for place, own in tagged.items() if labels[place].tags},
             known,
+            left_out,
+            tuple(_left_out(key, count) for key, count in left_out.items()),
         )
 
     def warnings(self, outline: Outline, seen: Sequence[Mapping[int, Seen]]) -> tuple[str, ...]:
@@ -394,6 +407,13 @@ class _Tags:
         """Whether a label with tags speaks for any series."""
         found = [self._series.get(pair, set()) for pair in label.tags.items()]
         return bool(set.intersection(*found))
+
+
+def _left_out(key: SeriesKey, count: int) -> str:
+    return (
+        f"{key or 'the series'}: {count} points are not learned from, as they were flagged and "
+        "nobody called them normal: mark them as normal if they are"
+    )
 
 
 def _query(spec: DetectorSpec, start: int, stop: int) -> Query:

@@ -102,10 +102,11 @@ def _score(points: Points) -> tuple[float, bool]:
 
 
 def _unjudged(points: Points) -> str:
-    """Why the newest row is not judged; empty if it is."""
+    """Why the newest row is not judged, or not by all channels; empty if it is."""
+    reason = str(points.fields["reason"][-1])
     if float(points.fields["judged"][-1]) != 0.0:
-        return ""
-    return str(points.fields["reason"][-1] or schema.REASON_GAP)
+        return reason if reason == schema.REASON_DEGRADED else ""
+    return reason or schema.REASON_GAP
 
 
 def _coverage(results: SeriesStore, detector: str, now: int) -> float | None:

@@ -1,5 +1,6 @@
 """How a detector is doing, in one word and a few figures."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,6 +8,9 @@ from enum import StrEnum
 from backend.records import Run, SeriesKey, SetAside, State, Version
 from backend.services.pace import lag_s, too_large
 from backend.specs import DetectorSpec, nanoseconds
+
+_SEEING = 0.5
+"""The share of due points that has to be judged, as for the rule `blind` in Grafana."""
 
 
 class Condition(StrEnum):
@@ -36,8 +40,9 @@ class Results:
     """What the store of results says of a detector.
 
     `scores` holds score and alarm by series, `unjudged` why the newest point of a series was not
-    judged, where that was so, `going_on` how many events go on by series; `problem` says why the
-    store could not be read, `down` that no other question will be answered either.
+    judged, or not by all channels, where that was so, `going_on` how many events go on by series;
+    `problem` says why the store could not be read, `down` that no other question will be answered
+    either.
     """
 
     scores: Mapping[SeriesKey, tuple[float, bool]] = field(default_factory=dict)
@@ -170,6 +175,10 @@ def _blind(spec: DetectorSpec, known: Remembered, results: Results, now: int) ->
         return _failing(known.runs, max(marks)) or (
             "Scoring lies behind: no new data, or the jobs do not run."
         )
+    if results.coverage is not None and results.coverage < _SEEING:
+        whys = Counter(why for key, why in results.unjudged.items() if key not in aside and why)
+        most = f", most often for the reason {whys.most_common(1)[0][0]!r}" if whys else ""
+        return f"Of what was due last, {results.coverage:.0%} could be judged{most}."
     return ""
 
 

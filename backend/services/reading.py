@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backend.detection.grid import Rows, floor_to, inside, to_rows, touching
 from backend.ports import Floats, Query, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
+from backend.schema import DETECTOR_TAG, SCORES
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
@@ -131,6 +132,22 @@ def unlabelled_normal(rows: Rows, labels: Sequence[Label]) -> Mask:
         if rows.keys
         else np.zeros(rows.values.shape[:2], dtype=bool)
     )
+
+
+def flagged_rows(results: SeriesStore, spec: DetectorSpec, rows: Rows) -> Mask:
+    """(S, T) buckets that were flagged when they were scored, by whichever version."""
+    mask = np.zeros(rows.values.shape[:2], dtype=bool)
+    if not rows.keys or not len(rows.times):
+        return mask
+    where, span = {DETECTOR_TAG: spec.name}, (int(rows.times[0]), int(rows.times[-1]) + rows.step)
+    query = Query(SCORES, ("flag",), *span, where, spec.group_by, series=rows.keys)
+    found = {series_key(points.tags): points for points in results.read(query)}
+    for s, key in enumerate(rows.keys):
+        if key in found:
+            flag = found[key].fields["flag"].astype(np.float64) > 0
+            # of a version on another grid, the bucket that its point lies in
+            mask[s] = np.isin(rows.times, found[key].times[flag] // rows.step * rows.step)
+    return mask
 
 
 def excluded(rows: Rows, labels: Sequence[Label]) -> Mask:

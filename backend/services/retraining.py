@@ -15,10 +15,11 @@ from backend.detection.pipeline import counted_channels
 from backend.detection.progress import part_of
 from backend.exceptions import NotEnoughNormalData, TaskError
 from backend.ports import Clock, Progress
-from backend.records import Label, SeriesKey, SetAside, State, Verdict, Version
+from backend.records import Label, LabelKind, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
-from backend.services.comparison_request import COMPARE, Pair
+from backend.services.comparison_request import BY_TRAINING, COMPARE, Pair
 from backend.services.detectors import Detectors
+from backend.services.drift import open_proposals
 from backend.services.fencing import Fence, unfenced
 from backend.services.fingerprints import (
     basis_hash,
@@ -156,9 +157,22 @@ class Retraining:
             return reason
         if self._left_behind(spec.name):
             return "the last training was cut off before its version was brought in"
+        if reason := self._drifted(spec, newest, labels):
+            return reason
         if waiting := self._waiting(newest, now):
             return f"to be tried again, as its worker was lost: {', '.join(waiting)}"
         return None
+
+    def _drifted(self, spec: DetectorSpec, newest: Version, labels: Sequence[Label]) -> str | None:
+        """What is said of its drift, where it is to be trained by itself because of it.
+
+        With normal labels the same would be learned once more: a person has to mark newer time.
+        """
+        spoken = any(label.kind is LabelKind.NORMAL for label in labels)
+        if not spec.schedule.retrain_on_drift or spoken:
+            return None
+        waiting = open_proposals(self._records.drift_proposals(spec.name), newest.number)
+        return waiting[0].reason if waiting else None
 
     def _waiting(self, newest: Version, now: int) -> list[SeriesKey]:
         """Series that the newest version lacks for no reason of their own, and may be tried now."""
@@ -377,7 +391,7 @@ class Retraining:
         """Have it compared with the one that serves, so that who reviews it finds that ready."""
         detector, serving = version.detector, self._records.promotions(version.detector)[-1].number
         payload = Pair(detector, version.number, serving).payload
-        self._records.add_request(COMPARE, detector, payload, by="retraining", at=self._clock.now())
+        self._records.add_request(COMPARE, detector, payload, by=BY_TRAINING, at=self._clock.now())
 
     def _steps_back(self, champion: int, version: Version) -> bool:
         serving = self._records.version(version.detector, champion)

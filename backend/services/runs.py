@@ -11,6 +11,7 @@ from typing import Any
 from backend.exceptions import Cancelled, NormalcyError
 from backend.ports import Clock, Progress, RecordStore
 from backend.records import Run, State
+from backend.services.log_fields import run_details
 from backend.services.progress import Telling
 
 _GOES_ON_NS = 3_600_000_000_000
@@ -60,8 +61,9 @@ def recorded(
     details: Mapping[str, Any] | None = None,
 ) -> Iterator[Going]:
     """Record a run around a block, with what is known of it before."""
-    run = records.start_run(kind, detector, worker=worker_name(), at=clock.now(), details=details)
-    going = Going(Telling(records, clock, run), dict(details or {}))
+    known = {**(details or {}), **run_details()}
+    run = records.start_run(kind, detector, worker=worker_name(), at=clock.now(), details=known)
+    going = Going(Telling(records, clock, run), known)
     try:
         yield going
     except BaseException as error:
@@ -86,7 +88,7 @@ def failures_recorded(
         now = clock.now()
         run = _going_on(records, kind, detector, _message(error), now)
         run = run or records.start_run(kind, detector, worker=worker_name(), at=now)
-        _fail(records, clock, run, error, {})
+        _fail(records, clock, run, error, dict(run_details()))
         raise
 
 

@@ -1,8 +1,9 @@
 """Whoever was told of an alert says what it was, by the link in the message, once."""
 
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
-from backend.exceptions import Conflict, LabelError, NotFound
+from backend.exceptions import Conflict, LabelError, LinkExpired, NotFound
 from backend.ports import Clock, RecordStore
 from backend.records import Label, LabelDraft, LabelKind
 from backend.services.alerting import Alerting, AlertView
@@ -11,6 +12,9 @@ from backend.services.links import Links
 
 NOBODY = "a link"
 """Who said it, where no name was given."""
+
+_FORGOTTEN_NS = 400 * 86_400_000_000_000
+"""No link works for longer than 366 days."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Saying:
         """What a link asks.
 
         Raises:
-            LinkError: it is damaged, forged or expired.
+            LinkError: it is damaged, forged or expired, or was used and what it said taken back.
             NotFound: the alert or its detector is gone.
         """
         statement = self._links.read(token, self._clock.now())
@@ -71,7 +75,10 @@ class Saying:
                 "its alerts."
             )
         start, stop = view.label_range
-        return Question(view, statement.kind, start, stop, self._said(view))
+        said = self._said(view)
+        if said is None and self._records.is_spent(_digest(token)):
+            raise _spent()
+        return Question(view, statement.kind, start, stop, said)
 
     def say(self, token: str, *, by: str, note: str, stop: int | None) -> Question:
         """Add the label that a link stands for, unless something was said of the alert already.
@@ -83,7 +90,7 @@ class Saying:
             stop: where the range ends, for an alert that still fires.
 
         Raises:
-            LinkError: the link is damaged, forged or expired.
+            LinkError: the link is damaged, forged or expired, or was used and that taken back.
             LabelError: the end is not after the start or lies ahead, or the opposite was said of
                 the very same range.
             NotFound: the alert or its detector is gone.
@@ -103,11 +110,23 @@ class Saying:
         )
         source = asked.view.alert.source
         try:
-            label = self._labelling.add(draft, source=source, by=by or NOBODY)
-        except Conflict:
+            with self._records.together():  # a link is used up by what it led to, and by no less
+                self._spend(token)
+                label = self._labelling.add(draft, source=source, by=by or NOBODY)
+        except (Conflict, LinkExpired):
+            said = self._said(asked.view)
+            if said is None:
+                raise
             # Somebody else was faster; the record store keeps the first.
-            return replace(asked, said=self._said(asked.view))
+            return replace(asked, said=said)
         return replace(asked, said=label, is_new=True)
+
+    def _spend(self, token: str) -> None:
+        """Use a link up, and forget those that were used so long ago that they have expired."""
+        now = self._clock.now()
+        self._records.forget_links(before=now - _FORGOTTEN_NS)
+        if not self._records.spend_link(_digest(token), at=now):
+            raise _spent()
 
     def _checked(self, asked: Question, stop: int) -> int:
         if stop > self._clock.now():
@@ -134,3 +153,15 @@ class Saying:
         source = view.alert.source
         labels = self._records.labels(view.alert.detector)
         return next((label for label in labels if label.source == source), None)
+
+
+def _digest(token: str) -> str:
+    """What is kept of a link that was used: not the link."""
+    return sha256(token.encode()).hexdigest()
+
+
+def _spent() -> LinkExpired:
+    return LinkExpired(
+        "This link was used already, and what was said by it has been taken back since: links work "
+        "once. If it was right after all, say it again on the label page."
+    )

@@ -14,7 +14,13 @@ from backend.ports import Clock, Points, Query
 from backend.records import Label, LabelKind, SeriesKey, SetAside, Version, parse_series_key
 from backend.schema import CONTRIBUTIONS, EVENTS, EXPECTED, NOT_DUE, SCORES
 from backend.services.carrying import Given, Scorer, Tail, extended
-from backend.services.event_keeping import Known, Rescored, continue_events, update_events
+from backend.services.event_keeping import (
+    Known,
+    Rescored,
+    continue_events,
+    update_events,
+    with_earlier,
+)
 from backend.services.fencing import Fence
 from backend.services.reading import aligned, excluded, read_rows
 from backend.services.results import (
@@ -44,7 +50,7 @@ class ScoringReport:
     that nobody expects to be judged (off, settling, excluded) is not due. `bridged` counts points
     at which a channel showed its last value because a short gap was open. `lag_s` is for how long
     the oldest closed bucket that is not scored has waited. `drifting` names series
-    whose normal error has risen so far that the threshold can follow it no further.
+    whose normal error has risen for good, or so far that the threshold can follow it no further.
     """
 
     detector: str
@@ -87,6 +93,7 @@ class Task:
         ahead: from here on nothing was ever scored, so that no event is stored.
         new_from: points from here on have not been scored before.
         fence: asked before anything is written.
+        drifting: series whose normal errors have risen for good.
     """
 
     spec: DetectorSpec
@@ -95,6 +102,7 @@ class Task:
     ahead: int
     new_from: int
     fence: Fence
+    drifting: tuple[SeriesKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +154,10 @@ class PartScoring:
         aside = self._without_model(task.spec, present, own.fitted.keys)
         note = "" if present else _why_empty(own.then)
         if start == part.stop and tail is not None:  # all that was read is as it was
-            empty = ScoringReport(task.spec.name, start, start, note=note, set_aside=aside)
+            drifting = task.drifting
+            empty = ScoringReport(
+                task.spec.name, start, start, note=note, drifting=drifting, set_aside=aside
+            )
             after = replace(tail, given=given, is_sparse=is_sparse)
             return Done(empty, after.cut(own.fitted, _late(task)), {})
         found = self._score(own, given, start, tail)
@@ -250,7 +261,10 @@ class PartScoring:
                 return events, {**tables, **({EVENTS: rows} if rows else {})}
         task.fence()
         self._results.write_all(tables)
-        return update_events(self._results, own.then, own.fitted.keys, done), {}
+        events = update_events(self._results, own.then, own.fitted.keys, done)
+        if tail is not None:
+            events = with_earlier(events, tail.events, (near.start, done.start - gap))
+        return events, {}
 
     def _without_model(
         self, spec: DetectorSpec, present: Sequence[SeriesKey], known: Sequence[SeriesKey]
@@ -258,9 +272,13 @@ class PartScoring:
         """Series in the data that the version was not trained for: visible, and never an error."""
         aside = {s.series: s.reason for s in self._records.series_set_aside(spec.name)}
         now = self._clock.now()
-        for key in set(present) - set(known) - set(aside):
-            aside[key] = _why_unknown(key)
-            self._records.set_aside(SetAside(spec.name, key, aside[key], now, now + _RETRY_NS))
+        unknown = set(present) - set(known) - set(aside)
+        if not unknown:
+            return aside
+        with self._records.together():  # thousands may come at once
+            for key in sorted(unknown):
+                aside[key] = _why_unknown(key)
+                self._records.set_aside(SetAside(spec.name, key, aside[key], now, now + _RETRY_NS))
         return aside
 
 
@@ -313,6 +331,7 @@ def _report(
     task: Task, part: Part, scored: Scored, events: int, aside: dict[SeriesKey, str]
 ) -> ScoringReport:
     new = (scored.times >= task.new_from)[None, :]
+    bound = {key for key, high in zip(scored.keys, scored.drift[:, -1], strict=True) if high}
     due = new & ~np.isin(scored.reason.astype(str), NOT_DUE)
     return ScoringReport(
         task.spec.name,
@@ -325,8 +344,6 @@ def _report(
         bridged=int((new & (scored.bridged > 0)).sum()),
         flagged=int(scored.flag.sum()),
         events=events,
-        drifting=tuple(
-            key for key, high in zip(scored.keys, scored.drift[:, -1], strict=True) if high
-        ),
+        drifting=tuple(sorted(bound.union(task.drifting))),
         set_aside=aside,
     )

@@ -12,6 +12,7 @@ from backend.records import Label, Promotion, Run, SeriesKey
 from backend.schema import COVERAGE, DETECTOR_TAG, SCORES
 from backend.services.carrying import Kept, Tail, Tails
 from backend.services.detectors import Detectors
+from backend.services.drift import DriftWatching
 from backend.services.fencing import Fence, unfenced
 from backend.services.labelling import Labelling
 from backend.services.pace import lag_s
@@ -32,6 +33,8 @@ _NUMBERS = 1_000_000
 """Most numbers of a fleet read at once: bounds memory, however many series there are."""
 _TRUSTED_NS = 6 * 3_600_000_000_000
 """After so long what is in memory is read anew: results may have been deleted, or restored."""
+_CLOCKS_DIFFER_NS = 120_000_000_000
+"""By so much the clocks of two hosts may differ that score in turns."""
 _MANY_SERIES = 200
 """A run of more leaves much memory behind that is no longer used."""
 _RUNS = 20
@@ -54,6 +57,7 @@ class Scoring:
         self._records = stores.records
         self._parts = PartScoring(stores, served, clock)
         self._tails = Tails()
+        self._drift = DriftWatching(stores, clock)
         self._detectors = detectors
         self._labelling = labelling
         self._served = served
@@ -80,14 +84,17 @@ class Scoring:
             marks = self._records.watermarks(detector)
             done = self._scored_until(marks, promotions[-1])
             oldest = closed - nanoseconds(spec.schedule.catch_up)
+            if marks and done > closed + spec.step + _CLOCKS_DIFFER_NS:
+                done = self._go_back_to(detector, oldest, done - closed)
             late = nanoseconds(spec.schedule.lateness)
             start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
             turns = [Part(*turn) for turn in shifts(promotions, start, closed)]
             turns = self._without_lost(detector, turns, promotions[-1].number, done)
             live, new_from = max(closed, done), max(done, start)
             backfills = self._backfills(detector)
-            ahead = _ahead(marks, backfills, live)
-            task = Task(spec, self._labels(detector), live, ahead, new_from, fence)
+            ahead, labels = _ahead(marks, backfills, live), self._labels(detector)
+            drifting = self._drift.look(spec, promotions[-1], done, labels, fence)
+            task = Task(spec, labels, live, ahead, new_from, fence, drifting)
             return self._go_on(task, turns, done, backfills, now)
 
     def backfill(
@@ -173,6 +180,18 @@ class Scoring:
         known = (marks[key] for key in fitted.keys if key in marks)
         return min(known, default=serving.serves_from)
 
+    def _go_back_to(self, detector: str, oldest: int, ahead: int) -> int:
+        """A clock was ahead: what was scored before its time was scored without its points."""
+        log.warning(
+            "%s was scored %.0f s ahead of what is due (the clock was set back, or delay is longer "
+            "now): it is scored anew, as after an outage",
+            detector,
+            ahead / 1e9,
+        )
+        self._tails.take(detector)
+        self._records.rewind_watermarks(detector, oldest)
+        return oldest
+
     def _labels(self, detector: str) -> tuple[Label, ...]:
         return tuple(self._labelling.list(detector))
 
@@ -189,6 +208,8 @@ class Scoring:
         tail = kept.tail if kept and _is_trusted(kept, turns, done, others, now) else None
         since = kept.since if kept and tail else now
         parts = [part for turn in turns for part in self._cut(detector, turn)]
+        if len(parts) > 1 and (newest := _newest(parts)).start > done:
+            task = self._look_ahead(task, newest)
         total = None
         for part in parts:
             found = self._parts.run(task, part, tail if _is_of(tail, part) else None)
@@ -205,6 +226,19 @@ class Scoring:
         if total.series > _MANY_SERIES:
             give_back_memory()
         return replace(total, stop=end, lag_s=lag_s(task.spec, end, now))
+
+    def _look_ahead(self, task: Task, newest: Part) -> Task:
+        """Far behind, show first what is now; then all goes on in order, this part once more.
+
+        Its errors and scores are final at once. What depends on the time before, which is not
+        scored yet, is so the second time: alarms, thresholds that follow, the start of an event.
+        """
+        task = replace(task, ahead=task.live)  # events of it are stored before those in between
+        found = self._parts.run(task, newest, None)
+        if found.tables:
+            task.fence()
+            self._results.write_all(found.tables)
+        return task
 
     def _finish(self, task: Task, part: Part, tables: Tables) -> None:
         """Write what is left of a part, and say that it is done."""
@@ -240,6 +274,14 @@ class Scoring:
             Part(turn.number, begin, min(begin + length, stop))
             for begin in range(start, stop, length)
         ]
+
+
+def _newest(parts: Sequence[Part]) -> Part:
+    """The last piece, in its full length."""
+    before, last = parts[-2:]
+    if before.number != last.number:
+        return last
+    return replace(last, start=max(before.start, last.stop - (before.stop - before.start)))
 
 
 def _ahead(marks: Mapping[SeriesKey, int], backfills: Sequence[Run], live: int) -> int:

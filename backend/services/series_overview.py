@@ -257,6 +257,12 @@ def _state(of: _Of, key: SeriesKey) -> tuple[SeriesCondition, str]:
     return SeriesCondition.NORMAL, results.unjudged.get(key, "")
 
 
+_BLIND = {
+    schema.REASON_GAP: "No data comes.",
+    schema.REASON_MISSING_CHANNEL: "Channels are missing, and no limit is known without them.",
+}
+
+
 def _blind(of: _Of, key: SeriesKey) -> str:
     """Why nobody watches a series; empty if it is watched."""
     results = of.glance.results
@@ -268,7 +274,7 @@ def _blind(of: _Of, key: SeriesKey) -> str:
     # Marks move with the fleet, also over a series whose sensors are silent.
     if key not in results.scores:
         why = schema.REASON_GAP
-    return "No data comes." if why == schema.REASON_GAP else ""
+    return _BLIND.get(why, "")
 
 
 # -- pages -----------------------------------------------------------------------------------------

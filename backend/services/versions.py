@@ -18,6 +18,7 @@ from backend.detection.bases import Profile
 from backend.detection.checks import LONGEST_FLATLINE, CheckLimits
 from backend.detection.curves import Curves
 from backend.detection.grid import Rows
+from backend.detection.missing import MissingSets, Substitutes
 from backend.detection.modes import OperatingModes
 from backend.detection.out_of_distribution import Familiar
 from backend.detection.pipeline import Fitted, score
@@ -30,6 +31,7 @@ from backend.detection.yardstick import Yardstick
 from backend.exceptions import ArtifactError
 from backend.ports import ArtifactStore, Floats, ModelFactory, RecordStore, Times
 from backend.records import SeriesKey
+from backend.services.program import changed_since, program
 from backend.specs import DetectorSpec
 
 ARCHIVE = "archive"
@@ -42,6 +44,10 @@ FORMAT, FORMAT_OF_BLOCKS = 2, 3
 
 _PROBES = 8
 _TOLERANCE = 1e-6
+_OTHER_TOLERANCE = 1e-4
+"""Relative, between two programs: other libraries add the same numbers in another order."""
+_SMALLEST = 1e-9
+"""Scores that differ by less are the same, however small they are."""
 _LIMITS = ("table", "levels", "silent", "hours", "wanted_hours")
 
 Arrays = dict[str, NDArray[Any]]
@@ -91,6 +97,7 @@ def to_files(
         "series": list(fitted.keys),
         "basis": list(fitted.limits.basis),
         "digests": dict(digests or {}),
+        "made_with": dict(program()),
     }
     archive = {
         "times": training.times,
@@ -141,7 +148,7 @@ def with_limits(
         limits: what was learned for them, of its series in their order.
     """
     about = json.loads(files["version.json"])
-    about |= {"spec": spec.plain(), "basis": list(limits.basis)}
+    about |= {"spec": spec.plain(), "basis": list(limits.basis), "made_with": dict(program())}
     new = replace(fitted, spec=spec, limits=limits)
     probe = unpack(files["probe.npz"])
     rows = Rows(new.keys, probe["times"], spec.step, probe["values"])
@@ -161,13 +168,19 @@ def from_files(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
     """
     try:
         fitted = read_fitted(files, make_model)
+        _prove(fitted, unpack(files["probe.npz"]), made_by(files))
     except (KeyError, TypeError, ValueError, ValidationError) as error:
         raise ArtifactError(
             "The model file cannot be read: it is not complete, or was made by another version of "
             f"normalcy ({type(error).__name__}). Train the detector again."
         ) from error
-    _prove(fitted, unpack(files["probe.npz"]))
     return fitted
+
+
+def made_by(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The program that made a version; empty for one that older programs made, or several."""
+    known = dict(json.loads(files["version.json"]).get("made_with", {}))
+    return {str(name): str(version) for name, version in known.items()}
 
 
 def read_archive(files: Mapping[str, bytes], names: Sequence[str] | None = None) -> Arrays:
@@ -346,6 +359,7 @@ def read_fitted(files: Mapping[str, bytes], make_model: ModelFactory) -> Fitted:
         familiar=Familiar(**{f.name: arrays[f"familiar_{f.name}"] for f in fields(Familiar)}),
         usual=Usual(**{f.name: arrays[f"usual_{f.name}"] for f in fields(Usual)}),
         modes=OperatingModes(**{f.name: arrays[f"mode_{f.name}"] for f in fields(OperatingModes)}),
+        missing=_missing(arrays),
         model=model,
     )
 
@@ -366,7 +380,30 @@ def _arrays(fitted: Fitted) -> Arrays:
         **{f"familiar_{f.name}": getattr(fitted.familiar, f.name) for f in fields(Familiar)},
         **{f"usual_{f.name}": getattr(fitted.usual, f.name) for f in fields(Usual)},
         **{f"mode_{f.name}": getattr(fitted.modes, f.name) for f in fields(OperatingModes)},
+        "missing_absent": _sets(fitted.missing),
+        "missing_factor": fitted.missing.factor,
+        **{
+            f"missing_{f.name}": getattr(fitted.missing.substitutes, f.name)
+            for f in fields(Substitutes)
+        },
     }
+
+
+def _sets(missing: MissingSets) -> Floats:
+    """(S, K, F) channels of each set; NaN where a series has fewer sets than another."""
+    there = missing.absent.any(axis=2, keepdims=True)
+    return np.where(there, missing.absent, np.nan)
+
+
+def _missing(arrays: Arrays) -> MissingSets:
+    """What is known of missing channels; former versions know of none, nor do some series then."""
+    if "missing_factor" not in arrays:
+        return MissingSets.none(*arrays["active"].shape)
+    return MissingSets(
+        np.nan_to_num(arrays["missing_absent"]) > 0,
+        arrays["missing_factor"],
+        Substitutes(arrays["missing_mean"], np.nan_to_num(arrays["missing_covariance"])),
+    )
 
 
 def _limits(arrays: Arrays, basis: Sequence[str]) -> Limits:
@@ -384,14 +421,27 @@ def _probe(fitted: Fitted, rows: Rows) -> Arrays:
     return {"times": probe.times, "values": values, "score": score(fitted, probe).score}
 
 
-def _prove(fitted: Fitted, probe: Arrays) -> None:
+def _prove(fitted: Fitted, probe: Arrays, made_with: Mapping[str, str]) -> None:
+    """Score what was scored when the version was made, and compare.
+
+    Under another program the numbers may differ by the last digits, and by no more.
+    """
     rows = Rows(fitted.keys, probe["times"], fitted.spec.step, probe["values"])
-    now = score(fitted, rows).score
-    if not np.allclose(now, probe["score"], rtol=_TOLERANCE, atol=1e-9):
+    now, before = score(fitted, rows).score, probe["score"]
+    same = made_with == program()
+    tolerance = _TOLERANCE if same else _OTHER_TOLERANCE
+    if now.shape == before.shape and np.allclose(now, before, rtol=tolerance, atol=_SMALLEST):
+        return
+    if changed := changed_since(made_with):
         raise ArtifactError(
-            "The model gives other scores than when it was trained: its files, or the numerical "
-            "libraries under it, have changed. Train the detector again."
+            "The model gives other scores than when it was trained, so it does not serve here. It "
+            f"was made with {', '.join(changed)}: train the detector again, or install what it was "
+            "made with."
         )
+    raise ArtifactError(
+        "The model gives other scores than when it was trained: its files, or the numerical "
+        "libraries under it, have changed. Train the detector again."
+    )
 
 
 def _curves(curves: Sequence[Sequence[float]]) -> NDArray[np.float64]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from backend import schema
@@ -355,7 +354,7 @@ def _stored(points: Points) -> Stored:
 
 
 def _checked(points: Points) -> Mask:
-    return np.asarray(pd.Series(points.fields["reason"]).isin(REASONS))
+    return np.isin(points.fields["reason"], list(REASONS))
 
 
 def _is(points: Points, field: str) -> Mask:

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from backend.ports import Floats, Strings
 
@@ -15,6 +14,6 @@ def of_models(models: Floats | Strings) -> Iterator[tuple[int, int]]:
     Args:
         models: (T,) names of versions.
     """
-    codes, _ = pd.factorize(np.asarray(models, dtype=object))
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    return itertools.pairwise([0, *edges.tolist(), len(codes)])
+    names = np.asarray(models, dtype=object)
+    edges = np.flatnonzero(names[1:] != names[:-1]) + 1
+    return itertools.pairwise([0, *edges.tolist(), len(names)])

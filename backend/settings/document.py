@@ -6,7 +6,7 @@ Scalars follow YAML 1.2: only `true` and `false` are booleans, so that a channel
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any
 
@@ -48,6 +48,7 @@ class Document:
     values: Mapping[str, Any] = field(default_factory=dict)
     lines: Mapping[Path, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    text: str = ""
 
     def line(self, path: Path) -> int | None:
         """The line of a value; for one that is missing, of the nearest one around it."""
@@ -80,7 +81,7 @@ def read_document(file: File) -> Document:
     except OSError as error:
         raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
     try:
-        return _Reader(text).document()
+        return replace(_Reader(text).document(), text=text)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{file} is not valid YAML", [_syntax(error)]) from None
     except RecursionError:
@@ -100,6 +101,19 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2's core schema."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - add_implicit_resolver fills it
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put in what is merged; merges of merges make millions of keys of a few lines."""
+        super().flatten_mapping(node)
+        self._merged += len(node.value)
+        if self._merged > _MOST:
+            raise yaml.MarkedYAMLError(
+                problem=f"expected at most {_MOST} values", problem_mark=node.start_mark
+            )
 
 
 for _tag, _pattern, _first in (
@@ -158,7 +172,17 @@ class _Reader:
             return self._mapping(node, path, around)
         if isinstance(node, yaml.SequenceNode):
             return [self._item(item, (*path, i), around) for i, item in enumerate(node.value)]
-        return self._loader.construct_object(node)
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self._loader.construct_object(node)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            # what stands there is not what its tag says, or a number of thousands of digits
+            raise yaml.MarkedYAMLError(
+                problem=f"expected a value that is {str(node.tag).rpartition(':')[2]}",
+                problem_mark=node.start_mark,
+            ) from error
 
     def _item(self, node: yaml.Node, path: Path, around: tuple[yaml.Node, ...]) -> Any:
         self._lines[path] = node.start_mark.line + 1

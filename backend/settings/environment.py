@@ -1,6 +1,6 @@
 """Environment variables: each with what it may be, secrets also by file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backend.exceptions import Problem
@@ -15,6 +15,8 @@ class Variables:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[Problem] = []
+        self.secrets: set[str] = set()
+        """Every secret that was read, for what must not tell one."""
 
     def text(self, name: str) -> str | None:
         """`NORMALCY_<name>`; an empty one counts as not set, as Compose files leave it."""
@@ -24,17 +26,19 @@ class Variables:
         """`NORMALCY_<name>`, or what the file named by `NORMALCY_<name>_FILE` holds."""
         value, file = self.text(name), self.text(f"{name}_FILE")
         if file is None:
+            self.secrets |= {value} if value else set()
             return value
         if value is not None:
-            self._wrong(f"{name}_FILE", f"expected this or {PREFIX}{name}, both are set")
+            self.wrong(f"{name}_FILE", f"expected this or {PREFIX}{name}, both are set")
         try:
             held = Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-            self._wrong(f"{name}_FILE", f"{file} cannot be read: {why}")
+            self.wrong(f"{name}_FILE", f"{file} cannot be read: {why}")
             return None
         if not held:
-            self._wrong(f"{name}_FILE", f"{file} is empty, expected the secret in it")
+            self.wrong(f"{name}_FILE", f"{file} is empty, expected the secret in it")
+        self.secrets |= {held} if held else set()
         return held or None
 
     def port(self, name: str) -> int | None:
@@ -43,9 +47,17 @@ class Variables:
         if text is None:
             return None
         if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-            self._wrong(name, f"expected a port from 1 to 65535, got {text!r}")
+            self.wrong(name, f"expected a port from 1 to 65535, got {text!r}")
             return None
         return int(text)
+
+    def chosen(self, name: str, choices: Sequence[str]) -> str | None:
+        """`NORMALCY_<name>` as one of several words."""
+        text = self.text(name)
+        if text is not None and text not in choices:
+            self.wrong(name, f"expected {' or '.join(choices)}, got {text!r}")
+            return None
+        return text
 
     def credentials(self, name: str) -> Credentials | None:
         """User name, password and token of a store; None when none of them is set."""
@@ -55,8 +67,9 @@ class Variables:
             self.secret(f"{name}_TOKEN"),
         )
         if found.password and not found.username:
-            self._wrong(f"{name}_PASSWORD", f"is set without {PREFIX}{name}_USERNAME")
+            self.wrong(f"{name}_PASSWORD", f"is set without {PREFIX}{name}_USERNAME")
         return None if found == Credentials() else found
 
-    def _wrong(self, name: str, message: str) -> None:
+    def wrong(self, name: str, message: str) -> None:
+        """Note a mistake in a variable."""
         self.problems.append(Problem(PREFIX + name, message))

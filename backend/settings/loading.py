@@ -12,7 +12,9 @@ from backend.exceptions import ConfigurationError, Problem
 from backend.ports import Credentials
 from backend.settings.document import Document, read_document
 from backend.settings.environment import PREFIX, Variables
-from backend.settings.grafana import GrafanaPart, WebUrl, check_web_url
+from backend.settings.grafana import GrafanaPart, check_web_url
+from backend.settings.keeping import KeepPart
+from backend.settings.log_lines import LogForm, parts_of_secret
 from backend.settings.notifying import NotifyPart, check_chat_url
 from backend.settings.statements import read_detectors
 from backend.settings.training import TrainingPart, TrainingReading
@@ -24,23 +26,18 @@ from backend.settings.urls import (
 )
 from backend.settings.values import (
     DEFAULT_HOST,
-    DEFAULT_PORT,
     GrafanaSettings,
     NotifySettings,
     Settings,
     TrainingSettings,
     WebSettings,
 )
+from backend.settings.web import AuditPart, WebPart
 from backend.settings.wording import problems
+from backend.settings.workers import WorkersPart
 from backend.specs import Spec
 
 DEFAULT_FILE = "normalcy.yaml"
-
-
-class _WebPart(Spec):
-    host: str | None = Field(None, min_length=1)
-    port: int | None = Field(None, ge=1, le=65535)
-    url: WebUrl | None = None
 
 
 class _Top(Spec):
@@ -50,10 +47,13 @@ class _Top(Spec):
     store: str | None = None
     results: str | None = None
     records: str | None = None
-    web: _WebPart | None = None
+    web: WebPart | None = None
     grafana: GrafanaPart | None = None
     notify: NotifyPart | None = None
     training: TrainingPart | None = None
+    workers: WorkersPart | None = None
+    audit: AuditPart | None = None
+    keep: KeepPart | None = None
     detectors: Any = None
 
 
@@ -66,6 +66,16 @@ def load(environ: Mapping[str, str]) -> Settings:
     config = _config(environ)
     document = read_document(config) if config else Document()
     return _Reading(Variables(environ), document, config).settings()
+
+
+def load_copy(environ: Mapping[str, str], copy: Path) -> Settings:
+    """As `load`, from a copy of the file that the environment names.
+
+    Raises:
+        ConfigurationError: as `load`.
+    """
+    config = Path(environ.get(f"{PREFIX}CONFIG") or DEFAULT_FILE).expanduser().absolute()
+    return _Reading(Variables(environ), read_document(copy), config).settings()
 
 
 def require_token(settings: Settings) -> None:
@@ -124,6 +134,7 @@ class _Reading:
             self._copy_records("COPY_FROM_RECORDS_URL"),
             self._copy_records("COPY_TO_RECORDS_URL"),
         )
+        log_form: LogForm = "json" if self._log_form() == "json" else "text"
         stated = read_detectors(self._document)
         self._problems += [*self._variables.problems, *stated.problems]
         if self._problems:
@@ -141,9 +152,17 @@ class _Reading:
             grafana=grafana,
             notify=notify,
             training=training,
+            workers=(self._top.workers or WorkersPart()).settings(),
+            audit_kept=(self._top.audit or AuditPart()).keep,
+            keep=(self._top.keep or KeepPart()).settings(),
             detectors=stated.detectors,
             labels=tuple(stated.labels),
             config=self._config,
+            text=self._document.text,
+            log_form=log_form,
+            secrets=frozenset(
+                part for one in self._variables.secrets for part in parts_of_secret(one)
+            ),
         )
 
     def _read_top(self) -> _Top:
@@ -156,6 +175,9 @@ class _Reading:
         return _Top.model_validate(
             {key: value for key, value in self._document.values.items() if key not in wrong}
         )
+
+    def _log_form(self) -> str | None:
+        return self._variables.chosen("LOG_FORMAT", ("text", "json"))
 
     def _home(self) -> Path:
         if named := self._variables.text("HOME"):
@@ -208,13 +230,7 @@ class _Reading:
         return str(url)
 
     def _web(self) -> WebSettings:
-        part = self._top.web or _WebPart()
-        return WebSettings(
-            self._variables.text("HOST") or part.host or DEFAULT_HOST,
-            self._variables.port("PORT") or part.port or DEFAULT_PORT,
-            self._variables.secret("TOKEN"),
-            self._web_url("URL") or part.url,
-        )
+        return (self._top.web or WebPart()).settings(self._variables, self._web_url("URL"))
 
     def _grafana(self) -> GrafanaSettings:
         part = self._top.grafana or GrafanaPart()

@@ -45,7 +45,12 @@ def parse_size(text: object) -> int:
     return round(float(match[1]) * _UNITS[match[2]])
 
 
-def _check_memory(size: int) -> int:
+def check_memory(size: int) -> int:
+    """Refuse what is too little for any worker.
+
+    Raises:
+        ValueError: it is.
+    """
     if size < LEAST_MEMORY:
         raise ValueError("expected at least 1GiB: the libraries alone need most of it")
     return size
@@ -69,7 +74,7 @@ class TrainingPart(Spec):
 
     executor: Literal["in_process", "processes", "dask"] = "in_process"
     processes: int | None = Field(None, ge=1, le=1024)
-    memory: Annotated[int, BeforeValidator(parse_size), AfterValidator(_check_memory)] | None = None
+    memory: Annotated[int, BeforeValidator(parse_size), AfterValidator(check_memory)] | None = None
     dask: Annotated[str, AfterValidator(_check_address)] | None = None
     timeout: Duration = Field(timedelta(hours=1), ge=timedelta(seconds=1), le=timedelta(days=7))
 

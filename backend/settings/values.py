@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from backend.ports import Credentials
-from backend.records import LabelDraft, LabelKind
+from backend.records import LabelDraft, LabelKind, Role
+from backend.services.retention import Keep
+from backend.settings.log_lines import LogForm
 from backend.specs import DetectorSpec
 
 DEFAULT_HOST = "127.0.0.1"
@@ -15,27 +17,75 @@ DEFAULT_PORT = 8087
 
 
 @dataclass(frozen=True)
+class SessionSettings:
+    """How long somebody stays signed in.
+
+    Attributes:
+        idle: without a look.
+        longest: in any case.
+    """
+
+    idle: timedelta = timedelta(hours=12)
+    longest: timedelta = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class OidcSettings:
+    """Who else may say who somebody is, by OpenID Connect.
+
+    Attributes:
+        issuer: its address, as its documents write it.
+        client_id: what it calls normalcy.
+        label: what the button says; the issuer's host if None.
+        scopes: what is asked of it.
+        name_claim: which of its statements is the person's name here.
+        groups_claim: which one lists the groups; dots lead into it.
+        roles: what people of a group may do.
+        default_role: what those may do who are in none of them; nothing if None.
+        secret: that only the issuer and normalcy know; None for a public client.
+    """
+
+    issuer: str
+    client_id: str
+    label: str | None = None
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    name_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    roles: Mapping[str, Role] = field(default_factory=dict)
+    default_role: Role | None = None
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class WebSettings:
-    """Where the pages and the API listen, and the token of the administrator.
+    """Where the pages and the API listen, and how people sign in.
 
     Attributes:
         host: address to listen on.
         port: port to listen on.
         token: of the administrator.
         address: where browsers reach the pages, if it is another address; see `url`.
+        trusted_proxies: addresses and networks whose word on who calls is believed.
+        sessions: how long somebody stays signed in.
+        oidc: who else may say who somebody is.
+        grafana_secret: what Grafana shows where it says which of its users looks.
     """
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     token: str | None = field(default=None, repr=False)
     address: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    sessions: SessionSettings = field(default_factory=SessionSettings)
+    oidc: OidcSettings | None = None
+    grafana_secret: str | None = field(default=None, repr=False)
 
     @property
     def url(self) -> str:
         """Where browsers reach the pages, without a slash at the end: what links begin with."""
         if self.address:
             return self.address.rstrip("/")
-        host = "localhost" if self.host in ("0.0.0.0", "::", "[::]") else self.host
+        host = "localhost" if self.host in ("0.0.0.0", "::", "[::]") else self.host  # nosec B104
         return f"http://{f'[{host}]' if ':' in host.strip('[]') else host}:{self.port}"
 
 
@@ -122,6 +172,30 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class WorkerSettings:
+    """What the workers of one place may take of the machine.
+
+    Attributes:
+        memory: bytes that a worker's process may use; None for its share of the machine.
+        threads: how many it computes in; None for as many as there are processors.
+        nice: how far it steps back for others that want a processor, 0 to 19.
+    """
+
+    memory: int | None = None
+    threads: int | None = None
+    nice: int = 0
+
+
+@dataclass(frozen=True)
+class WorkersSettings:
+    """What the workers of the jobs may take: trainings and past ranges give way to scoring."""
+
+    score: WorkerSettings = field(default_factory=WorkerSettings)
+    train: WorkerSettings = field(default_factory=lambda: WorkerSettings(nice=10))
+    backfill: WorkerSettings = field(default_factory=lambda: WorkerSettings(nice=10))
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that a process is configured with, valid as a whole.
 
@@ -132,9 +206,14 @@ class Settings:
         records: SQLAlchemy URL of the record store; may hold a password, so it never shows.
         copy_credentials: for both ends of `normalcy copy`; None where none are set.
         copy_records: URLs of the record stores at both ends, which may hold passwords.
+        audit_kept: how long entries of the audit log are kept.
+        keep: how long versions, runs and results are kept.
         detectors: those of normalcy.yaml by name; the record store may hold others.
         labels: those of normalcy.yaml.
         config: the file that was read, if any.
+        text: what it said.
+        log_form: `text` or `json`, how processes log.
+        secrets: every secret that was read, and what in it is one by itself.
     """
 
     home: Path
@@ -149,9 +228,20 @@ class Settings:
     grafana: GrafanaSettings = field(default_factory=GrafanaSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    workers: WorkersSettings = field(default_factory=WorkersSettings)
+    audit_kept: timedelta = timedelta(days=730)
+    keep: Keep = field(default_factory=Keep)
     detectors: Mapping[str, DetectorSpec] = field(default_factory=dict)
     labels: tuple[LabelDraft, ...] = ()
     config: Path | None = None
+    text: str = field(default="", repr=False, compare=False)
+    log_form: LogForm = "text"
+    secrets: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+
+    @property
+    def kept(self) -> Path:
+        """The copy of the configuration that was last in force."""
+        return self.home / "configuration" / "normalcy.yaml"
 
     @property
     def artifacts(self) -> Path:

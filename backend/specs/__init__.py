@@ -27,6 +27,7 @@ from backend.specs.detector import (
     ChecksSpec,
     DetectorSpec,
     ErrorSpec,
+    MissingSpec,
     ScheduleSpec,
     SmoothingSpec,
 )
@@ -123,6 +124,7 @@ __all__ = [
     "LstmAutoencoderSpec",
     "MahalanobisSpec",
     "MatrixProfileSpec",
+    "MissingSpec",
     "ModelSpec",
     "NetworkSpec",
     "OnNetworkSpec",

@@ -1,7 +1,7 @@
 """What a detector is: frozen, validated, and the only place where its defaults stand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -64,6 +64,33 @@ class ChecksSpec(Spec):
     rate: float = Field(3.0, ge=0, description="times the largest normal step")
 
 
+class MissingSpec(Spec):
+    """What is done while channels do not report, for longer than `max_gap`."""
+
+    judge: bool = Field(
+        True, description="judge by the other channels, where a limit is calibrated for these"
+    )
+    together: tuple[tuple[ForeignName, ...], ...] = Field(
+        (), description="channels that go missing together, as those behind one gateway"
+    )
+
+    def problem(self, channels: Sequence[str], context: Sequence[str]) -> str | None:
+        """What does not fit the detector it belongs to; None where all does."""
+        known = {*channels, *context}
+        for names in self.together:
+            if unknown := [name for name in names if name not in known]:
+                return (
+                    f"missing.together names {unknown[0]!r}, which is no channel of the detector: "
+                    f"expected some of {', '.join((*channels, *context))}"
+                )
+            if not names or set(names) >= set(channels):
+                return (
+                    "missing.together has a group that leaves no channel to judge by: expected "
+                    "groups of one or more channels, and fewer than all"
+                )
+        return None
+
+
 class ScheduleSpec(Spec):
     """When the jobs work on a detector."""
 
@@ -76,6 +103,9 @@ class ScheduleSpec(Spec):
     timezone: str = "UTC"
     retrain_after_labels: Duration = Field(
         timedelta(minutes=2), description="quiet time after a label before training starts"
+    )
+    retrain_on_drift: bool = Field(
+        False, description="train anew, from recent data, when errors have drifted"
     )
     retrain_timeout: Duration = timedelta(hours=2)
     score_timeout: Duration = timedelta(minutes=10)
@@ -118,6 +148,7 @@ class DetectorSpec(Spec):
     )
     alarm: AlarmSpec = AlarmSpec()
     checks: ChecksSpec = ChecksSpec()
+    missing: MissingSpec = MissingSpec()
     folds: int = Field(5, ge=2, le=20, description="contiguous blocks for cross-fitting")
     trim: float = Field(0, ge=0, lt=0.5, description="most of the normal rows left out as impure")
     trim_rounds: int = Field(
@@ -169,6 +200,12 @@ class DetectorSpec(Spec):
             self.channels, self.context, self.every, self.model.window
         )
         if wrong:
+            raise ValueError(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _can_do_without(self) -> "DetectorSpec":
+        if wrong := self.missing.problem(self.channels, self.context):
             raise ValueError(wrong)
         return self
 

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,7 +98,10 @@ class FileArtifactStore:
         directory = self._path(name)
         with _translated(directory):
             if not directory.is_dir():
-                raise NotFound(f"There is no artifact {name} in {self._directory}.")
+                raise NotFound(
+                    f"There is no artifact {name} in {self._directory}: restore the folder from a "
+                    "backup, mount it if it lies on another disk, or train the detector anew."
+                )
             return _read_all(directory, name, prefix)
 
     def remove(self, name: str) -> None:
@@ -118,14 +122,15 @@ class FileArtifactStore:
                     shutil.rmtree(aside)
                     _sync_directory(target.parent)
 
-    def names(self) -> list[str]:
-        """Complete artifacts, sorted."""
+    def names(self, *, before: int | None = None) -> list[str]:
+        """Complete artifacts, sorted: all, or those that were saved before a time."""
         with _translated(self._directory):
             manifests = [
                 *self._directory.glob(f"*/{_MANIFEST}"),
                 *self._directory.glob(f"*/*/{_MANIFEST}"),
             ]
-            found = (path.parent.relative_to(self._directory).as_posix() for path in manifests)
+            old = (path for path in manifests if before is None or _saved_at(path) < before)
+            found = (path.parent.relative_to(self._directory).as_posix() for path in old)
             return sorted(name for name in found if _NAME.fullmatch(name))
 
     def _path(self, name: str) -> Path:
@@ -156,6 +161,13 @@ class FileArtifactStore:
                 shutil.rmtree(aside)
             unfinished.rename(target)
             _sync_directory(target.parent)
+
+
+def _saved_at(manifest: Path) -> int:
+    try:
+        return manifest.stat().st_mtime_ns
+    except FileNotFoundError:  # removed meanwhile
+        return time.time_ns()
 
 
 def _holds_artifacts(directory: Path) -> bool:

@@ -46,6 +46,16 @@ def require_present(url: str) -> None:
         raise NotFound(f"there is no embedded store in {_directory(url)}: check the directory")
 
 
+def embedded_store(url: str) -> EmbeddedSeriesStore | None:
+    """The embedded store of a URL; None where it names another kind."""
+    return EmbeddedSeriesStore(_directory(url)) if url.startswith("embedded:") else None
+
+
+def embedded_directory(url: str) -> Path | None:
+    """Where the embedded store of a URL lies; None where it names another kind."""
+    return _directory(url) if url.startswith("embedded:") else None
+
+
 def _directory(url: str) -> Path:
     parts = urlsplit(url)
     if parts.netloc or not parts.path.strip("/") or parts.query or parts.fragment:

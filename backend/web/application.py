@@ -1,6 +1,6 @@
 """What the web needs of the assembled product, and where its views find it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from flask import current_app
@@ -8,22 +8,30 @@ from flask import current_app
 from backend.ports import Clock
 from backend.services.access import Access
 from backend.services.alerting import Alerting
+from backend.services.audit_log import AuditLog
 from backend.services.catalogue import Catalogue
+from backend.services.channel_changes import ChannelChanges
 from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
+from backend.services.drift_answers import DriftAnswers
+from backend.services.elsewhere import Elsewhere
 from backend.services.fleet_view import FleetView
 from backend.services.history import History
 from backend.services.label_files import LabelFiles
 from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
+from backend.services.meters import Meters
+from backend.services.monitoring import Monitoring
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
+from backend.services.reconfiguring import Reconfiguring
 from backend.services.requests import Requests
 from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
 from backend.services.series_overview import SeriesOverview
 from backend.services.setting_up import SettingUp
+from backend.services.signed_in import Sessions
 from backend.services.sufficiency import Sufficiency
 from backend.services.suggesting import Suggesting
 from backend.services.what_if import WhatIf
@@ -51,6 +59,16 @@ class WebSettings(Protocol):
     @property
     def url(self) -> str:
         """Where browsers reach the pages."""
+        ...
+
+    @property
+    def trusted_proxies(self) -> Sequence[str]:
+        """Addresses and networks whose word on who calls is believed."""
+        ...
+
+    @property
+    def grafana_secret(self) -> str | None:
+        """What Grafana shows where it says which of its users looks."""
         ...
 
 
@@ -82,6 +100,11 @@ class Application(Protocol):
         ...
 
     @property
+    def reconfiguring(self) -> Reconfiguring:
+        """What is edited in normalcy.yaml is taken up."""
+        ...
+
+    @property
     def labelling(self) -> Labelling:
         """Labels are added and taken back."""
         ...
@@ -104,6 +127,16 @@ class Application(Protocol):
     @property
     def promotion(self) -> Promoting:
         """A version is chosen to serve."""
+        ...
+
+    @property
+    def drift(self) -> DriftAnswers:
+        """Proposals to train anew are answered."""
+        ...
+
+    @property
+    def channel_changes(self) -> ChannelChanges:
+        """What may have happened to channels themselves."""
         ...
 
     @property
@@ -189,6 +222,31 @@ class Application(Protocol):
     @property
     def access(self) -> Access:
         """Accounts and tokens."""
+        ...
+
+    @property
+    def meters(self) -> Meters:
+        """What this process counts."""
+        ...
+
+    @property
+    def monitoring(self) -> Monitoring:
+        """What Prometheus is told."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions:
+        """Where people are signed in."""
+        ...
+
+    @property
+    def elsewhere(self) -> Elsewhere | None:
+        """Sign-in by another service; None where none is configured."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """Who changed what."""
         ...
 
     @property

@@ -37,7 +37,7 @@ STATUS: tuple[tuple[type[NormalcyError], int], ...] = (
 )
 """First match wins; everything else is 500."""
 
-MACHINE_PATHS = ("/api/", "/grafana", "/healthz", "/hooks/", "/readyz")
+MACHINE_PATHS = ("/api/", "/grafana", "/healthz", "/hooks/", "/metrics", "/readyz")
 """Under these the answer to an error is JSON, elsewhere a page."""
 
 _SENTENCES = {
@@ -100,13 +100,16 @@ HTTP_REASONS = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    408: "Request Timeout",
     409: "Conflict",
     410: "Gone",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
     429: "Too Many Requests",
+    431: "Request Header Fields Too Large",
     500: "Internal Server Error",
+    501: "Not Implemented",
     503: "Service Unavailable",
 }
 

@@ -6,7 +6,7 @@ from flask_compress import Compress
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 
-from backend.web import api, errors, security, sessions, texts, who
+from backend.web import api, errors, security, sessions, texts, tracing, who
 from backend.web.answers import StrictJson
 from backend.web.api.blueprints import SCHEMES
 from backend.web.api.rows import ProblemAnswer
@@ -17,10 +17,12 @@ from backend.web.datasource import datasource
 from backend.web.health import health
 from backend.web.hooks import hooks
 from backend.web.label_pages import label_pages, said
+from backend.web.metrics import metrics
 from backend.web.numbers import RecordNumber
 from backend.web.pages import BLUEPRINTS, navigation
 from backend.web.pages.preferences import register as register_preferences
 from backend.web.places import this_path
+from backend.web.proxies import TrustedProxies
 from backend.web.sync_hook import sync_api, sync_hook
 from backend.web.times import register as register_times
 
@@ -41,7 +43,11 @@ def create_app(application: Application) -> OpenAPI:
     app.json = StrictJson(app)
     app.url_map.converters["int"] = RecordNumber
     app.extensions[EXTENSION] = application
+    tracing.register(app)
+    app.before_request(application.reconfiguring.look)
     web = application.settings.web
+    proxied = TrustedProxies(app.wsgi_app, web.trusted_proxies)
+    app.wsgi_app = proxied  # type: ignore[method-assign]
     sessions.register(app, application.session_key(), web.url, web.port)
     security.register(app)
     errors.register(app)
@@ -62,6 +68,7 @@ def create_app(application: Application) -> OpenAPI:
         health,
         hooks,
         label_pages,
+        metrics,
         said,
         sync_hook,
         *BLUEPRINTS,

@@ -27,7 +27,9 @@ NEEDED: Mapping[tuple[str, str], Role] = {
     ("POST", "/detectors/<string:name>/labels/remove"): Role.LABELLER,
     ("POST", "/detectors/<string:name>/labels/revert"): Role.LABELLER,
     ("POST", "/detectors/<string:name>/labels/import"): Role.LABELLER,
+    ("GET", "/audit"): Role.ADMIN,
     ("POST", "/me/password"): Role.VIEWER,
+    ("POST", "/me/sessions/end"): Role.VIEWER,
     ("POST", "/preferences"): Role.VIEWER,
     ("POST", "/fleet/labels"): Role.LABELLER,
     ("POST", "/sign-in"): Role.VIEWER,
@@ -41,6 +43,8 @@ NEEDED: Mapping[tuple[str, str], Role] = {
     ("POST", "/api/v1/tokens"): Role.ADMIN,
     ("DELETE", "/api/v1/tokens/<int:id>"): Role.ADMIN,
     ("PUT", "/api/v1/me/password"): Role.VIEWER,
+    ("DELETE", "/api/v1/me/sessions/<int:id>"): Role.VIEWER,
+    ("GET", "/api/v1/audit"): Role.ADMIN,
     # detectors and versions
     ("POST", "/api/v1/detectors/propose"): Role.VIEWER,
     ("POST", "/api/v1/detectors/check"): Role.VIEWER,
@@ -52,6 +56,10 @@ NEEDED: Mapping[tuple[str, str], Role] = {
     ("POST", "/api/v1/detectors/<string:name>/models/<int:number>/comparison"): Role.LABELLER,
     ("POST", "/api/v1/detectors/<string:name>/rollback"): Role.ADMIN,
     ("POST", "/api/v1/detectors/<string:name>/threshold"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/drift/<int:id>/accept"): Role.ADMIN,
+    ("POST", "/api/v1/detectors/<string:name>/drift/<int:id>/dismiss"): Role.LABELLER,
+    ("POST", "/detectors/<string:name>/drift/<int:proposal>/accept"): Role.ADMIN,
+    ("POST", "/detectors/<string:name>/drift/<int:proposal>/dismiss"): Role.LABELLER,
     ("POST", "/detectors/<string:name>/models/<int:number>/compare"): Role.LABELLER,
     ("POST", "/detectors/<string:name>/models/<int:number>/promote"): Role.ADMIN,
     ("POST", "/detectors/<string:name>/models/<int:number>/keep"): Role.ADMIN,
@@ -90,6 +98,7 @@ REQUESTS: Mapping[str, Role] = {"explain": Role.VIEWER}
 FILTERED = frozenset(
     {
         "/api/v1/alerts",
+        "/api/v1/audit",
         "/api/v1/detectors",
         "/api/v1/events",
         "/api/v1/labels",

@@ -14,21 +14,23 @@ from hashlib import sha256
 from ipaddress import ip_address
 from urllib.parse import urlencode
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, g, redirect, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response as AnyResponse
 
-from backend.records import Role
+from backend.records import How, Role
+from backend.services.acting import Actor, act_as, done
 from backend.web import rights, sessions, who
 from backend.web.application import application
 from backend.web.errors import MACHINE_PATHS, is_program, problem
 from backend.web.places import came_from, this_path
+from backend.web.proxies import PROXIED
 from backend.web.who import LOCAL, NOBODY, Person
 
 LARGEST_JSON = 4 * 1024 * 1024
-LARGEST_BODY = 16 * LARGEST_JSON
-"""What the server in front should still take, so that a refusal is told in our own words."""
+LARGEST_BODY = LARGEST_JSON + LARGEST_JSON // 4
+"""What the server in front takes: a little more, for what stands around the chunks of a body."""
 
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _csrf = CSRFProtect()
@@ -41,7 +43,10 @@ SIGN_IN = "/sign-in"
 OPEN_TO_STRANGERS = (SIGN_IN, "/sign-out", "/preferences", "/static/")
 """What it takes to sign in, and to see what one does there."""
 
-POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+POLICY = (
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'; "
+    "object-src 'none'"
+)
 """What pages may load and lead to, unless they need more."""
 
 _HEADERS = {
@@ -50,7 +55,17 @@ _HEADERS = {
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+
+ONLY_TLS = "max-age=31536000"
+"""What browsers are told that came by TLS: for a year, never without it."""
+
+GRAFANA_USER, GRAFANA_SECRET = "X-Grafana-User", "X-Normalcy-Grafana-Secret"
+"""Which of its users looks, as Grafana tells, and what proves that it was Grafana who told."""
+
+LONGEST_NAME = 100
 
 
 def register(app: Flask) -> None:
@@ -61,10 +76,12 @@ def register(app: Flask) -> None:
     _csrf.init_app(app)
     app.before_request(_guard)
     app.after_request(_with_headers)
+    app.teardown_request(_leave)
     app.register_error_handler(CSRFError, _unmarked)
 
 
 def _guard() -> AnyResponse | None:
+    _act(NOBODY, _way())
     if request.path in ALWAYS_OPEN or request.blueprint == SIGNED:
         return None
     found = _recognize()
@@ -73,8 +90,9 @@ def _guard() -> AnyResponse | None:
     if found is LOCAL and (refused := _not_here()):
         return refused
     who.recognized(found or NOBODY)
+    _act(found or NOBODY, _way())
     rights.check()
-    return _not_ours()
+    return _packed() or _not_ours()
 
 
 def is_loopback(host: str) -> bool:
@@ -86,11 +104,32 @@ def is_loopback(host: str) -> bool:
         return name == "localhost" or name.endswith(".localhost")
 
 
+def _way() -> How:
+    """By which way a change would be made, as far as its address tells."""
+    if request.blueprint == SIGNED:
+        return How.LINK
+    if request.path.startswith(("/grafana", "/hooks/")):
+        return How.GRAFANA
+    # The scripts of our pages ask the API too; browsers say of them where they stand.
+    return How.API if is_program() and "Referer" not in request.headers else How.PAGE
+
+
+def _act(found: Person, how: How) -> None:
+    """Let the audit log tell of this person until the request is over."""
+    _leave(None)
+    g.acting = act_as(Actor(found.name, how, request.remote_addr or ""))
+
+
+def _leave(_error: BaseException | None) -> None:
+    if (mark := g.pop("acting", None)) is not None:
+        done(mark)
+
+
 def _recognize() -> Person | None:
     """Whose request it is: by a secret that it shows, by its session, or by being here."""
     for secret in _shown():
         if found := of_secret(secret):
-            return found
+            return _user_of_grafana(found)
     if found := sessions.signed_in():
         return found
     return None if application().access.is_guarded() else LOCAL
@@ -104,6 +143,21 @@ def of_secret(secret: str) -> Person | None:
     return sessions.of_token(token) if token else None
 
 
+def _user_of_grafana(found: Person) -> Person:
+    """Who of Grafana's users looks, with the rights of Grafana's own token, and no more.
+
+    Anybody can write the header: it is believed only beside the secret that Grafana was given, and
+    only of one who shows a token as well.
+    """
+    secret, name = application().settings.web.grafana_secret, request.headers.get(GRAFANA_USER, "")
+    if not secret or not _same(request.headers.get(GRAFANA_SECRET, ""), secret):
+        return found
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        return found
+    return Person(name, found.role, found.detectors)
+
+
 def is_configured(secret: str) -> bool:
     """Whether this is the administrator's token of the configuration."""
     configured = application().settings.web.token
@@ -112,7 +166,8 @@ def is_configured(secret: str) -> bool:
 
 def _not_here() -> Response | None:
     host = request.headers.get("Host", "localhost")
-    if is_loopback(_without_port(host)):
+    # A proxy on this machine may say localhost for whoever reaches it.
+    if is_loopback(_without_port(host)) and not request.environ.get(PROXIED):
         return None
     return problem(
         403,
@@ -165,7 +220,16 @@ def _unmarked(error: CSRFError) -> Response:
     )
 
 
+def _packed() -> Response | None:
+    """Refuse a body that is packed: nobody knows how large it is before it is unpacked."""
+    if request.headers.get("Content-Encoding", "identity").strip().lower() in ("identity", ""):
+        return None
+    return problem(415, "The body must not be compressed: send it without Content-Encoding.")
+
+
 def _not_ours() -> Response | None:
+    if request.routing_exception is not None:  # no such address or method, whatever was sent
+        return None
     if request.method not in ("POST", "PUT", "PATCH", "DELETE") or not _changes_something():
         return None
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
@@ -201,6 +265,8 @@ def _without_port(host: str) -> str:
 def _with_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", ONLY_TLS)
     if not request.path.startswith("/static/"):
         response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -22,12 +22,14 @@ class Person:
         role: what the person may do.
         detectors: for these only; for all if empty.
         is_account: whether it is a person with a password, and not a token.
+        is_elsewhere: whether it is a person for whom another service vouches.
     """
 
     name: str
     role: Role
     detectors: tuple[str, ...] = ()
     is_account: bool = False
+    is_elsewhere: bool = False
 
     def may(self, role: Role, detector: str | None = None) -> bool:
         """Whether the person may do what needs a role, for a detector if one is named."""

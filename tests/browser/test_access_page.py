@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.records import Role
+from tests.web.forms import post
 from tests.web.worlds import World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -104,3 +105,32 @@ def test_all_of_it_works_without_scripts(plain_page: Page, guarded: World, addre
     page.get_by_role("button", name="Yes, do it").click()
     expect(page.get_by_text("lee was removed.")).to_be_visible()
     assert [one.name for one in guarded.access.users()] == ["ada"]
+
+
+def test_the_sessions_are_seen_and_ended_and_all_is_on_record(
+    page: Page,
+    guarded: World,
+    address: str,
+    no_barriers: Callable[[Page], None],
+    shot: Callable[[Page, str], None],
+) -> None:
+    other = guarded.client()
+    post(other, "/sign-in", "/sign-in", name="ada", password=PASSWORD)
+    page.goto(f"{address}me")
+    enter(page, "ada", PASSWORD)
+    expect(page.get_by_text("This browser")).to_have_count(1)
+    no_barriers(page)
+    shot(page, "me")
+    page.get_by_role("main").get_by_role("button", name="Sign out everywhere else").click()
+    expect(page.get_by_text("One other browser was signed out.")).to_be_visible()
+    assert other.get("/api/v1/me").status_code == 401
+
+    page.goto(f"{address}access")
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.get_by_role("cell", name="signed out").first).to_be_visible()
+    page.get_by_label("Change").select_option("account added")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_text("lee, labeller")).to_be_visible()
+    expect(page.get_by_role("cell", name="signed out")).to_have_count(0)
+    no_barriers(page)
+    shot(page, "audit")

@@ -1,10 +1,11 @@
 """The command over records in memory; training, scoring and checks are stand-ins."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +15,8 @@ from backend.cli.session import Session
 from backend.ports import Progress
 from backend.records import LabelKind, Verdict, Version
 from backend.services.access import Access
+from backend.services.audit_log import AuditLog
+from backend.services.audited import audited
 from backend.services.checking import CheckLine
 from backend.services.detectors import Detectors
 from backend.services.label_files import LabelFiles
@@ -136,9 +139,10 @@ class Command:
 
 
 @pytest.fixture
-def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     monkeypatch.chdir(tmp_path)
-    records, clock = MemoryRecordStore(), StillClock(NOW)
+    clock = StillClock(NOW)
+    records = cast(MemoryRecordStore, audited(MemoryRecordStore(), clock))
     spec = DetectorSpec.model_validate(
         {
             "name": "gas-room",
@@ -169,11 +173,13 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
         queries=Queries(records, results, results, detectors, clock),
         checking=Checking(),
         access=Access(records, detectors, clock, Passwords(cost=2), has_token=False),
+        audit=AuditLog(records, clock, timedelta(days=730)),
         close=lambda: None,
     )
     build: Callable[[Settings], Any] = lambda settings: application  # noqa: E731
     session = Session({"NORMALCY_HOME": str(tmp_path / "home")}, build)
-    return Command(session, application)
+    yield Command(session, application)
+    session.close()
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ def test_a_configuration_that_breaks_its_reading_is_told_in_one_sentence(
     def breaks(_environ: object) -> None:
         raise ZeroDivisionError("while reading")
 
-    monkeypatch.setattr("backend.settings.load", breaks)
+    monkeypatch.setattr("backend.settings.rereading.load_to_run", breaks)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     result = normalcy("retrain", "gas-room", code=1)

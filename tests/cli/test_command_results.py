@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from backend.cli import cli
 from backend.ports import Points
 from backend.schema import SCORES
+from backend.services.audit_log import Wanted
 from backend.services.forgetting import Forgetting
 from tests.cli.conftest import Command
 from tests.fakes.series import MemorySeriesStore
@@ -45,6 +46,13 @@ def test_a_range_without_a_question(holding: tuple[Command, MemorySeriesStore]) 
     done = normalcy("results", "delete", "rooms", *span, "--yes", "--json")
 
     assert json.loads(done.stdout) == [{"measurement": SCORES, "rows": 2}]
+    (entry,) = normalcy.application.audit.entries(Wanted())
+    assert (entry.action, entry.detector, entry.who) == (
+        "results.remove",
+        "rooms",
+        normalcy.session.user,
+    )
+    assert entry.words == f"1970-01-01T00:00:01Z to 1970-01-01T00:00:03Z: 2 rows of {SCORES}"
 
 
 def test_a_detector_without_results_is_told(holding: tuple[Command, MemorySeriesStore]) -> None:

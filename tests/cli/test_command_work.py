@@ -106,6 +106,7 @@ def test_check_prints_a_line_each(normalcy: Command) -> None:
     lines = normalcy("check").stdout.splitlines()
 
     assert [line.split()[:2] for line in lines] == [
+        ["ok", "program"],
         ["ok", "configuration"],
         ["ok", "pages"],
         ["ok", "source"],

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from backend.cli.listening import Ear
 from backend.cli.processes import Child, Supervisor, module, stop_on_signals
+from backend.executors.pulse import Watcher
 
 WAIT_S = 30
 
@@ -35,6 +37,15 @@ def wait_until_ready(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
 
 
+TALKER = """
+import faulthandler, os, pathlib, signal, sys
+from backend.executors.pulse import BEAT, READY, Watcher
+faulthandler.enable()
+watcher = Watcher(os.environ)
+watcher.tell(*sys.argv[2:])
+pathlib.Path(sys.argv[1]).write_text('said')
+signal.pause()
+"""
 SLEEPER = "import pathlib, sys, signal; pathlib.Path(sys.argv[1]).write_text('up'); signal.pause()"
 STUBBORN = (
     "import pathlib, sys, signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
@@ -178,3 +189,150 @@ def test_how_a_child_was_ended_is_named(clock: Clock) -> None:
     supervisor.tend()
 
     assert told == ["web was ended by SIGKILL; starting it again in 1 s"]
+
+
+# -- children that live and do not get on ----------------------------------------------------------
+
+
+def talking(tmp_path: Path, *words: str) -> tuple[Child, str]:
+    """A child that says some words once and then hangs; and how to wait until it has."""
+    said = ready_file(tmp_path / "said")
+    return Child("jobs", python(TALKER, said, *words), patience_s=10), said
+
+
+def let_pass(supervisor: Supervisor, clock: Clock, seconds: int) -> None:
+    for _ in range(seconds):
+        clock.now += 1
+        supervisor.tend()
+
+
+def test_a_child_that_hangs_is_ended_and_started_again(
+    tmp_path: Path, clock: Clock, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    child, said = talking(tmp_path, "READY=1", "WATCHDOG=1")
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+
+    let_pass(supervisor, clock, 11)
+    before = list(told)
+    let_pass(supervisor, clock, 1)
+    hung = child.process
+    let_pass(supervisor, clock, 1)
+
+    assert before == []
+    assert told == [
+        "jobs has given no sign of life for 11 s: ended",
+        "jobs was ended by SIGABRT; starting it again in 1 s",
+    ]
+    assert hung is not None
+    assert hung.returncode == -signal.SIGABRT
+    assert "most recent call first" in capfd.readouterr().err  # where it hung
+    let_pass(supervisor, clock, 1)
+    wait_until_ready(said)
+    assert child.process is not None
+    assert child.process.poll() is None
+    supervisor.end_all()
+
+
+def test_a_child_that_goes_on_talking_is_left_alone(tmp_path: Path, clock: Clock) -> None:
+    told: list[str] = []
+    child, said = talking(tmp_path, "READY=1")
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+    assert child._ear is not None
+    watcher = Watcher({"NOTIFY_SOCKET": child._ear.address})
+
+    for _ in range(5):
+        watcher.tell("WATCHDOG=1")
+        let_pass(supervisor, clock, 8)
+
+    assert told == []
+    supervisor.end_all()
+
+
+def test_a_child_may_take_long_to_be_ready(tmp_path: Path, clock: Clock) -> None:
+    """A large record store may have to be changed; but not for ever."""
+    told: list[str] = []
+    child, said = talking(tmp_path)
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+
+    let_pass(supervisor, clock, 300)
+    before = list(told)
+    let_pass(supervisor, clock, 2)
+
+    assert before == []
+    assert told[0] == "jobs has given no sign of life for 301 s: ended"
+    supervisor.end_all()
+
+
+def test_a_child_that_the_machine_does_not_let_run_is_killed(tmp_path: Path, clock: Clock) -> None:
+    child, said = talking(tmp_path, "READY=1")
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+    stopped = child.process
+    assert stopped is not None
+    stopped.send_signal(signal.SIGSTOP)
+
+    let_pass(supervisor, clock, 12)
+
+    assert stopped.returncode == -signal.SIGKILL
+    supervisor.end_all()
+
+
+def test_a_supervisor_that_was_held_up_itself_holds_it_against_nobody(
+    tmp_path: Path, clock: Clock
+) -> None:
+    told: list[str] = []
+    child, said = talking(tmp_path, "READY=1")
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+
+    clock.now += 3600
+    supervisor.tend()
+
+    assert told == []
+    supervisor.end_all()
+
+
+def test_whoever_watches_is_told_when_all_are_ready_and_that_it_gets_on(
+    tmp_path: Path, clock: Clock
+) -> None:
+    systemd = Ear()
+    child, said = talking(tmp_path, "READY=1")
+    watcher = Watcher({"NOTIFY_SOCKET": systemd.address})
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock, watcher=watcher)
+    supervisor.tend()
+    first = systemd.heard()
+    wait_until_ready(said)
+
+    let_pass(supervisor, clock, 2)
+    soon = systemd.heard()
+    let_pass(supervisor, clock, 4)
+    later = systemd.heard()
+    supervisor.end_all()
+
+    assert first == {"WATCHDOG=1", "STATUS=at work"}
+    assert soon == frozenset()
+    assert later == {"WATCHDOG=1", "STATUS=at work", "READY=1"}
+    assert systemd.heard() == {"STOPPING=1"}
+    systemd.close()
+
+
+def test_a_child_hears_of_its_own_supervisor_only(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says is meant for the one above it, not for systemd above that."""
+    monkeypatch.setenv("NOTIFY_SOCKET", "/run/systemd/notify")
+    program = "import os; raise SystemExit('NOTIFY_SOCKET' in os.environ)"
+    child = Child("jobs", python(program))
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock, watcher=Watcher({}))
+    lives(supervisor, child)
+
+    assert child.ended() == 0

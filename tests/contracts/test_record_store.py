@@ -19,17 +19,28 @@ from backend.records import (
     AlertState,
     AnnotationLink,
     AnnotationProblem,
+    AuditEntry,
     Delivery,
+    DriftAnswer,
+    DriftProposal,
+    DriftWatch,
+    How,
+    Identity,
     Label,
     LabelKind,
     LogLine,
     Message,
+    ProcessReport,
     Promotion,
     Run,
+    SessionKind,
     SetAside,
+    SignedIn,
+    Standing,
     State,
     StoredDetector,
     Tie,
+    Upkeep,
     Verdict,
     Version,
 )
@@ -437,6 +448,15 @@ class TestScoring:
         store.set_watermarks("gas-room", {})
         assert store.watermarks("gas-room") == {"": NOW, "room=1": NOW + 1, "room=2": 5}
 
+    def test_watermarks_that_lie_ahead_are_moved_back(self, store: RecordStore) -> None:
+        store.set_watermarks("gas-room", {"": NOW, "room=1": NOW + 1, "room=2": 5})
+        store.set_watermarks("boiler", {"room=1": NOW + 2})
+        store.rewind_watermarks("gas-room", NOW - 3)
+        assert store.watermarks("gas-room") == {"": NOW - 3, "room=1": NOW - 3, "room=2": 5}
+        assert store.watermarks("boiler") == {"room=1": NOW + 2}
+        store.set_watermarks("gas-room", {"": NOW})
+        assert store.watermarks("gas-room")[""] == NOW
+
     def test_watermarks_moved_at_once_keep_the_furthest(self, store: RecordStore) -> None:
         series = [f"room={number}" for number in range(20)]
 
@@ -627,6 +647,10 @@ class TestLeases:
         store.drop_lease("score:a", mine.token, done=True)
         assert store.take_lease("score:a", "there", length=LONG) is not None
 
+    def test_one_from_before_the_clock_was_set_back_is_free(self, store: RecordStore) -> None:
+        store.take_lease("score:a", "here", length=2 * LONG)  # as by a clock an hour ahead
+        assert store.take_lease("score:a", "there", length=LONG) is not None
+
     def test_held_ones_are_listed_by_name(self, store: RecordStore) -> None:
         taken = [
             store.take_lease(name, "here", length=length, due=NOW)
@@ -691,6 +715,17 @@ class TestLeases:
         # Its holder is gone: this time was not served, and the one before it still is.
         assert store.take_lease("a", "here", length=OVER, due=now) is None
         assert store.take_lease("a", "here", length=OVER, due=now + 1) is not None
+
+    def test_a_lease_tells_which_time_was_served_before(self, store: RecordStore) -> None:
+        now = time.time_ns()
+        told: list[int | None] = []
+        for due in (now - 2, now - 1, None, None):
+            mine = store.take_lease("a", "here", length=LONG, due=due)
+            assert mine is not None
+            told.append(mine.served)
+            store.drop_lease("a", mine.token, done=True)
+
+        assert told == [None, now - 2, now - 1, now - 1]
 
     def test_what_is_not_about_a_time_may_be_done_at_any(self, store: RecordStore) -> None:
         served = store.take_lease("a", "here", length=LONG, due=time.time_ns())
@@ -1209,3 +1244,255 @@ class TestLabelsOfAlerts:
         store.remove_labels([first.id], by="ada", at=NOW)
         store.add_labels([label(2, source=alert().source)])
         assert [one.start for one in store.labels()] == [2]
+
+
+# -- how detectors stand, and what processes say ---------------------------------------------------
+
+
+def said(name: str = "here:1:a", **values: Any) -> ProcessReport:
+    made = ProcessReport(name, "jobs", "here", 1, "0.1.0", started_at=NOW, at=NOW + 5)
+    return replace(made, **values)
+
+
+def test_a_detector_of_which_nothing_is_known_does_not_stand(store: RecordStore) -> None:
+    assert store.standings() == []
+
+
+def test_a_standing_counts_series_and_tells_the_version_that_was_promoted_last(
+    store: RecordStore,
+) -> None:
+    for number in (1, 2, 3):
+        made = store.add_version(version(number, created_at=NOW + number))
+        if made.number < 3:
+            store.promote(Promotion("gas-room", made.number, NOW, NOW + number, "anna"))
+    store.set_watermarks("gas-room", {"room=1": NOW + 1, "room=2": NOW + 9})
+    store.set_aside(SetAside("gas-room", "room=3", "nothing comes", NOW, NOW + 5))
+    store.set_aside(SetAside("pump", "", "nothing comes", NOW, NOW + 5))
+    assert store.standings() == [
+        Standing("gas-room", 2, NOW + 1, NOW + 9, 1, serving=2, made_at=NOW + 2),
+        Standing("pump", set_aside=1),
+    ]
+
+
+def test_what_a_process_says_takes_the_place_of_what_it_said(store: RecordStore) -> None:
+    store.report_process(said(families={"normalcy_jobs": {"samples": [["x", {}, 1.0]]}}))
+    later = said(at=NOW + 20, families={"normalcy_jobs": {"samples": [["x", {"k": "v"}, 2.5]]}})
+    store.report_process(later)
+    other = said("b:2:c", role="web")
+    store.report_process(other)
+    assert store.process_reports() == [other, later]
+
+
+def test_what_processes_said_is_forgotten(store: RecordStore) -> None:
+    for name in ("a", "b", "c"):
+        store.report_process(said(name))
+    store.forget_processes([])
+    store.forget_processes(["a", "c", "never heard of"])
+    assert [one.name for one in store.process_reports()] == ["b"]
+
+
+def test_a_report_that_json_cannot_express_is_refused(store: RecordStore) -> None:
+    with pytest.raises(StoreRefused, match="JSON"):
+        store.report_process(said(families={"x": float("nan")}))
+
+
+def deed(**more: Any) -> AuditEntry:
+    told = {"at": NOW, "who": "anna", "how": How.PAGE, "address": "10.0.0.1", "action": "label.add"}
+    return AuditEntry(id=0, **{**told, "detector": "gas-room", "words": "1 -> 2", **more})
+
+
+def test_the_audit_log_tells_the_newest_first_and_only_what_is_asked(store: RecordStore) -> None:
+    made = [
+        store.add_audit(deed()),
+        store.add_audit(deed(who="bob", action="label.remove")),
+        store.add_audit(deed(detector="pump", action="labels", how=How.COMMAND)),
+        store.add_audit(deed(detector="", action="user.add", words='é "quoted"')),
+    ]
+    assert [one.id for one in made] == sorted({one.id for one in made})
+    assert store.audit() == made[::-1]
+    assert store.audit(limit=2) == [made[3], made[2]]
+    assert store.audit(before=made[2].id) == [made[1], made[0]]
+    assert store.audit(who="bob") == [made[1]]
+    assert store.audit(detectors=["pump", "gas-room"]) == [made[2], made[1], made[0]]
+    assert store.audit(action="label") == [made[1], made[0]]
+    assert store.audit(action="label.add") == [made[0]]
+    assert store.audit(action="l%") == []
+
+
+def test_old_entries_of_the_audit_log_are_removed_and_no_others(store: RecordStore) -> None:
+    store.add_audit(deed(at=NOW - 1))
+    kept = store.add_audit(deed())
+    assert store.forget_audit(before=NOW) == 1
+    assert store.audit() == [kept]
+    assert store.add_audit(deed()).id > kept.id
+
+
+def test_calls_together_hold_all_or_none(store: RecordStore) -> None:
+    def fail() -> None:
+        with store.together():
+            store.add_audit(deed())
+            assert len(store.audit()) == 1
+            with store.together():
+                store.spend_link("d1", at=NOW)
+            assert store.is_spent("d1")
+            raise NotFound("something")
+
+    with pytest.raises(NotFound):
+        fail()
+    assert store.audit() == []
+    assert not store.is_spent("d1")
+    with store.together():
+        store.add_audit(deed())
+        store.spend_link("d1", at=NOW)
+    assert (len(store.audit()), store.is_spent("d1")) == (1, True)
+
+
+def test_a_refusal_inside_undoes_what_came_before(store: RecordStore) -> None:
+    def fail() -> None:
+        with store.together():
+            store.add_audit(deed())
+            store.remove_labels([4711], by="anna", at=NOW)
+
+    with pytest.raises(NotFound):
+        fail()
+    assert store.audit() == []
+
+
+def test_other_threads_do_not_see_what_is_not_settled(store: RecordStore, request: Any) -> None:
+    if isinstance(store, MemoryRecordStore):
+        pytest.skip("its lock lets nobody else in")
+    with ThreadPoolExecutor(1) as other:
+        with store.together():
+            store.add_audit(deed())
+            assert other.submit(store.audit).result() == []
+        assert len(other.submit(store.audit).result()) == 1
+
+
+def entered(**more: Any) -> SignedIn:
+    told = {"digest": "d", "kind": SessionKind.ACCOUNT, "name": "anna", "proof": "1"}
+    return SignedIn(id=0, **{**told, "began_at": NOW, "seen_at": NOW, **more})
+
+
+def test_a_session_is_found_until_it_is_ended(store: RecordStore) -> None:
+    first = store.begin_session(entered(address="10.0.0.1", agent="Firefox"))
+    second = store.begin_session(entered(digest="e"))
+    store.begin_session(entered(digest="f", kind=SessionKind.TOKEN))
+    assert store.session("d") == first
+    assert store.sessions(SessionKind.ACCOUNT, "anna") == [second, first]
+    assert store.sessions(SessionKind.ACCOUNT, "bob") == []
+    store.touch_session(first.id, at=NOW + 60)
+    assert store.session("d") == replace(first, seen_at=NOW + 60)
+    assert store.end_session(first.id)
+    assert not store.end_session(first.id)
+    assert store.session("d") is None
+
+
+def test_sessions_that_are_over_are_removed(store: RecordStore) -> None:
+    store.begin_session(entered(digest="idle", seen_at=NOW - 10))
+    store.begin_session(entered(digest="old", began_at=NOW - 100))
+    kept = store.begin_session(entered(began_at=NOW - 50))
+    assert store.forget_sessions(seen_before=NOW - 5, began_before=NOW - 60) == 2
+    assert store.sessions(SessionKind.ACCOUNT, "anna") == [kept]
+
+
+def test_a_link_is_spent_once(store: RecordStore) -> None:
+    assert not store.is_spent("d1")
+    assert store.spend_link("d1", at=NOW)
+    assert not store.spend_link("d1", at=NOW)
+    assert store.is_spent("d1")
+    assert store.forget_links(before=NOW) == 0
+    assert store.forget_links(before=NOW + 1) == 1
+    assert not store.is_spent("d1")
+
+
+def test_a_name_belongs_to_one_person_elsewhere(store: RecordStore) -> None:
+    anna = Identity("https://id.example", "1", "anna", NOW, NOW)
+    assert store.keep_identity(anna) == anna
+    later = store.keep_identity(replace(anna, first_at=NOW + 5, last_at=NOW + 5))
+    assert later == replace(anna, last_at=NOW + 5)
+    for other in (replace(anna, subject="2"), replace(anna, issuer="https://other.example")):
+        with pytest.raises(Conflict, match="anna"):
+            store.keep_identity(other)
+    assert store.identity("anna") == later
+    renamed = store.keep_identity(replace(anna, name="anna b"))
+    assert (store.identity("anna"), store.identity("anna b")) == (None, renamed)
+
+
+class TestDrift:
+    def test_how_far_errors_are_followed_is_kept_in_place_of_what_was(
+        self, store: RecordStore
+    ) -> None:
+        assert store.drift_watch("pump") is None
+        store.keep_drift_watch(DriftWatch("pump", 1, NOW, {"series": {"a": {"total": 0.5}}}))
+        newer = DriftWatch("pump", 2, NOW + 1, {"series": {}})
+        store.keep_drift_watch(newer)
+        assert store.drift_watch("pump") == newer
+        assert store.drift_watch("press") is None
+
+    def test_a_proposal_takes_the_place_of_one_that_is_open(self, store: RecordStore) -> None:
+        first = store.propose_retraining(DriftProposal("pump", 1, NOW, "it drifts"))
+        other = store.propose_retraining(DriftProposal("press", 1, NOW, "it drifts"))
+        second = store.propose_retraining(
+            DriftProposal("pump", 1, NOW + 5, "more drift", {"series": {"a": {"times": 2.0}}})
+        )
+        assert store.drift_proposals("pump") == [second, store.drift_proposal(first.id)]
+        assert store.drift_proposal(first.id).answer is DriftAnswer.OUTDATED
+        assert [one.id for one in store.drift_proposals()] == [second.id, other.id, first.id]
+        assert second.answer is DriftAnswer.OPEN
+        assert second.details == {"series": {"a": {"times": 2.0}}}
+
+    def test_a_proposal_is_answered_once(self, store: RecordStore) -> None:
+        made = store.propose_retraining(DriftProposal("pump", 1, NOW, "it drifts"))
+        said = store.answer_drift(made.id, DriftAnswer.DISMISSED, by="ann", at=NOW + 1)
+        assert said == replace(made, answer=DriftAnswer.DISMISSED, by="ann", answered_at=NOW + 1)
+        assert store.drift_proposal(made.id) == said
+        with pytest.raises(Conflict, match="answered before"):
+            store.answer_drift(made.id, DriftAnswer.ACCEPTED, by="bob", at=NOW + 2)
+        with pytest.raises(NotFound, match="no proposal 999"):
+            store.answer_drift(999, DriftAnswer.ACCEPTED, by="bob", at=NOW + 2)
+
+
+class TestUpkeep:
+    def test_what_was_done_last_is_kept_once_for_each_way(self, store: RecordStore) -> None:
+        assert store.upkeep() == []
+        store.note_upkeep(Upkeep("prune", NOW))
+        store.note_upkeep(Upkeep("backup", NOW, {"size": 3}))
+        store.note_upkeep(Upkeep("backup", NOW + 1, {"size": 4}))
+
+        assert store.upkeep() == [Upkeep("backup", NOW + 1, {"size": 4}), Upkeep("prune", NOW)]
+
+    def test_versions_are_removed_but_for_the_one_that_serves(self, store: RecordStore) -> None:
+        for number in (1, 2):
+            store.add_version(version(number))
+        store.add_version(version(1, "pump"))
+        store.promote(Promotion("gas-room", 2, NOW, NOW, "ada"))
+
+        with pytest.raises(Conflict, match="serves"):
+            store.remove_version("gas-room", 2)
+        assert store.remove_version("gas-room", 1)
+        assert not store.remove_version("gas-room", 1)
+        assert [one.number for one in store.versions("gas-room")] == [2]
+        assert store.versioned() == ["gas-room", "pump"]
+        assert store.artifacts_in_use() == {"gas-room/2", "pump/1"}
+
+    def test_what_ended_long_ago_is_forgotten_the_oldest_first(self, store: RecordStore) -> None:
+        for at in (NOW, NOW + 1, NOW + 2):
+            run = store.start_run("score", "gas-room", worker="me", at=at)
+            store.tell_run(run.id, share=0.5, words="half", at=at)
+            store.finish_run(run.id, State.DONE, at=at, details={})
+        going_on = store.start_run("retrain", "gas-room", worker="me", at=NOW)
+        request = store.add_request("retrain", "gas-room", {}, by="ada", at=NOW)
+        store.cancel_request(request.id, by="ada", at=NOW)
+        waiting = store.add_request("retrain", "gas-room", {}, by="ada", at=NOW)
+
+        assert store.ended(before=NOW + 2) == 3
+        assert store.forget_ended(before=NOW + 2, limit=1) == 1
+        with pytest.raises(NotFound):
+            store.run_log(1)
+        assert [run.id for run in store.runs()] == [4, 3, 2]
+        assert store.forget_ended(before=NOW + 2) == 2
+        assert store.ended(before=NOW + 2) == 0
+
+        assert [run.id for run in store.runs()] == [going_on.id, 3]
+        assert [one.id for one in store.requests()] == [waiting.id]
+        assert store.start_run("score", "gas-room", worker="me", at=NOW).id == going_on.id + 1

@@ -112,7 +112,7 @@ def test_gaps_missing_channels_and_warm_up_are_told_apart():
     values = waves(900)
     values[0, 700:720] = np.nan
     values[0, 800:820, 0] = np.nan
-    model = fitted(values, slice(0, 600))
+    model = fitted(values, slice(0, 600), missing={"judge": False})
     reason = score(model, rows_of(values)).reason[0]
     assert reason[710] == schema.REASON_GAP
     assert reason[722] == schema.REASON_WARM_UP

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -133,13 +134,51 @@ def _inner_pid(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"outer": os.getpid(), "inner": inner.run("pid", {}, 60)["pid"]}
 
 
+def _read(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Ask a store that takes the question and never answers."""
+    with socket.create_connection(("127.0.0.1", arguments["port"])) as store:
+        store.sendall(b"SELECT 1")
+        return {"answer": store.recv(1).decode()}
+
+
+def _fit_for_ever(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Compute without an end, whatever it is told."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    while True:
+        sum(range(100_000))
+
+
+def _stop_itself(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Be as a process that the machine no longer lets run."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+    return {}
+
+
+def _threads(arguments: dict[str, Any]) -> dict[str, Any]:
+    """How many threads the libraries of linear algebra take that numpy loads."""
+    import numpy  # noqa: F401, PLC0415
+    from threadpoolctl import threadpool_info  # noqa: PLC0415
+
+    return {"threads": sorted({pool["num_threads"] for pool in threadpool_info()})}
+
+
+def _standing(arguments: dict[str, Any]) -> dict[str, Any]:
+    """How a process stands among others."""
+    end_first = Path("/proc/self/oom_score_adj")
+    return {"nice": os.nice(0), "end_first": int(end_first.read_text())}
+
+
 INNER: list[LocalProcesses] = []
 KEPT: list[bytes] = []
 
 TASKS = {
     "echo": lambda arguments: arguments,
     "pid": lambda arguments: {"pid": os.getpid()},
-    "threads": lambda arguments: {"threads": os.environ.get("OMP_NUM_THREADS")},
+    "threads": _threads,
+    "standing": _standing,
+    "read": _read,
+    "retrain": _fit_for_ever,
+    "stop itself": _stop_itself,
     "not json": lambda arguments: {"value": object()},
     "hang": _hang,
     "meet": _meet,

@@ -393,3 +393,20 @@ def test_without_dask_it_is_told_how_to_get_it(
 
     with pytest.raises(ConfigurationError, match=r"pip install 'normalcy\[cluster\]'"):
         connect("tcp://127.0.0.1:9").run("echo", {}, LIMIT_S)
+
+
+def test_a_connection_that_was_lost_is_closed_before_another_is_made(
+    cluster: LocalCluster, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread and its sockets would stay for as long as the service runs."""
+    executor = connect(cluster.scheduler_address)
+    executor.run("echo", {"number": 1}, LIMIT_S)
+    lost = executor._connected
+    assert lost is not None
+    lost.close()
+    closed: list[float] = []
+    monkeypatch.setattr(lost, "close", lambda timeout: closed.append(float(timeout)))
+
+    assert executor.run("echo", {"number": 2}, LIMIT_S) == {"number": 2}
+    assert len(closed) == 1
+    assert executor._connected is not lost

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from backend.exceptions import OutOfMemory, TaskTimeout, WorkerDied
 from backend.executors import LocalProcesses, memory
+from backend.executors.limits import Limits
 from tests.executors.conftest import lets_go_on
 from tests.executors.endings import LIMIT_S as START
 from tests.executors.endings import ended
@@ -96,6 +98,39 @@ def test_a_task_is_ended_at_its_limit_and_the_slot_goes_on(
     assert executor.run("pid", {}, START)["pid"] != warm
 
 
+def test_a_read_that_is_never_answered_is_ended_and_its_slot_is_free(
+    executor: LocalProcesses, in_background: Callable[..., "Future[dict[str, Any]]"]
+) -> None:
+    """As of a store whose machine takes the question and then hangs, with no limit of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        port = store.getsockname()[1]
+        reading = in_background(executor.run, "read", {"port": port, "detector": "pump"}, 3)
+        connection, _ = store.accept()
+        with connection, pytest.raises(TaskTimeout, match="The read of pump was ended at its time"):
+            reading.result(START)
+
+    assert executor.run("echo", {"free": True}, START) == {"free": True}
+
+
+def test_a_fit_that_never_ends_is_ended_at_its_limit(executor: LocalProcesses) -> None:
+    """It computes and lets no signal through, as a library does that holds the interpreter."""
+    executor.run("echo", {"slot": "train"}, START)
+
+    with pytest.raises(TaskTimeout, match="The training of pump was ended at its time limit"):
+        executor.run("retrain", {"slot": "train", "detector": "pump"}, 0.5)
+
+    assert executor.run("echo", {"slot": "train"}, START) == {"slot": "train"}
+
+
+def test_a_worker_that_does_not_get_on_at_all_is_killed_at_its_limit(
+    executor: LocalProcesses,
+) -> None:
+    with pytest.raises(TaskTimeout):
+        executor.run("stop itself", {}, 3)
+
+    assert executor.run("echo", {"free": True}, START) == {"free": True}
+
+
 def test_a_task_is_ended_when_nobody_wants_its_result(
     executor: LocalProcesses, pipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +151,7 @@ def test_a_task_is_ended_when_nobody_wants_its_result(
 
 
 def test_a_killed_worker_is_reported_and_replaced(executor: LocalProcesses) -> None:
-    with pytest.raises(WorkerDied, match=r"ran kill was ended by signal 9 .*memory") as caught:
+    with pytest.raises(WorkerDied, match=r"kill lost its worker, .* signal 9 .*memory") as caught:
         executor.run("kill", {}, START)
     assert caught.value.retry
     assert executor.run("echo", {"fresh": True}, START) == {"fresh": True}
@@ -226,11 +261,24 @@ def test_threads_share_one_executor(
 
 
 def test_a_worker_computes_in_its_share_of_threads() -> None:
-    executor = LocalProcesses(ENTRY, {"score": 1}, place, threads=3)
+    executor = LocalProcesses(ENTRY, {"score": 1}, place, Limits(threads=1))
     try:
-        assert executor.run("threads", {}, START) == {"threads": "3"}
+        assert executor.run("threads", {}, START) == {"threads": [1]}
     finally:
         executor.close()
+
+
+def test_the_workers_of_a_slot_step_back_for_those_of_another() -> None:
+    """What trains yields the processor to what scores, and is what the kernel would end first."""
+    slots = {"score": Limits(), "train": Limits(nice=7)}
+    executor = LocalProcesses(ENTRY, dict.fromkeys(slots, 1), place, slots)
+    try:
+        score, train = (executor.run("standing", {"slot": slot}, START) for slot in slots)
+    finally:
+        executor.close()
+
+    assert train["nice"] == score["nice"] + 7
+    assert train["end_first"] > score["end_first"]
 
 
 # -- many calls ------------------------------------------------------------------------------------
@@ -336,7 +384,7 @@ def test_calls_that_run_when_it_is_closed_are_told_so(
 
 @pytest.fixture
 def small() -> Iterator[LocalProcesses]:
-    made = LocalProcesses(ENTRY, {"score": 1}, place, memory=ENOUGH)
+    made = LocalProcesses(ENTRY, {"score": 1}, place, Limits(ENOUGH, setting="workers.memory"))
     yield made
     made.close()
 
@@ -344,9 +392,12 @@ def small() -> Iterator[LocalProcesses]:
 def test_a_worker_that_grows_beyond_its_limit_is_ended_and_replaced(small: LocalProcesses) -> None:
     before = small.run("pid", {}, START)["pid"]
 
-    with pytest.raises(OutOfMemory, match=r"grow was ended .* more than 200 MB.*; raise") as caught:
-        small.run("grow", {"bytes": TOO_MUCH}, START)
+    with pytest.raises(OutOfMemory) as caught:
+        small.run("grow", {"bytes": TOO_MUCH, "detector": "gas-room"}, START)
 
+    assert str(caught.value).startswith(
+        "The grow of gas-room needs more than 200 MB of memory and was ended: raise workers.memory"
+    )
     assert not caught.value.retry
     assert ended(before)
     assert small.run("pid", {}, START)["pid"] != before
@@ -375,7 +426,7 @@ def test_processes_that_a_task_starts_count_and_are_ended_with_it(
 
 def test_workers_that_have_a_limit_of_their_own_do_not_count_in_another() -> None:
     free = LocalProcesses(ENTRY, {"score": 1}, place)
-    limited = LocalProcesses(ENTRY, {"score": 1}, place, memory=2 * TOO_MUCH)
+    limited = LocalProcesses(ENTRY, {"score": 1}, place, Limits(2 * TOO_MUCH))
     try:
         before = memory.used()
         limited.run("keep", {"bytes": TOO_MUCH}, START)

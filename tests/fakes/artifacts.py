@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Mapping
 
 from backend.exceptions import Conflict, InputError, NotFound
@@ -15,6 +16,7 @@ class MemoryArtifactStore:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._artifacts: dict[str, dict[str, bytes]] = {}
+        self._saved: dict[str, int] = {}
 
     def save(self, name: str, files: Mapping[str, bytes]) -> None:
         _check(name)
@@ -26,6 +28,7 @@ class MemoryArtifactStore:
             if any(_nested(name, other) or _nested(other, name) for other in self._artifacts):
                 raise Conflict(f"Artifact {name} would share a directory with another artifact.")
             self._artifacts[name] = dict(files)
+            self._saved[name] = time.time_ns()
 
     def load(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
         _check(name)
@@ -38,8 +41,8 @@ class MemoryArtifactStore:
         with self._lock:
             self._artifacts.pop(name, None)
 
-    def names(self) -> list[str]:
-        return sorted(self._artifacts)
+    def names(self, *, before: int | None = None) -> list[str]:
+        return sorted(n for n in self._artifacts if before is None or self._saved[n] < before)
 
 
 class BlankArtifactStore(MemoryArtifactStore):

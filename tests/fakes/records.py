@@ -4,7 +4,9 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -16,20 +18,30 @@ from backend.records import (
     AlertState,
     AnnotationLink,
     AnnotationProblem,
+    AuditEntry,
     Delivery,
+    DriftAnswer,
+    DriftProposal,
+    DriftWatch,
+    Identity,
     Label,
     Lease,
     LogLine,
     Message,
+    ProcessReport,
     Promotion,
     Request,
     Role,
     Run,
     SeriesKey,
+    SessionKind,
     SetAside,
+    SignedIn,
+    Standing,
     State,
     StoredDetector,
     Token,
+    Upkeep,
     User,
     Verdict,
     Version,
@@ -53,16 +65,25 @@ class MemoryRecordStore:
         self._marks: dict[tuple[str, SeriesKey], int] = {}
         self._aside: dict[tuple[str, SeriesKey], SetAside] = {}
         self._runs: dict[int, Run] = {}
+        self._last_run = self._last_request = 0
+        self._upkeep: dict[str, Upkeep] = {}
+        self._watches: dict[str, DriftWatch] = {}
+        self._proposals: dict[int, DriftProposal] = {}
         self._logs: dict[int, list[LogLine]] = {}
         self._requests: dict[int, Request] = {}
         self._leases: dict[str, Lease] = {}
         self._served: dict[str, int] = {}
+        self._audit: list[AuditEntry] = []
+        self._sessions: dict[int, SignedIn] = {}
+        self._spent: dict[str, int] = {}
+        self._identities: dict[tuple[str, str], Identity] = {}
         self._links: dict[tuple[str, str], AnnotationLink] = {}
         self._problems: dict[str, list[AnnotationProblem]] = {}
         self._alerts: dict[int, Alert] = {}
         self._messages: dict[int, Message] = {}
         self._users: dict[str, User] = {}
         self._tokens: dict[int, Token] = {}
+        self._reports: dict[str, ProcessReport] = {}
         self._given = 0
 
     def ping(self) -> str:
@@ -240,6 +261,12 @@ class MemoryRecordStore:
                 key = (detector, series)
                 self._marks[key] = max(mark, self._marks.get(key, mark))
 
+    def rewind_watermarks(self, detector: str, mark: int) -> None:
+        with self._lock:
+            for key, there in self._marks.items():
+                if key[0] == detector:
+                    self._marks[key] = min(mark, there)
+
     def set_aside(self, series: SetAside) -> None:
         with self._lock:
             self._aside[series.detector, series.series] = series
@@ -251,6 +278,41 @@ class MemoryRecordStore:
     def readmit(self, detector: str, series: SeriesKey) -> None:
         with self._lock:
             self._aside.pop((detector, series), None)
+
+    def standings(self) -> list[Standing]:
+        with self._lock:
+            asked = {name for name, _ in (*self._marks, *self._aside)}
+            asked |= {one.detector for one in self._promotions}
+            return [self._standing(name) for name in sorted(asked)]
+
+    def _standing(self, detector: str) -> Standing:
+        marks = list(self.watermarks(detector).values())
+        last = next((one for one in self._promotions[::-1] if one.detector == detector), None)
+        serving = last and self._versions.get((detector, last.number))
+        return Standing(
+            detector=detector,
+            series=len(marks),
+            scored_from=min(marks, default=None),
+            scored_to=max(marks, default=None),
+            set_aside=len(self.series_set_aside(detector)),
+            serving=serving.number if serving else None,
+            made_at=serving.created_at if serving else None,
+        )
+
+    # -- processes
+
+    def report_process(self, report: ProcessReport) -> None:
+        with self._lock:
+            self._reports[report.name] = replace(report, families=_plain(report.families))
+
+    def process_reports(self) -> list[ProcessReport]:
+        with self._lock:
+            return [self._reports[name] for name in sorted(self._reports)]
+
+    def forget_processes(self, names: Collection[str]) -> None:
+        with self._lock:
+            for name in names:
+                self._reports.pop(name, None)
 
     # -- runs
 
@@ -264,7 +326,8 @@ class MemoryRecordStore:
         details: Mapping[str, Any] | None = None,
     ) -> Run:
         with self._lock:
-            number, known = len(self._runs) + 1, _plain(details or {})
+            self._last_run += 1
+            number, known = self._last_run, _plain(details or {})
             run = Run(number, kind, detector, State.RUNNING, at, worker, details=known)
             self._runs[run.id] = run
             self._logs.pop(run.id - LOGS_KEPT, None)
@@ -341,7 +404,8 @@ class MemoryRecordStore:
     ) -> Lease | None:
         with self._lock:
             now, there = time.time_ns(), self._leases.get(name)
-            if there and there.holder and there.until > now:
+            held = there and now < there.until <= now + max(length, 0) + _MINUTE
+            if there and there.holder and held:
                 return None
             served = self._served.get(name)
             if due is not None and served is not None and due <= served <= now + _MINUTE:
@@ -354,6 +418,7 @@ class MemoryRecordStore:
                 now + length,
                 left if due is None else due,
                 there.holder if there else "",
+                served=served,
             )
             return self._leases[name]
 
@@ -395,7 +460,8 @@ class MemoryRecordStore:
                 waits = request.state is State.WAITING
                 if waits and (request.kind, request.detector, request.payload) == wanted:
                     return request
-            request = Request(len(self._requests) + 1, *wanted, by, at)
+            self._last_request += 1
+            request = Request(self._last_request, *wanted, by, at)
             self._requests[request.id] = request
             return request
 
@@ -662,6 +728,196 @@ class MemoryRecordStore:
             if token in self._tokens:
                 self._tokens[token] = replace(self._tokens[token], used_at=at)
 
+    # -- who changed what, who is signed in
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What was there comes back when the block raises, as a database undoes it."""
+        with self._lock:
+            before = {name: copy(value) for name, value in vars(self).items() if name != "_lock"}
+            try:
+                yield
+            except BaseException:
+                vars(self).update(before)
+                raise
+
+    def add_audit(self, entry: AuditEntry) -> AuditEntry:
+        with self._lock:
+            stored = replace(entry, id=self._audit[-1].id + 1 if self._audit else 1)
+            self._audit.append(stored)
+            return stored
+
+    def audit(
+        self,
+        *,
+        who: str | None = None,
+        detectors: Collection[str] = (),
+        action: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        with self._lock:
+            found = [
+                one
+                for one in reversed(self._audit)
+                if who in (None, one.who)
+                and (not detectors or one.detector in detectors)
+                and (action is None or f"{one.action}.".startswith(f"{action}."))
+                and (before is None or one.id < before)
+            ]
+            return found[:limit]
+
+    def forget_audit(self, *, before: int) -> int:
+        with self._lock:
+            kept = [one for one in self._audit if one.at >= before]
+            gone, self._audit = len(self._audit) - len(kept), kept
+            return gone
+
+    def begin_session(self, session: SignedIn) -> SignedIn:
+        with self._lock:
+            stored = replace(session, id=max(self._sessions, default=0) + 1)
+            self._sessions[stored.id] = stored
+            return stored
+
+    def session(self, digest: str) -> SignedIn | None:
+        with self._lock:
+            return next((one for one in self._sessions.values() if one.digest == digest), None)
+
+    def sessions(self, kind: SessionKind, name: str) -> list[SignedIn]:
+        with self._lock:
+            found = [one for one in self._sessions.values() if (one.kind, one.name) == (kind, name)]
+            return found[::-1]
+
+    def touch_session(self, session: int, *, at: int) -> None:
+        with self._lock:
+            if session in self._sessions:
+                self._sessions[session] = replace(self._sessions[session], seen_at=at)
+
+    def end_session(self, session: int) -> bool:
+        with self._lock:
+            return self._sessions.pop(session, None) is not None
+
+    def forget_sessions(self, *, seen_before: int, began_before: int) -> int:
+        with self._lock:
+            old = [
+                one.id
+                for one in self._sessions.values()
+                if one.seen_at < seen_before or one.began_at < began_before
+            ]
+            for number in old:
+                del self._sessions[number]
+            return len(old)
+
+    def spend_link(self, digest: str, *, at: int) -> bool:
+        with self._lock:
+            is_new = digest not in self._spent
+            self._spent.setdefault(digest, at)
+            return is_new
+
+    def is_spent(self, digest: str) -> bool:
+        with self._lock:
+            return digest in self._spent
+
+    def forget_links(self, *, before: int) -> int:
+        with self._lock:
+            old = [digest for digest, at in self._spent.items() if at < before]
+            for digest in old:
+                del self._spent[digest]
+            return len(old)
+
+    def identity(self, name: str) -> Identity | None:
+        with self._lock:
+            return next((one for one in self._identities.values() if one.name == name), None)
+
+    def keep_identity(self, identity: Identity) -> Identity:
+        with self._lock:
+            key, taken = (identity.issuer, identity.subject), self.identity(identity.name)
+            if taken is not None and (taken.issuer, taken.subject) != key:
+                raise Conflict(f"The name {identity.name!r} belongs to somebody else here.")
+            first = self._identities.get(key, identity).first_at
+            self._identities[key] = replace(identity, first_at=first)
+            return self._identities[key]
+
+    # -- drift
+
+    def keep_drift_watch(self, watch: DriftWatch) -> None:
+        with self._lock:
+            self._watches[watch.detector] = replace(watch, state=_plain(watch.state))
+
+    def drift_watch(self, detector: str) -> DriftWatch | None:
+        with self._lock:
+            return self._watches.get(detector)
+
+    def propose_retraining(self, proposal: DriftProposal) -> DriftProposal:
+        with self._lock:
+            for number, one in self._proposals.items():
+                if one.detector == proposal.detector and one.answer is DriftAnswer.OPEN:
+                    self._proposals[number] = replace(
+                        one, answer=DriftAnswer.OUTDATED, answered_at=proposal.found_at
+                    )
+            made = replace(proposal, id=self._new_number(), details=_plain(proposal.details))
+            self._proposals[made.id] = made
+            return made
+
+    def drift_proposals(self, detector: str | None = None) -> list[DriftProposal]:
+        with self._lock:
+            found = [p for p in self._proposals.values() if detector in (None, p.detector)]
+            return sorted(found, key=lambda one: -one.id)
+
+    def drift_proposal(self, proposal: int) -> DriftProposal:
+        with self._lock:
+            return _found(self._proposals, proposal, "proposal")
+
+    def answer_drift(
+        self, proposal: int, answer: DriftAnswer, *, by: str, at: int
+    ) -> DriftProposal:
+        with self._lock:
+            known = self.drift_proposal(proposal)
+            if known.answer is not DriftAnswer.OPEN:
+                raise Conflict(f"Proposal {proposal} was answered before: it is {known.answer}.")
+            self._proposals[proposal] = replace(known, answer=answer, by=by, answered_at=at)
+            return self._proposals[proposal]
+
+    # -- upkeep
+
+    def note_upkeep(self, upkeep: Upkeep) -> None:
+        with self._lock:
+            self._upkeep[upkeep.name] = replace(upkeep, details=_plain(upkeep.details))
+
+    def upkeep(self) -> list[Upkeep]:
+        with self._lock:
+            return [self._upkeep[name] for name in sorted(self._upkeep)]
+
+    def versioned(self) -> list[str]:
+        with self._lock:
+            return sorted({detector for detector, _ in self._versions})
+
+    def artifacts_in_use(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(version.artifact for version in self._versions.values())
+
+    def remove_version(self, detector: str, number: int) -> bool:
+        with self._lock:
+            version = self._versions.get((detector, number))
+            if version is not None and version.verdict is Verdict.CHAMPION:
+                raise Conflict(f"Version {number} of {detector!r} serves: it cannot be removed.")
+            return self._versions.pop((detector, number), None) is not None
+
+    def ended(self, *, before: int) -> int:
+        with self._lock:
+            return len(_ended(self._runs, before)) + len(_ended(self._requests, before))
+
+    def forget_ended(self, *, before: int, limit: int = 500) -> int:
+        with self._lock:
+            runs = _ended(self._runs, before)[:limit]
+            requests = _ended(self._requests, before)[: limit - len(runs)]
+            for run in runs:
+                del self._runs[run]
+                self._logs.pop(run, None)
+            for request in requests:
+                del self._requests[request]
+            return len(runs) + len(requests)
+
     def _new_number(self) -> int:
         self._given += 1
         return self._given
@@ -672,6 +928,10 @@ class MemoryRecordStore:
 
 def _same(one: Alert, other: Alert) -> bool:
     return (one.fingerprint, one.start, one.state) == (other.fingerprint, other.start, other.state)
+
+
+def _ended(rows: Mapping[int, Any], before: int) -> list[int]:
+    return sorted(number for number, row in rows.items() if (row.finished_at or before) < before)
 
 
 def _is_due(message: Message, at: int) -> bool:

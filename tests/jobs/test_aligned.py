@@ -46,12 +46,15 @@ def test_all_processes_know_the_same_last_time(seconds: int) -> None:
     assert trigger.get_next_fire_time(None, moment) == last + trigger.interval
 
 
-def test_times_that_were_missed_are_left_out() -> None:
+def test_of_times_that_were_missed_the_last_one_comes() -> None:
     trigger = AlignedTrigger(timedelta(minutes=1), timedelta())
+    now = NOON + timedelta(minutes=10, seconds=3)
 
-    found = trigger.get_next_fire_time(NOON, NOON + timedelta(minutes=10, seconds=3))
+    last = trigger.get_next_fire_time(NOON, now)
+    after_that = trigger.get_next_fire_time(last, now)
 
-    assert found == NOON + timedelta(minutes=11)
+    assert last == NOON + timedelta(minutes=10)
+    assert after_that == NOON + timedelta(minutes=11)
 
 
 @given(

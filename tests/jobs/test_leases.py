@@ -88,7 +88,7 @@ def test_a_process_that_lives_renews_what_it_holds(records: SqlRecordStore) -> N
     with here.held("score:a"):
         run_out(records)
         here.renew()
-        with Leases(records, "there").held("score:a") as theirs:
+        with Leases(records, "there", length=LONG).held("score:a") as theirs:
             assert theirs is None
 
 

@@ -9,23 +9,23 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from apscheduler.events import EVENT_JOB_MISSED, EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from apscheduler.events import EVENT_JOB_SUBMITTED, JobSubmissionEvent
 from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.exceptions import StoreUnavailable, WorkerDied
 from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
-from jobs.leases import Held
-from jobs.patience import Patience
-from jobs.places import REQUESTED, SLOTS
-from jobs.scheduler import (
+from jobs.entries import (
     HOUSEKEEPING,
     Entry,
-    Timetable,
     chore_entry,
     detector_entries,
     standing_entries,
 )
+from jobs.leases import Held
+from jobs.patience import Patience
+from jobs.places import REQUESTED, SLOTS
+from jobs.scheduler import Timetable
 from jobs.serving_requests import LIMITS
 from jobs.taking_over import take_over
 from tests.jobs.workplaces import Bench, bench, detector, promoted
@@ -48,7 +48,6 @@ def entry(action: Callable[[], object], **changes: Any) -> Entry:
         "trigger": IntervalTrigger(hours=1, timezone=UTC),
         "pool": HOUSEKEEPING,
         "timeout": timedelta(minutes=1),
-        "misfire_grace": timedelta(minutes=1),
         "at_once": True,
     }
     return Entry(**{**settings, **changes})
@@ -63,7 +62,7 @@ def scheduled(timetable: Timetable) -> set[str]:
 
 def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -> None:
     entries = [
-        *standing_entries(here.work, timetable.refresh, timetable.resume),
+        *standing_entries(here.work, timetable.refresh, timetable.resume, timetable.make_up),
         *detector_entries(here.work, detector(retrain="0 3 * * *")),
     ]
     timetable._scheduler.start(paused=True)
@@ -73,6 +72,7 @@ def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -
     assert {line.id.partition(":")[0] for line in entries} == {
         "timetable",
         "takeover",
+        "missed",
         "requests",
         "score",
         "labels",
@@ -81,7 +81,7 @@ def test_every_job_states_its_four_settings(here: Bench, timetable: Timetable) -
     for line in entries:
         job = timetable._scheduler.get_job(line.id)
         assert line.timeout > timedelta(0)
-        assert job.misfire_grace_time >= 60
+        assert job.misfire_grace_time is None  # it is done however late
         assert job.coalesce is True
         assert job.max_instances == 1
 
@@ -158,6 +158,7 @@ def test_a_detector_named_as_a_place_takes_no_standing_job_with_it(
     assert scheduled(timetable) == {
         "timetable:",
         "takeover:",
+        "missed:",
         *(f"requests:{place}" for place in REQUESTED),
     }
 
@@ -251,7 +252,6 @@ def test_missed_times_become_one(timetable: Timetable) -> None:
     line = entry(
         lambda: ran.put(1),
         trigger=each_hour,
-        misfire_grace=timedelta(hours=2),
         at_once=False,
     )
     timetable._scheduler.add_listener(note, EVENT_JOB_SUBMITTED)
@@ -267,25 +267,18 @@ def test_missed_times_become_one(timetable: Timetable) -> None:
     assert ran.empty()
 
 
-def test_a_time_long_past_is_left_out_and_said(
-    timetable: Timetable, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_time_however_long_past_is_served(timetable: Timetable) -> None:
+    """No grace after which work is left out: that is how others came to skip it in silence."""
     ran: SimpleQueue[int] = SimpleQueue()
-    missed = threading.Event()
     line = entry(lambda: ran.put(1), trigger=IntervalTrigger(days=2, timezone=UTC), at_once=False)
     timetable._add(line)
     timetable._scheduler.start(paused=True)
-    # After the timetable's own listener, which tells in the log.
-    timetable._scheduler.add_listener(lambda event: missed.set(), EVENT_JOB_MISSED)
     long_ago = datetime.now(UTC) - timedelta(days=1)
     timetable._scheduler.modify_job("test:", next_run_time=long_ago)
 
     timetable._scheduler.resume()
 
-    assert missed.wait(WAIT_S)
-    timetable._scheduler.shutdown()
-    assert ran.empty()
-    assert "test:: left out: its time had passed too long ago" in caplog.text
+    assert ran.get(timeout=WAIT_S) == 1
 
 
 def test_a_job_that_fails_is_said_once_and_never_ends_the_rest(
@@ -491,7 +484,6 @@ def test_a_time_of_a_dead_one_is_resumed_by_another(there: Bench) -> None:
     line = minutely(
         lambda lease: served.put(lease.lease.formerly),
         id="retrain:a",
-        misfire_grace=timedelta(days=1),
         at_once=False,
     )
     timetable = Timetable(there.work)
@@ -503,22 +495,6 @@ def test_a_time_of_a_dead_one_is_resumed_by_another(there: Bench) -> None:
     finally:
         timetable.stop(WAIT_S)
     assert there.records.leases() == []
-
-
-def test_a_time_of_a_dead_one_that_is_long_past_is_left_out(there: Bench) -> None:
-    due = round(NOON.timestamp()) * 10**9
-    there.records.take_lease("retrain:a", "gone:1:c", length=0, due=due)
-    there.clock.at = due + 3600 * 10**9
-    timetable = Timetable(there.work)
-    timetable._scheduler.start(paused=True)
-    line = minutely(pytest.fail, id="retrain:a", misfire_grace=timedelta(minutes=59), at_once=False)
-    timetable._add(line)
-
-    take_over(there.work, timetable.resume)
-
-    assert scheduled(timetable) == {"retrain:a"}
-    assert there.records.leases() == []
-    timetable._scheduler.shutdown()
 
 
 def test_work_of_a_detector_that_is_not_known_here_is_left_to_others(there: Bench) -> None:
@@ -548,7 +524,7 @@ def test_a_chore_is_done_by_one_process_until_it_ends(here: Bench, there: Bench)
 
 
 def test_no_request_may_take_longer_than_the_line_that_serves_it(here: Bench) -> None:
-    lines = standing_entries(here.work, lambda: None, lambda name, due: None)
+    lines = standing_entries(here.work, lambda: None, lambda name, due: None, lambda: None)
     timeouts = {line.pool: line.timeout for line in lines}
 
     served = [(place, kind) for place, kinds in REQUESTED.items() for kind in kinds]
@@ -559,7 +535,7 @@ def test_no_request_may_take_longer_than_the_line_that_serves_it(here: Bench) ->
 
 def test_scheduled_work_is_for_one_and_the_rest_says_for_whom(here: Bench) -> None:
     entries = [
-        *standing_entries(here.work, lambda: None, lambda name, due: None),
+        *standing_entries(here.work, lambda: None, lambda name, due: None, lambda: None),
         *detector_entries(here.work, detector(retrain="0 3 * * *")),
         chore_entry(Chore("sweep", timedelta(seconds=1), lambda: None)),
     ]
@@ -568,6 +544,7 @@ def test_scheduled_work_is_for_one_and_the_rest_says_for_whom(here: Bench) -> No
     assert by == {
         "timetable": "all",
         "takeover": "all",
+        "missed": "all",
         "requests": "all",
         "labels": "all",
         "score": "one",
@@ -583,7 +560,6 @@ def test_a_time_is_that_of_the_timetable_and_not_when_a_thread_was_free(
     line = minutely(
         lambda lease: begun.put(lease.lease.due),
         trigger=IntervalTrigger(hours=1, timezone=UTC),
-        misfire_grace=timedelta(days=2),
         at_once=False,
     )
     timetable._add(line)

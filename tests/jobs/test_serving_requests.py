@@ -36,7 +36,8 @@ def test_a_waiting_request_is_served(here: Bench) -> None:
 
     serve_request(here.work, ("retrain",))
 
-    assert here.tasks.asked == [("serve_request", {"kinds": ["retrain"], "request": asked.id})]
+    told = {"kinds": ["retrain"], "request": asked.id, "detector": "gas-room"}
+    assert here.tasks.asked == [("serve_request", told)]
     assert here.tasks.leases == ["retrain:gas-room"]
 
 

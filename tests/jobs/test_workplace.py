@@ -7,11 +7,13 @@ import pytest
 from backend.exceptions import (
     LeaseLost,
     NotEnoughNormalData,
+    OutOfMemory,
     StoreUnavailable,
     TaskTimeout,
     WorkerDied,
 )
 from backend.records import State
+from backend.services.log_fields import fields
 from jobs.workplace import Task
 from tests.jobs.workplaces import NOON, SECOND, Bench, states
 
@@ -179,3 +181,85 @@ def test_work_that_was_lost_to_another_process_leaves_its_record_to_that_one(her
 
     assert isinstance(here.work.perform(TASK), LeaseLost)
     assert states(here.records) == [("score", State.RUNNING, "")]
+
+
+# -- what joins lines, and what is counted ---------------------------------------------------------
+
+
+def counted(here: Bench, name: str, **labels: str) -> float:
+    return here.work.meters.registry.get_sample_value(f"normalcy_{name}", labels) or 0.0
+
+
+def test_each_piece_of_work_has_an_id_that_its_worker_and_its_lines_share(here: Bench) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def work(task: str, arguments: dict) -> dict:
+        seen.append((arguments["run_id"], fields()["run_id"]))
+        return {}
+
+    here.tasks.answer = work
+    here.work.perform(TASK)
+    here.work.perform(TASK)
+
+    assert all(given == logged for given, logged in seen)
+    assert len({given for given, _ in seen}) == 2
+    assert fields() == {}
+
+
+def test_a_run_that_is_put_on_record_keeps_the_id(here: Bench) -> None:
+    given: list[str] = []
+
+    def die(task: str, arguments: dict) -> dict:
+        given.append(arguments["run_id"])
+        raise WorkerDied("Gone.")
+
+    here.tasks.answer = die
+    here.work.perform(TASK)
+
+    assert here.records.runs()[0].details["run_id"] == given[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (lambda task, arguments: {"points": 3}, "done"),
+        (lambda task, arguments: {"served": True, "state": "failed"}, "failed"),
+        (raising(StoreUnavailable("Away.")), "failed"),
+        (raising(TaskTimeout("Too slow.")), "timed_out"),
+        (raising(OutOfMemory("Too much.")), "out_of_memory"),
+        (raising(WorkerDied("Gone.")), "lost"),
+        (raising(LeaseLost("Taken over.")), "taken_over"),
+    ],
+)
+def test_how_work_ended_is_counted(here: Bench, answer, outcome: str) -> None:
+    here.tasks.answer = answer
+    here.work.perform(TASK)
+
+    assert counted(here, "jobs_total", kind="score", outcome=outcome) == 1
+    assert counted(here, "job_seconds_count", kind="score") == 1
+    assert counted(here, "jobs_under_way", kind="score") == 0
+    assert counted(here, "jobs_timed_out_total", kind="score") == (outcome == "timed_out")
+
+
+def test_what_a_tick_did_is_counted(here: Bench) -> None:
+    figures = {"points": 10, "due": 8, "judged": 6, "flagged": 2}
+    here.tasks.answer = lambda task, arguments: figures
+    here.work.perform(TASK)
+
+    found = {
+        name: counted(here, f"{name}_points_total", detector="gas-room")
+        for name in ("scored", "due", "judged", "flagged")
+    }
+    assert found == {"scored": 10, "due": 8, "judged": 6, "flagged": 2}
+
+
+def test_trainings_are_counted_by_what_became_of_them(here: Bench) -> None:
+    task = replace(TASK, name="retrain", kind="retrain")
+    here.tasks.answer = lambda task, arguments: {"version": 1, "verdict": "champion"}
+    here.work.perform(task)
+    here.tasks.answer = raising(NotEnoughNormalData("Too little."))
+    here.work.perform(task)
+
+    for outcome in ("champion", "failed"):
+        assert counted(here, "trainings_total", detector="gas-room", outcome=outcome) == 1
+    assert counted(here, "training_seconds_total", detector="gas-room") > 0

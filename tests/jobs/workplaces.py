@@ -41,7 +41,9 @@ class Tasks:
     workers: list[str] = field(default_factory=list)
 
     def __call__(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        work = {name: arguments[name] for name in arguments if name not in ("lease", "worker")}
+        work = {
+            name: arguments[name] for name in arguments if name not in ("lease", "run_id", "worker")
+        }
         self.asked.append((task, work))
         self.leases.append(arguments.get("lease", {"name": ""})["name"])
         self.workers.append(arguments["worker"])

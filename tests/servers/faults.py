@@ -319,6 +319,8 @@ class FaultProxy:
         self._lock = Lock()
         self._stopping = Event()
         self._mistakes: list[Exception] = []
+        self.always: Fault | None = None
+        """While it is set every request meets it, of whatever path."""
         self.met: list[Asked] = []
         """The requests that met a fault or could have, in order, one for each try."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -344,6 +346,8 @@ class FaultProxy:
             raise self._mistakes[0]
 
     def _fault(self, exchange: Exchange) -> Fault:
+        if (always := self.always) is not None:
+            return always
         asked = understood(exchange.method, exchange.path, exchange.headers, exchange.body)
         if asked.path != self._path:
             return passes

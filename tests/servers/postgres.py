@@ -72,6 +72,39 @@ class PostgresServer:
             connection.execute(statement)
 
 
+class MortalPostgres(PostgresServer):
+    """One that is ended as by a crash, and started again at the same place."""
+
+    def __init__(self, binaries: Path, data: Path) -> None:
+        self._binaries = binaries
+        self._data = data
+        self._process, port = _start(binaries, data)
+        super().__init__(port)
+
+    def end(self) -> None:
+        """At once: nothing is told to clients, and nothing is tidied up."""
+        self._process.send_signal(signal.SIGQUIT)
+        _stop(self._process)
+
+    def begin(self) -> None:
+        """Again; it finds out by its log what was acknowledged."""
+        self._process, _ = _start(self._binaries, self._data, self.port)
+
+
+@contextmanager
+def mortal_postgres(binaries: Path) -> Iterator[MortalPostgres]:
+    """As `running_postgres`."""
+    root = Path(tempfile.mkdtemp(prefix="normalcy-postgres-"))
+    try:
+        server = MortalPostgres(binaries, _initialise(binaries, root))
+        try:
+            yield server
+        finally:
+            server.end()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
 @contextmanager
 def running_postgres(binaries: Path) -> Iterator[PostgresServer]:
     """Initialise and start a server in a directory of its own; stop it by its own pid."""
@@ -108,11 +141,13 @@ def _initialise(binaries: Path, root: Path) -> Path:
     return data
 
 
-def _start(binaries: Path, data: Path) -> tuple[subprocess.Popen[str], int]:
+def _start(
+    binaries: Path, data: Path, wanted: int | None = None
+) -> tuple[subprocess.Popen[str], int]:
     """Start on a free port; somebody else may take it in between, so try a few."""
     log: list[str] = []
     for _ in range(5):
-        port = _free_port()
+        port = wanted or _free_port()
         settings = f"listen_addresses=127.0.0.1 port={port} unix_socket_directories= fsync=off"
         settings += " lc_messages=C max_connections=60"
         command = [str(binaries / "postgres"), "-D", str(data)]

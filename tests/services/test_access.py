@@ -6,11 +6,19 @@ import pytest
 from werkzeug.security import check_password_hash
 
 from backend.exceptions import Conflict, InputError, NotFound, TooManyTries
-from backend.records import Role
+from backend.records import Identity, Role, SessionKind
 from backend.services.access import Access, TokenDraft
 from backend.services.detectors import Detectors
 from backend.services.passwords import Passwords
+from backend.services.signed_in import Sessions
 from backend.services.throttling import MOST_KEYS, Throttle
+from backend.services.tries import (
+    FOR_ADDRESS,
+    FOR_NAME,
+    FOR_NAME_AND_ADDRESS,
+    Tries,
+    place_of,
+)
 from backend.specs import DetectorSpec
 from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
@@ -202,30 +210,81 @@ class TestAccounts:
         with pytest.raises(InputError, match="Nothing"):
             world.access.change_user("ada")
 
+    def test_a_name_of_somebody_who_signs_in_elsewhere_is_taken(self, world: World) -> None:
+        world.add()
+        world.records.keep_identity(Identity("https://id.example", "7", "lee", NOW, NOW))
+        with pytest.raises(Conflict, match=r"https://id\.example"):
+            world.add("lee", Role.VIEWER)
+
 
 class TestTries:
-    def test_ten_wrong_tries_make_a_name_wait_also_for_the_right_password(
-        self, world: World
-    ) -> None:
+    def test_ten_wrong_tries_wait_there_also_with_the_right_password(self, world: World) -> None:
         world.add()
-        for number in range(10):
-            assert world.access.sign_in("ada", "wrong", f"10.0.0.{number}") is None
+        for _ in range(10):
+            assert world.access.sign_in("ada", "wrong", "10.0.0.1") is None
         world.clock.time += 60 * SECOND
         with pytest.raises(TooManyTries, match="240 seconds") as told:
-            world.access.sign_in("ada", PASSWORD, "10.0.0.99")
+            world.access.sign_in("ada", PASSWORD, "10.0.0.1")
         assert told.value.wait_s == 240
         world.clock.time += 240 * SECOND
-        assert world.access.sign_in("ada", PASSWORD, "10.0.0.99") is not None
+        assert world.access.sign_in("ada", PASSWORD, "10.0.0.1") is not None
 
-    def test_ten_wrong_tries_make_an_address_wait(self, world: World) -> None:
+    def test_who_guesses_elsewhere_does_not_lock_the_owner_out(self, world: World) -> None:
         world.add()
-        for number in range(10):
+        for _ in range(10):
+            world.access.sign_in("ada", "wrong", "10.0.0.1")
+        assert world.access.sign_in("ada", PASSWORD, "10.0.0.2") is not None
+
+    def guess_from_everywhere(self, world: World) -> None:
+        for number in range(FOR_NAME):
+            world.access.sign_in("ada", "wrong", f"10.9.{number}.1")
+
+    def test_guessing_from_many_addresses_is_slowed_by_name(self, world: World) -> None:
+        world.add()
+        self.guess_from_everywhere(world)
+        with pytest.raises(TooManyTries) as told:
+            world.access.sign_in("ada", "wrong", "10.0.0.1")
+        assert told.value.wait_s == 3600
+
+    def test_the_owner_still_gets_in_from_where_they_did_before(self, world: World) -> None:
+        world.add()
+        assert world.access.sign_in("ada", PASSWORD, "10.0.0.1") is not None
+        self.guess_from_everywhere(world)
+        assert world.access.sign_in("ada", PASSWORD, "10.0.0.1") is not None
+
+    def test_so_do_they_after_a_restart_while_they_are_signed_in(self, world: World) -> None:
+        world.add()
+        sessions = Sessions(
+            world.records, world.clock, idle=timedelta(hours=1), longest=timedelta(days=1)
+        )
+        sessions.begin(SessionKind.ACCOUNT, "ada", "1", address="10.0.0.1")
+        self.guess_from_everywhere(world)
+        assert world.access.sign_in("ada", PASSWORD, "10.0.0.1") is not None
+
+    def test_an_address_waits_after_fifty_whatever_the_names(self, world: World) -> None:
+        world.add()
+        for number in range(FOR_ADDRESS):
             world.access.sign_in(f"name{number}", "wrong", "10.0.0.1")
         with pytest.raises(TooManyTries):
             world.access.sign_in("ada", PASSWORD, "10.0.0.1")
         with pytest.raises(TooManyTries):
             world.access.count_try("10.0.0.1")
         assert world.access.sign_in("ada", PASSWORD, "10.0.0.2") is not None
+
+    def test_a_refused_try_is_not_counted_elsewhere(self) -> None:
+        tries = Tries()
+        for _ in range(FOR_NAME_AND_ADDRESS):
+            tries.count("ada", "10.0.0.1", NOW)
+        for _ in range(FOR_ADDRESS + FOR_NAME):
+            with pytest.raises(TooManyTries):
+                tries.count("ada", "10.0.0.1", NOW)
+        tries.count("bob", "10.0.0.1", NOW)
+
+    def test_one_network_of_ipv6_is_one_place(self) -> None:
+        assert place_of("2001:db8::1") == place_of("2001:db8::ffff") == "2001:db8::/64"
+        assert place_of("2001:db8:0:1::1") != place_of("2001:db8::1")
+        assert place_of("::ffff:10.0.0.1") != place_of("::ffff:10.0.0.2")
+        assert (place_of("10.0.0.1"), place_of("unix:"), place_of("")) == ("10.0.0.1", "unix:", "")
 
     def test_right_ones_do_not_count(self, world: World) -> None:
         world.add()

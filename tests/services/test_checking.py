@@ -101,6 +101,7 @@ def test_where_all_is_well_every_line_says_so(bench: Bench) -> None:
         "records",
         "model files",
         "jobs",
+        "backup",
         "data of gas-room",
         "detector gas-room",
     ]

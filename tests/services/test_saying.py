@@ -73,6 +73,27 @@ def test_said_at_once_by_many_it_is_said_once(plant: Alerted) -> None:
     assert len(plant.records.labels()) == 1
 
 
+def test_a_link_works_once_also_after_what_it_said_was_taken_back(plant: Alerted) -> None:
+    token = plant.token()
+    first = plant.saying.say(token, by="Ann", note="", stop=None).said
+    assert first is not None
+    plant.labelling.remove([first.id], by="Ann")
+    for use in (
+        lambda: plant.saying.question(token),
+        lambda: plant.saying.say(token, by="Eve", note="", stop=None),
+    ):
+        with pytest.raises(LinkExpired, match="used already"):
+            use()
+    assert plant.records.labels() == []
+
+
+def test_a_link_that_came_to_nothing_is_not_used_up(plant: Alerted) -> None:
+    token = plant.token()
+    with pytest.raises(LabelError):
+        plant.saying.say(token, by="Ann", note="", stop=START - HOUR)
+    assert plant.saying.say(token, by="Ann", note="", stop=None).is_new
+
+
 def test_taken_back_it_may_be_said_otherwise(plant: Alerted) -> None:
     first = plant.saying.say(plant.token(), by="Ann", note="", stop=None).said
     assert first is not None

@@ -11,6 +11,7 @@ from backend.ports import Points
 from backend.records import LabelKind
 from backend.schema import SCORES
 from backend.services import carrying
+from backend.services.drift import DriftWatching
 from backend.services.serving import Served
 from tests.fakes.models import LinearModel
 from tests.fakes.series import MemorySeriesStore
@@ -18,6 +19,12 @@ from tests.services.plant import STEP, Plant, at, same_rows
 
 TRUSTED = 6 * 3600 * 10**9
 """For how long what is in memory is trusted."""
+
+
+@pytest.fixture(autouse=True)
+def without_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows drift reads the scores once in a block of points; here reads are counted."""
+    monkeypatch.setattr(DriftWatching, "look", lambda *_: ())
 
 
 class Counting(MemorySeriesStore):
@@ -134,6 +141,24 @@ def test_an_event_that_outlasts_memory_stays_one_event():
     assert [event] == whole.events()
     assert event["open"] == 0.0
     assert event["duration_s"] >= 20 * STEP / 1e9
+
+
+def test_an_event_that_is_over_stays_one_where_a_later_reading_is_late():
+    """It began before what is in memory, and ended before what is scored anew."""
+    kept, fresh = (
+        Plant(schedule={"lateness": "200m"}, alarm={"merge": 1, "for": 1}) for _ in range(2)
+    )
+    for plant, anew in ((kept, False), (fresh, True)):
+        plant.ready()
+        for point in range(799, 860):
+            if anew:
+                plant.wire()
+            if point == 844:
+                late(plant, "b", 842, 0.3)
+            tick(plant, point)
+    (event,) = (event for event in kept.events() if event["room"] == "a")
+    assert event["start"] < 844 - 20
+    assert kept.events() == fresh.events()
 
 
 # -- what it costs ---------------------------------------------------------------------------------

@@ -42,6 +42,16 @@ def test_what_ended_is_filtered_by_detector_and_state(client: FlaskClient, world
         assert "second message" in client.get(f"/work?{nonsense}").text
 
 
+def test_a_run_tells_by_which_id_the_log_knows_it(client: FlaskClient, world: World):
+    details = {"run_id": "5f0c2a9be114"}
+    run = world.records.start_run("retrain", "gas-room", worker="jobs:1", at=NOW, details=details)
+    page = client.get(f"/work/runs/{run.id}").text
+    assert "Id in the log" in page
+    assert "<code>5f0c2a9be114</code>" in page
+    before = ended(world, "gas-room", State.FAILED)
+    assert "Id in the log" not in client.get(f"/work/runs/{before}").text
+
+
 def test_an_empty_page_says_what_to_do_next(client: FlaskClient):
     page = client.get("/work").text
     assert "by the form below" in page

@@ -10,27 +10,37 @@ from flask.testing import FlaskClient
 
 from backend import schema
 from backend.ports import Points, SeriesStore
-from backend.records import Label, LabelKind, Promotion, Verdict, Version
+from backend.records import Label, LabelKind, Promotion, Request, Verdict, Version
 from backend.services.access import Access
 from backend.services.alerting import Alerting
+from backend.services.audit_log import AuditLog
+from backend.services.audited import audited
 from backend.services.catalogue import Catalogue
+from backend.services.channel_changes import ChannelChanges
 from backend.services.comparing import Comparing
 from backend.services.detectors import Detectors
+from backend.services.drift_answers import DriftAnswers
+from backend.services.elsewhere import Elsewhere
 from backend.services.fleet_view import FleetView
 from backend.services.history import History
 from backend.services.label_files import LabelFiles
 from backend.services.label_history import LabelHistory
 from backend.services.labelling import Labelling
 from backend.services.links import Links
+from backend.services.meters import Meters
+from backend.services.monitoring import Monitoring
 from backend.services.passwords import Passwords
+from backend.services.process_reports import Reporter
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
+from backend.services.reconfiguring import Reconfiguring
 from backend.services.requests import Requests
 from backend.services.reviewing import Reviewing
 from backend.services.rule_states import RuleWatch
 from backend.services.saying import Saying
 from backend.services.series_overview import SeriesOverview
 from backend.services.setting_up import SettingUp
+from backend.services.signed_in import Sessions
 from backend.services.stores import Stores
 from backend.services.sufficiency import Sufficiency
 from backend.services.suggesting import Suggesting
@@ -56,6 +66,8 @@ class WebValues:
     port: int = 8087
     token: str | None = None
     url: str = "http://localhost:8087"
+    trusted_proxies: tuple[str, ...] = ()
+    grafana_secret: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,7 @@ class World:
     source: MemorySeriesStore
     results: MemorySeriesStore
     detectors: Detectors
+    reconfiguring: Reconfiguring
     labelling: Labelling
     label_files: LabelFiles
     label_history: LabelHistory
@@ -94,7 +107,13 @@ class World:
     alerting: Alerting
     saying: Saying
     access: Access
+    sessions: Sessions
+    audit: AuditLog
     session_key: Callable[[], str]
+    meters: Meters
+    monitoring: Monitoring
+
+    elsewhere: Elsewhere | None = None
 
     def with_results(self, results: SeriesStore) -> Queries:
         """Questions to another store of results."""
@@ -110,6 +129,17 @@ class World:
     @property
     def fleet_view(self) -> FleetView:
         return FleetView(self.queries, self.queries._results, self.clock)
+
+    @property
+    def channel_changes(self) -> ChannelChanges:
+        return ChannelChanges(self.source, self.records, BlankArtifactStore(), self.clock)
+
+    @property
+    def drift(self) -> DriftAnswers:
+        def ask(kind: str, detector: str, by: str) -> Request:
+            return self.requests.ask(kind, detector, by=by)
+
+        return DriftAnswers(self.records, self.detectors, ask, self.clock)
 
     def client(self) -> FlaskClient:
         return create_app(self).test_client()
@@ -128,7 +158,8 @@ PUMP = DetectorSpec(name="pump", measurement="pump", channels=("flow",), every=t
 
 
 def make_world(token: str | None = None) -> World:
-    clock, records = StillClock(NOW), MemoryRecordStore()
+    clock = StillClock(NOW)
+    records = cast(MemoryRecordStore, audited(MemoryRecordStore(), clock))
     source, results = MemorySeriesStore(), MemorySeriesStore()
     detectors = Detectors({"gas-room": GAS_ROOM, "pump": PUMP}, records, clock)
     labelling = Labelling(records, detectors, clock)
@@ -144,6 +175,7 @@ def make_world(token: str | None = None) -> World:
         source=source,
         results=results,
         detectors=detectors,
+        reconfiguring=Reconfiguring(detectors, labelling, None),
         labelling=labelling,
         label_files=LabelFiles(
             labelling, detectors, clock, {kind: str(kind) for kind in LabelKind}
@@ -167,7 +199,11 @@ def make_world(token: str | None = None) -> World:
         alerting=alerting,
         saying=Saying(records, alerting, labelling, links, clock),
         session_key=lambda: "s" * 64,
+        meters=(meters := Meters()),
+        monitoring=Monitoring(records, detectors, Reporter(records, meters, clock, "web"), clock),
         access=Access(records, detectors, clock, Passwords(cost=2), has_token=token is not None),
+        sessions=Sessions(records, clock, idle=timedelta(hours=12), longest=timedelta(days=7)),
+        audit=AuditLog(records, clock, timedelta(days=730)),
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import skew
 
 from backend.detection.curves import STRAIGHT, learn_curves
 from backend.detection.profile.stationarity import Stationarity, stationarity
@@ -113,6 +112,8 @@ def _resolution(levels: Floats) -> float:
 
 
 def _skewness(some: Floats) -> float:
+    from scipy.stats import skew  # noqa: PLC0415 - large, and few need it
+
     return float(np.nan_to_num(skew(some)))
 
 

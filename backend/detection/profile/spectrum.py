@@ -9,7 +9,6 @@ Source: Welch, The use of fast Fourier transform for the estimation of power spe
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import detrend, get_window
 
 from backend.ports import Floats
 
@@ -73,6 +72,8 @@ def spectrum(values: Floats, step: int) -> Spectrum:
     varying = [f for f in range(rows.shape[1]) if _varies(rows[:, f])]
     if len(rows) < _FEWEST_ROWS or not varying:
         return Spectrum(np.empty(0), np.empty(0), (), 1)
+    from scipy.signal import get_window  # noqa: PLC0415 - large, and few need it
+
     shares, memories = [], []
     for f in varying:
         even = _even(rows[:, f])
@@ -95,6 +96,8 @@ def _varies(column: Floats) -> bool:
 
 def _even(column: Floats) -> Floats:
     """Without gaps, trend and unit."""
+    from scipy.signal import detrend  # noqa: PLC0415 - large, and few need it
+
     known = np.flatnonzero(np.isfinite(column))
     filled = np.interp(np.arange(len(column)), known, column[known])
     flat = np.asarray(detrend(filled / np.abs(filled).max()), dtype=np.float64)

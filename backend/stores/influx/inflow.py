@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 _PIECE = 1 << 18
+_LARGEST = 1 << 28
+"""Bytes that belong together: a chunk of ten thousand rows with two thousand columns has fewer."""
 
 
 class Truncated(Exception):
@@ -27,7 +29,13 @@ class Inflow:
         return self.offer(1) == 0
 
     def offer(self, size: int) -> int:
-        """Have `size` bytes ready if there are so many; how many there are."""
+        """Have `size` bytes ready if there are so many; how many there are.
+
+        Raises:
+            Truncated: so many bytes are never sent in one piece.
+        """
+        if size > _LARGEST:
+            raise Truncated
         ready = len(self._buffer) - self._position
         if ready < size and not self._ended:
             pieces = [self._buffer[self._position :]]
@@ -65,7 +73,8 @@ class Inflow:
         searched = 0
         while (end := self._buffer.find(b"\n", self._position + searched)) < 0:
             searched = len(self._buffer) - self._position
-            if self.offer(searched + 1) == searched:
+            # half as much again: piece by piece the beginning would be copied each time
+            if self.offer(searched + searched // 2 + 1) == searched:
                 return self.take(searched)
         line = self.take(end - self._position)
         self.skip(1)

@@ -6,12 +6,13 @@ that neither the beginning of the rows nor, where they hold no quotation mark, t
 mistaken.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
-import pyarrow as pa
-from pyarrow import csv
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _WORTH_IT = 4096
 """Bytes of rows below which the reader of tables takes longer to set up than the rows to read."""
@@ -42,6 +43,9 @@ def loads(line: bytes) -> Any:
 
 def _columns(table: bytes, names: list[str]) -> dict[str, Any] | None:
     """Columns by name; None where a value is no number."""
+    import pyarrow as pa  # noqa: PLC0415 - large, and few need it
+    from pyarrow import csv  # noqa: PLC0415
+
     kinds = {
         str(number): pa.int64() if name == "time" else pa.float64()
         for number, name in enumerate(names)
@@ -58,6 +62,6 @@ def _columns(table: bytes, names: list[str]) -> dict[str, Any] | None:
     return {name: _numbers(found[str(number)]) for number, name in enumerate(names)}
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+def _numbers(column: "pa.ChunkedArray") -> np.ndarray[Any, Any]:
     # absent values become NaN; a column without any stays writable
     return np.array(column.to_numpy())

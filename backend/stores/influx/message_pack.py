@@ -127,7 +127,7 @@ def _any_rows(inflow: Inflow, rows: int) -> list[list[Any]]:
     found: list[list[Any]] = []
     fed = done = 0
     while len(found) < rows:
-        ready = inflow.offer(fed + _PIECE)
+        ready = inflow.offer(fed + max(_PIECE, fed // 2))
         if ready == fed:
             raise Truncated
         unpacker.feed(inflow.look(ready)[fed:])

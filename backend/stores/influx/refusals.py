@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 import orjson
 
@@ -19,6 +20,7 @@ _BUSY = re.compile(
     r"|cache-max-memory-size exceeded|timeout$"
 )
 _TOO_MANY_FILES = re.compile(r"file limit|parquet files", re.IGNORECASE)
+_FULL = re.compile(r"no space left|disk quota exceeded", re.IGNORECASE)
 _DENIED = re.compile(r"authoriz|forbidden|insufficient permissions", re.IGNORECASE)
 _OF_STATUS = {
     401: "{address} does not accept the credentials ({said}); check the user name and password or "
@@ -68,7 +70,9 @@ def of_status(
     if not _MISSING.search(said) and (status == 429 or status >= 500):
         if _TOO_MANY_FILES.search(said):
             return TooManyFiles(f"{address} refused: {said}")
-        pause = _pause(headers.get("Retry-After", ""), longest_pause)
+        pause = min(_pause(headers), longest_pause)
+        if _FULL.search(said):
+            return Busy(f"{address} has no space left on its disk: make room there ({said})", pause)
         return Busy(f"{address} is busy ({status}: {said})", pause)
     if words := _OF_STATUS.get(status):
         return StoreRefused(words.format(address=address, said=said))
@@ -131,5 +135,13 @@ def _json(text: str) -> object:
         return None
 
 
-def _pause(seconds: str, longest: float) -> float:
-    return min(float(seconds), longest) if seconds.isdigit() else 0.0
+def _pause(headers: Mapping[str, str]) -> float:
+    """The seconds of Retry-After; a time of day is meant by the clock of whoever answers."""
+    told = headers.get("Retry-After", "").strip()
+    if told.isascii() and told.isdigit():
+        return float(told)
+    try:
+        until, now = (parsedate_to_datetime(date) for date in (told, headers.get("Date", "")))
+        return max((until - now).total_seconds(), 0.0)
+    except (ValueError, TypeError):  # no date, or only one of them with a zone
+        return 0.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from backend.exceptions import StoreRefused
 from backend.ports import FieldKind, Finding, Points, Query
 from backend.records import parse_series_key
-from backend.stores.influx import influxql, writing
+from backend.stores.influx import influxql
 from backend.stores.influx.address import Address
 from backend.stores.influx.administration import Administration
 from backend.stores.influx.catalog import Catalog
@@ -63,6 +63,9 @@ class InfluxSeriesStore:
 
     def write_all(self, tables: Mapping[str, Sequence[Points]]) -> None:
         """Store rows of several measurements; see `SeriesStore.write_all`."""
+        # what encodes rows is large, and the pages write none
+        from backend.stores.influx import writing  # noqa: PLC0415
+
         admitted = {name: admit(name, batches) for name, batches in tables.items()}
         writing.write(admitted, self._send)
 

@@ -47,23 +47,31 @@ class Database:
         self._hasty = self._engine.execution_options(writing=True, hasty=True)
         self._ready = False
         self._opening = threading.Lock()
+        self._held = threading.local()
         self.place = _describe(self._url)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A look at the data, which never waits for writers."""
+        with self._transaction(self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A look at the data as they are at one moment, however long it takes."""
+        engine = self._engine
+        if self._url.get_backend_name() == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with translated(self.place):
             self._open()
-            with self._engine.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction: durable when the block ends, undone when it raises."""
-        with translated(self.place):
-            self._open()
-            with self._writer.begin() as connection:
-                yield connection
+        with self._transaction(self._writer) as connection:
+            yield connection
 
     @contextmanager
     def writing_hastily(self) -> Iterator[Connection]:
@@ -71,9 +79,30 @@ class Database:
 
         For what has no meaning any more after one: nothing waits for the disk.
         """
+        with self._transaction(self._hasty) as connection:
+            yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One durable transaction for whatever this thread reads and writes inside."""
+        with self.writing() as connection:
+            outer = getattr(self._held, "connection", None)
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                self._held.connection = outer
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        """The transaction that this thread is in already, else a new one."""
         with translated(self.place):
+            held: Connection | None = getattr(self._held, "connection", None)
+            if held is not None:
+                yield held
+                return
             self._open()
-            with self._hasty.begin() as connection:
+            with engine.begin() as connection:
                 yield connection
 
     def close(self) -> None:

@@ -50,7 +50,9 @@ def take(
         formerly="",
     )
     new = statement.excluded
-    free = or_(_LEASES.c.holder == _FREE, _LEASES.c.until <= now)
+    # One that would hold for longer than any does was taken before the clock was set back.
+    too_far = _LEASES.c.until > now + max(length, 0) + _CLOCKS_DIFFER
+    free = or_(_LEASES.c.holder == _FREE, _LEASES.c.until <= now, too_far)
     taken = statement.on_conflict_do_update(
         index_elements=["name"],
         set_={
@@ -87,7 +89,7 @@ def holds(connection: Connection, name: str, token: str) -> bool:
 def drop(connection: Connection, name: str, token: str, *, done: bool) -> None:
     """Give a lease back; one of which there is nothing to remember leaves no row."""
     mine = and_(_LEASES.c.name == name, _LEASES.c.token == token)
-    left: dict[str, Any] = {"holder": _FREE, "token": "", "formerly": ""}
+    left: dict[str, Any] = {"holder": _FREE, "token": "", "formerly": ""}  # nosec B105
     if done:
         served = func.coalesce(_LEASES.c.due, _LEASES.c.served)
         left |= {"due": None, "served": served}
@@ -113,4 +115,6 @@ def _now(connection: Connection) -> ColumnElement[int]:
 
 
 def _lease(row: Row[Any], expired: bool = False) -> Lease:
-    return Lease(row.name, row.holder, row.token, row.until, row.due, row.formerly, expired)
+    return Lease(
+        row.name, row.holder, row.token, row.until, row.due, row.formerly, expired, row.served
+    )

@@ -23,31 +23,41 @@ def is_current(connection: Connection, place: str) -> bool:
         StoreRefused: the database was made by a newer normalcy.
     """
     found = _context(connection).get_current_revision()
-    known = [script.revision for script in _scripts().walk_revisions()]
+    known = schemas()
     if found is not None and found not in known:
         raise StoreRefused(
             f"{place} was made by a newer normalcy: its schema is {found}, this one knows up to "
-            f"{known[0]}. Install the newer normalcy, or restore a backup from before the update."
+            f"{known[-1]}. Install the newer normalcy, or restore a backup from before the update."
         )
-    return found == known[0]
+    return found == known[-1]
 
 
-def migrate(connection: Connection, place: str) -> None:
+def schemas() -> list[str]:
+    """The forms that this normalcy knows, oldest first; the last is its own."""
+    return [script.revision for script in reversed(list(_scripts().walk_revisions()))]
+
+
+def migrate(connection: Connection, place: str, schema: str = "head") -> None:
     """Run the steps that are missing, inside the caller's transaction.
 
     Several processes may come at once: SQLite's caller holds the write lock already, PostgreSQL
     waits here; whoever comes second finds nothing left to do.
+
+    Args:
+        connection: a writing one.
+        place: how messages call the database.
+        schema: where to stop; an older one is for what an older normalcy wrote.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
     if is_current(connection, place):
         return
     context, scripts = _context(connection), _scripts()
-    missing = scripts.iterate_revisions("head", context.get_current_revision() or "base")
+    missing = scripts.iterate_revisions(schema, context.get_current_revision() or "base")
     with Operations.context(context):
         for script in reversed(list(missing)):
             script.module.upgrade()
-    context.stamp(scripts, "head")
+    context.stamp(scripts, schema)
 
 
 def _context(connection: Connection) -> MigrationContext:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, select, update
 
 from backend.records import SeriesKey, SetAside
 from backend.stores.records import tables
@@ -31,6 +31,12 @@ def set_watermarks(connection: Connection, detector: str, marks: Mapping[SeriesK
     )
     rows = [{"detector": detector, "series": key, "mark": marks[key]} for key in sorted(marks)]
     connection.execute(forward, rows)
+
+
+def rewind_watermarks(connection: Connection, detector: str, mark: int) -> None:
+    """Move marks that lie ahead of this one back to it."""
+    ahead = and_(_MARKS.c.detector == detector, _MARKS.c.mark > mark)
+    connection.execute(update(_MARKS).where(ahead).values(mark=mark))
 
 
 def put_aside(connection: Connection, series: SetAside) -> None:

@@ -1,6 +1,7 @@
 """The record store as the rooms above see it: one transaction a call."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import text
@@ -10,20 +11,30 @@ from backend.records import (
     AlertState,
     AnnotationLink,
     AnnotationProblem,
+    AuditEntry,
     Delivery,
+    DriftAnswer,
+    DriftProposal,
+    DriftWatch,
+    Identity,
     Label,
     Lease,
     LogLine,
     Message,
+    ProcessReport,
     Promotion,
     Request,
     Role,
     Run,
     SeriesKey,
+    SessionKind,
     SetAside,
+    SignedIn,
+    Standing,
     State,
     StoredDetector,
     Token,
+    Upkeep,
     User,
     Verdict,
     Version,
@@ -31,16 +42,22 @@ from backend.records import (
 from backend.stores.records import (
     access,
     annotations,
+    audit,
     detectors,
+    drift,
+    process_reports,
     progress,
     requests,
     run_log,
     runs,
+    signing_in,
+    standings,
     versions,
 )
 from backend.stores.records import alerts as alert_rows
 from backend.stores.records import labels as label_rows
 from backend.stores.records import leases as lease_rows
+from backend.stores.records import upkeep as upkeep_rows
 from backend.stores.records.database import Database
 
 _VERSION = {
@@ -190,6 +207,11 @@ class SqlRecordStore:
         with self._database.writing() as connection:
             progress.set_watermarks(connection, detector, marks)
 
+    def rewind_watermarks(self, detector: str, mark: int) -> None:
+        """Move marks that lie ahead of this one back to it."""
+        with self._database.writing() as connection:
+            progress.rewind_watermarks(connection, detector, mark)
+
     def set_aside(self, series: SetAside) -> None:
         """Put a series aside, or renew its reason."""
         with self._database.writing() as connection:
@@ -204,6 +226,26 @@ class SqlRecordStore:
         """Take a series back."""
         with self._database.writing() as connection:
             progress.readmit(connection, detector, series)
+
+    def standings(self) -> list[Standing]:
+        """How every detector stands."""
+        with self._database.reading() as connection:
+            return standings.listed(connection)
+
+    def report_process(self, report: ProcessReport) -> None:
+        """Store what a process says of itself."""
+        with self._database.writing_hastily() as connection:
+            process_reports.report(connection, report)
+
+    def process_reports(self) -> list[ProcessReport]:
+        """What every process said last."""
+        with self._database.reading() as connection:
+            return process_reports.listed(connection)
+
+    def forget_processes(self, names: Collection[str]) -> None:
+        """Remove what processes said."""
+        with self._database.writing_hastily() as connection:
+            process_reports.forget(connection, names)
 
     def start_run(
         self,
@@ -473,6 +515,158 @@ class SqlRecordStore:
         """Note when a token was last shown."""
         with self._database.writing_hastily() as connection:
             access.touch_token(connection, token, at=at)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction for all calls of this thread inside."""
+        with self._database.together():
+            yield
+
+    def add_audit(self, entry: AuditEntry) -> AuditEntry:
+        """Store an entry of the audit log."""
+        with self._database.writing() as connection:
+            return audit.add(connection, entry)
+
+    def audit(
+        self,
+        *,
+        who: str | None = None,
+        detectors: Collection[str] = (),
+        action: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[AuditEntry]:
+        """Entries of the audit log, newest first."""
+        asked = audit.Asked(who, detectors, action, before)
+        with self._database.reading() as connection:
+            return audit.listed(connection, asked, limit=limit)
+
+    def forget_audit(self, *, before: int) -> int:
+        """Remove old entries of the audit log."""
+        with self._database.writing() as connection:
+            return audit.forget(connection, before=before)
+
+    def begin_session(self, session: SignedIn) -> SignedIn:
+        """Store that somebody signed in."""
+        with self._database.writing() as connection:
+            return signing_in.begin(connection, session)
+
+    def session(self, digest: str) -> SignedIn | None:
+        """The session of a cookie's secret."""
+        with self._database.reading() as connection:
+            return signing_in.by_digest(connection, digest)
+
+    def sessions(self, kind: SessionKind, name: str) -> list[SignedIn]:
+        """Where one person is signed in, newest first."""
+        with self._database.reading() as connection:
+            return signing_in.of_name(connection, kind, name)
+
+    def touch_session(self, session: int, *, at: int) -> None:
+        """Note when a browser was last seen."""
+        with self._database.writing_hastily() as connection:
+            signing_in.touch(connection, session, at=at)
+
+    def end_session(self, session: int) -> bool:
+        """End a session."""
+        with self._database.writing() as connection:
+            return signing_in.end(connection, session)
+
+    def forget_sessions(self, *, seen_before: int, began_before: int) -> int:
+        """Remove sessions that are over."""
+        with self._database.writing() as connection:
+            return signing_in.forget(connection, seen_before=seen_before, began_before=began_before)
+
+    def spend_link(self, digest: str, *, at: int) -> bool:
+        """Note that a link was used."""
+        with self._database.writing() as connection:
+            return signing_in.spend(connection, digest, at=at)
+
+    def is_spent(self, digest: str) -> bool:
+        """Whether a link was used already."""
+        with self._database.reading() as connection:
+            return signing_in.is_spent(connection, digest)
+
+    def forget_links(self, *, before: int) -> int:
+        """Forget links that were used long ago."""
+        with self._database.writing() as connection:
+            return signing_in.forget_links(connection, before=before)
+
+    def identity(self, name: str) -> Identity | None:
+        """Who goes by a name here."""
+        with self._database.reading() as connection:
+            return signing_in.identity_of_name(connection, name)
+
+    def keep_identity(self, identity: Identity) -> Identity:
+        """Store who signed in elsewhere."""
+        with self._database.writing() as connection:
+            return signing_in.keep_identity(connection, identity)
+
+    def keep_drift_watch(self, watch: DriftWatch) -> None:
+        """Keep how far the errors of a detector are followed."""
+        with self._database.writing() as connection:
+            drift.keep(connection, watch)
+
+    def drift_watch(self, detector: str) -> DriftWatch | None:
+        """What was kept; None where nothing is followed so far."""
+        with self._database.reading() as connection:
+            return drift.kept(connection, detector)
+
+    def propose_retraining(self, proposal: DriftProposal) -> DriftProposal:
+        """Put a proposal on record."""
+        with self._database.writing() as connection:
+            return drift.propose(connection, proposal)
+
+    def drift_proposals(self, detector: str | None = None) -> list[DriftProposal]:
+        """Proposals, the newest first."""
+        with self._database.reading() as connection:
+            return drift.listed(connection, detector)
+
+    def drift_proposal(self, proposal: int) -> DriftProposal:
+        """One of them."""
+        with self._database.reading() as connection:
+            return drift.one(connection, proposal)
+
+    def answer_drift(
+        self, proposal: int, answer: DriftAnswer, *, by: str, at: int
+    ) -> DriftProposal:
+        """Say what became of an open proposal."""
+        with self._database.writing() as connection:
+            return drift.answer(connection, proposal, answer, by=by, at=at)
+
+    def note_upkeep(self, upkeep: Upkeep) -> None:
+        """Keep when something was done last."""
+        with self._database.writing() as connection:
+            upkeep_rows.note(connection, upkeep)
+
+    def upkeep(self) -> list[Upkeep]:
+        """What was done last, by name."""
+        with self._database.reading() as connection:
+            return upkeep_rows.listed(connection)
+
+    def versioned(self) -> list[str]:
+        """Detectors that have versions."""
+        with self._database.reading() as connection:
+            return upkeep_rows.versioned(connection)
+
+    def artifacts_in_use(self) -> frozenset[str]:
+        """Artifacts that versions name."""
+        with self._database.reading() as connection:
+            return upkeep_rows.artifacts(connection)
+
+    def remove_version(self, detector: str, number: int) -> bool:
+        """Remove the record of a version that does not serve."""
+        with self._database.writing() as connection:
+            return upkeep_rows.remove_version(connection, detector, number)
+
+    def ended(self, *, before: int) -> int:
+        """How many runs and requests ended before a time."""
+        with self._database.reading() as connection:
+            return upkeep_rows.ended(connection, before=before)
+
+    def forget_ended(self, *, before: int, limit: int = 500) -> int:
+        """Remove the oldest runs and requests that ended before a time."""
+        with self._database.writing() as connection:
+            return upkeep_rows.forget_ended(connection, before=before, limit=limit)
 
     def close(self) -> None:
         """Release connections."""

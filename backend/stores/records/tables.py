@@ -198,6 +198,19 @@ leases = Table(
     _text("formerly"),
 )
 
+process_reports = Table(
+    "process_reports",
+    metadata,
+    _text("name", key=True),
+    _text("role"),
+    _text("host"),
+    _integer("pid"),
+    _text("program"),
+    _integer("started_at"),
+    _integer("at"),
+    Column("families", JSON, nullable=False),
+)
+
 WAITING = "state = 'waiting'"
 OPEN = "state IN ('waiting', 'running')"
 
@@ -293,4 +306,88 @@ tokens = Table(
     _integer("used_at", absent=True),
     Index("uq_tokens_digest", "digest", unique=True),
     sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _id(),
+    _integer("at"),
+    _text("who"),
+    _text("how"),
+    _text("address"),
+    _text("action"),
+    _text("detector"),
+    _text("words"),
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_detector_id", "detector", "id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _id(),
+    _text("digest"),
+    _text("kind"),
+    _text("name"),
+    _text("proof"),
+    _integer("began_at"),
+    _integer("seen_at"),
+    _text("address"),
+    _text("agent"),
+    Index("uq_sessions_digest", "digest", unique=True),
+    Index("ix_sessions_name", "kind", "name"),
+    sqlite_autoincrement=True,
+)
+
+spent_links = Table(
+    "spent_links",
+    metadata,
+    _text("digest", key=True),
+    _integer("at"),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    _text("issuer", key=True),
+    _text("subject", key=True),
+    _text("name"),
+    _integer("first_at"),
+    _integer("last_at"),
+    Index("uq_identities_name", "name", unique=True),
+)
+
+drift_watches = Table(
+    "drift_watches",
+    metadata,
+    _text("detector", key=True),
+    _integer("number"),
+    _integer("until"),
+    Column("state", JSON, nullable=False),
+)
+
+drift_proposals = Table(
+    "drift_proposals",
+    metadata,
+    _id(),
+    _text("detector"),
+    _integer("number"),
+    _integer("found_at"),
+    _text("reason"),
+    Column("details", JSON, nullable=False),
+    _text("answer"),
+    _text("by"),
+    Column("answered_at", BigInteger),
+    Index("ix_drift_proposals_detector", "detector", "answer"),
+    sqlite_autoincrement=True,
+)
+
+upkeep = Table(
+    "upkeep",
+    metadata,
+    _text("name", key=True),
+    _integer("at"),
+    Column("details", JSON, nullable=False),
 )

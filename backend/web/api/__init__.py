@@ -6,8 +6,10 @@ from flask_openapi3.openapi import OpenAPI
 from backend.web.api import (
     access,
     alerts,
+    audit,
     chart,
     definitions,
+    drift,
     fleet,
     history,
     label_changes,
@@ -36,8 +38,10 @@ BLUEPRINTS = (
     labels.api,
     label_changes.api,
     alerts.api,
+    audit.api,
     models.api,
     models_review.api,
+    drift.api,
     work.api,
 )
 

@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
+from flask import request
 from pydantic import BaseModel, Field, RootModel
 
+from backend.exceptions import NotFound
 from backend.records import Role, Token, User
 from backend.services.access import LONGEST_NAME, LONGEST_PASSWORD, TokenDraft
 from backend.web import sessions
@@ -94,6 +96,27 @@ class TokenAnswer(TokenRow):
     secret: str
 
 
+class SessionRow(BaseModel):
+    """A browser in which one is signed in."""
+
+    id: int
+    began_at: int
+    seen_at: int = Field(description="when it was last seen, to the minute")
+    address: str = Field(description="from where")
+    agent: str = Field(description="what it calls itself")
+    here: bool = Field(description="whether it is the one that asks")
+
+
+class SessionRows(RootModel[list[SessionRow]]):
+    """Sessions, newest first; none for a token that is shown with each call."""
+
+
+class SessionPath(Asked):
+    """Which session."""
+
+    id: Number
+
+
 class UserPath(Asked):
     """Which account."""
 
@@ -150,7 +173,38 @@ def get_me() -> dict[str, object]:
 def put_password(body: PasswordBody) -> tuple[str, int]:
     """Change the own password; whoever else is signed in with it has to sign in again."""
     name = require_account()
-    sessions.begin(application().access.change_password(name, body.former, body.password))
+    address = request.remote_addr or ""
+    access = application().access
+    sessions.begin(access.change_password(name, body.former, body.password, address))
+    return "", 204
+
+
+@api.get("/me/sessions", responses={"200": SessionRows})
+def list_sessions() -> list[SessionRow]:
+    """Where one is signed in."""
+    here = sessions.current()
+    if here is None:
+        return []
+    return [
+        SessionRow(
+            id=one.id,
+            began_at=milliseconds(one.began_at),
+            seen_at=milliseconds(one.seen_at),
+            address=one.address,
+            agent=one.agent,
+            here=one.id == here.id,
+        )
+        for one in application().sessions.of(here.kind, here.name)
+    ]
+
+
+@api.delete("/me/sessions/<int:id>", responses={"204": None})
+def end_session(path: SessionPath) -> tuple[str, int]:
+    """Sign out there: every copy of that browser's cookie is void from now on."""
+    here = sessions.current()
+    if here is None:
+        raise NotFound("Nobody is signed in in this browser: there is no session to end.")
+    application().sessions.end_one(path.id, here.kind, here.name)
     return "", 204
 
 

@@ -19,6 +19,8 @@ LONGEST_KEY = 2000
 Text = Annotated[str, Field(max_length=LONGEST_KEY)]
 Number = Annotated[int, Field(ge=1, le=LARGEST)]
 """Of a record."""
+Flag = Annotated[bool, Field(strict=True)]
+"""In a body: true or false, and nothing that might mean one of them."""
 
 
 class Asked(BaseModel):
@@ -225,7 +227,7 @@ class RetrainBody(Strict):
 
     kind: Literal["retrain"]
     detector: str = Field(max_length=63)
-    cold: bool = Field(
+    cold: Flag = Field(
         default=False, description="begin anew, not with the weights of the version that serves"
     )
 

@@ -17,7 +17,8 @@ SCHEMES: dict[str, Any] = {
     "password": {"type": "http", "scheme": "basic"},
 }
 PROBLEMS: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None] = {
-    str(status): ProblemAnswer for status in (400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
+    str(status): ProblemAnswer
+    for status in (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 501, 503)
 }
 
 

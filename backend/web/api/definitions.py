@@ -12,6 +12,7 @@ from backend.web.api.blueprints import part
 from backend.web.api.rows import DetectorAnswer, DetectorRow, DetectorRows, SeriesRow, SeriesRows
 from backend.web.application import application
 from backend.web.errors import invalid
+from backend.web.scope import require_same_source
 from backend.web.who import by, seen
 
 api = part("detectors", "What is watched, how, and when.")
@@ -42,6 +43,7 @@ def put_detector(path: DetectorPath, body: SpecBody) -> dict[str, Any] | Respons
         spec = DetectorSpec.model_validate({**body.root, "name": path.name})
     except ValidationError as error:
         return invalid(error)
+    require_same_source(path.name, spec)
     application().detectors.save(spec, by=by("api"))
     return _answer(path.name)
 

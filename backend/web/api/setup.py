@@ -9,7 +9,7 @@ from backend.records import series_key
 from backend.services.drawing import Span
 from backend.services.proposing import Considered, Proposal
 from backend.specs import DetectorSpec
-from backend.web.api.asked import MOST_POINTS, DetectorPath, Strict, Text
+from backend.web.api.asked import MOST_POINTS, DetectorPath, Flag, Strict, Text
 from backend.web.api.blueprints import part
 from backend.web.api.rows import ProblemDetail
 from backend.web.api.table_rows import times_of
@@ -77,7 +77,7 @@ class CheckBody(Strict):
 
     name: str = Field(max_length=200)
     spec: dict[str, Any]
-    replaces: bool = Field(default=False, description="it may have the name of a stored one")
+    replaces: Flag = Field(default=False, description="it may have the name of a stored one")
 
 
 class CheckAnswer(BaseModel):

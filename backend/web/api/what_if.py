@@ -11,7 +11,7 @@ from backend.services.rethresholding import THRESHOLD
 from backend.services.what_if import Alerts, Answer, Question, Side
 from backend.services.what_if_answer import known
 from backend.specs import LONGEST_ALARM, AlarmSpec
-from backend.web.api.asked import DetectorPath, PointsQuery, RangeQuery, Strict
+from backend.web.api.asked import DetectorPath, Flag, PointsQuery, RangeQuery, Strict
 from backend.web.api.blueprints import part
 from backend.web.api.table_rows import wide
 from backend.web.api.work_rows import Accepted, RequestAnswer, accepted
@@ -168,7 +168,7 @@ class ThresholdBody(Strict):
 
     threshold: dict[str, Any]
     alarm: dict[str, Any] | None = None
-    promote: bool = Field(
+    promote: Flag = Field(
         default=True, description="let the new version serve at once; else it waits for a person"
     )
 

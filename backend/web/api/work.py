@@ -20,6 +20,7 @@ from backend.web.api.work_rows import (
 )
 from backend.web.application import application
 from backend.web.rights import REQUESTS
+from backend.web.scope import require_same_source
 from backend.web.who import by, require, seen
 
 api = part("work", "Runs of the jobs and requests to them.")
@@ -57,6 +58,8 @@ def ask(body: RequestBody) -> Accepted:
     """Ask for work; a worker takes it up, and its id tells how far it is and what came of it."""
     asked = body.root
     require(REQUESTS.get(asked.kind, Role.ADMIN))
+    if asked.kind == "dry_run" and asked.spec is not None:
+        require_same_source(asked.detector, asked.spec)
     if asked.kind == "backfill" and asked.from_ >= asked.to:
         raise InputError("The range is empty: it must end after its start.")
     request = application().requests.ask(asked.kind, asked.detector, asked.payload, by=by("api"))

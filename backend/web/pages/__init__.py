@@ -2,6 +2,7 @@
 
 from backend.web.pages.access import access
 from backend.web.pages.alerts import alerts
+from backend.web.pages.audit import audit
 from backend.web.pages.catalogue import catalogue
 from backend.web.pages.detector import detector
 from backend.web.pages.fleet import fleet
@@ -19,6 +20,7 @@ from backend.web.pages.work import work
 BLUEPRINTS = (
     access,
     alerts,
+    audit,
     catalogue,
     detector,
     labels,

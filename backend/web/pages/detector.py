@@ -1,15 +1,20 @@
 """One detector: what was measured and expected, error and threshold, score, events and labels."""
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
-from backend.records import SeriesKey
+from backend.exceptions import Conflict, NotFound
+from backend.records import Role, SeriesKey
 from backend.services.drawing import Span
 from backend.services.events import Event
 from backend.specs import DetectorSpec, format_duration
 from backend.web.application import application
 from backend.web.pages.ranges import asked_range, from_to
+from backend.web.texts import text
+from backend.web.who import by, needs, person
 
 detector = Blueprint("detector_page", __name__)
 
@@ -32,6 +37,10 @@ def show(name: str) -> str:
         detector=name,
         about=_about(spec),
         one=app.queries.overview(name),
+        drift=app.drift.open(name),
+        changed=app.channel_changes.told(spec, series).get(chosen or "", ()),
+        may_train=person().may(Role.ADMIN, name),
+        may_say=person().may(Role.LABELLER, name),
         keys=keys[:MOST_SERIES],
         chosen=chosen,
         span=span,
@@ -40,6 +49,39 @@ def show(name: str) -> str:
         event_range=lambda event: _around(event, spec.step, now),
         label_range=lambda event: from_to(event.start, event.stop or now),
     )
+
+
+@detector.post("/detectors/<string:name>/drift/<int:proposal>/accept")
+@needs(Role.ADMIN)
+def accept_drift(name: str, proposal: int) -> AnyResponse:
+    """Have the detector trained anew, as its errors have drifted."""
+
+    def change() -> str:
+        application().drift.accept(name, proposal, by=by())
+        return text("detector-drift-accepted")
+
+    return _answered(name, change)
+
+
+@detector.post("/detectors/<string:name>/drift/<int:proposal>/dismiss")
+@needs(Role.LABELLER)
+def dismiss_drift(name: str, proposal: int) -> AnyResponse:
+    """Say that the errors of now are usual."""
+
+    def change() -> str:
+        application().drift.dismiss(name, proposal, by=by())
+        return text("detector-drift-dismissed")
+
+    return _answered(name, change)
+
+
+def _answered(name: str, change: Callable[[], str]) -> AnyResponse:
+    """Do it and say so, or say why not."""
+    try:
+        flash(change(), "good")
+    except (Conflict, NotFound) as error:
+        flash(str(error), "bad")
+    return redirect(url_for("detector_page.show", name=name), 303)
 
 
 def _around(event: Event, step: int, now: int) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """How every detector and every series is doing."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -8,7 +9,13 @@ from flask import Blueprint, render_template, request, url_for
 from backend.records import State
 from backend.services.overview import Condition, Glance, Overview
 from backend.services.overview import overview as overview_of
-from backend.services.series_overview import SeriesCondition, Sort, Wanted, page_of
+from backend.services.series_overview import (
+    SeriesCondition,
+    SeriesGlance,
+    Sort,
+    Wanted,
+    page_of,
+)
 from backend.web import sparks
 from backend.web.application import application
 from backend.web.pages.navigation import Way
@@ -20,6 +27,7 @@ LONGEST_SEARCH = 200
 SERIES = "series"
 """The view that leaves out the detectors, and the part of the page that a script asks for alone."""
 
+_SUSPECT = (SeriesCondition.ANOMALOUS, SeriesCondition.BLIND)
 _ORDER = list(Condition)
 _LATEST_PAGE = 10**6
 T = TypeVar("T", bound=StrEnum)
@@ -44,6 +52,7 @@ def show() -> str:
         runs=runs[:RECENT_RUNS],
         failed=failed[:RECENT_RUNS],
         parts=[part for part in queries.parts() if not part.ok],
+        configuration=application().reconfiguring.problem,
         names=sorted(one.detector for one in found),
         sorts=list(Sort),
         now=now,
@@ -62,10 +71,25 @@ def _series(glances: list[Glance]) -> dict[str, Any]:
         "view": SERIES if request.args.get("view") == SERIES else "",
         "found": found,
         "conditions": list(SeriesCondition),
+        "changed": _changed(found.rows),
         "sparks": {name: sparks.drawing(one) for name, one in pictures.items()},
         "spark": sparks,
         "link": _link,
     }
+
+
+def _changed(rows: Sequence[SeriesGlance]) -> dict[tuple[str, str], str]:
+    """What may have happened to the channels of series of which something is told anyway."""
+    told: dict[tuple[str, str], str] = {}
+    keys: dict[str, list[str]] = {}
+    for row in rows:
+        if row.condition in _SUSPECT or row.why:
+            keys.setdefault(row.detector, []).append(row.series)
+    app = application()
+    for detector, own in keys.items():
+        found = app.channel_changes.told(app.detectors.get(detector), own)
+        told |= {(detector, key): " ".join(sentences) for key, sentences in found.items()}
+    return told
 
 
 def asked() -> Wanted:

@@ -31,6 +31,7 @@ from backend.web.pages.asking import unsure
 from backend.web.pages.ranges import DAY
 from backend.web.pages.setup_form import MODELS, THRESHOLDS, USES, Draft, of_spec, places, proposed
 from backend.web.pages.setup_form import read as read_form
+from backend.web.scope import require_same_source
 from backend.web.texts import text
 from backend.web.who import by, needs, person
 
@@ -117,6 +118,7 @@ def restore(name: str) -> Answer:
         body = None
     if not isinstance(body, dict):
         raise InputError("This form is not complete: add the detector anew.")
+    require_same_source(name, body)
     application().setting_up.save(name, body, by=by(), seen=False)
     flash(text("setup-restored", name=name), "good")
     return redirect(url_for("detector_page.show", name=name), 303)
@@ -135,6 +137,7 @@ def _act(draft: Draft, name: str | None) -> Answer:
     problems = [*checked.problems, *_about_range(draft)]
     if problems or checked.spec is None:
         return _form(draft, name, problems), 422
+    require_same_source(draft.name, checked.spec)
     act = request.form.get("act")
     if act == "save":
         return _save(draft, name, checked.spec, body)

@@ -12,6 +12,16 @@ sign-in-too-many = { $seconds ->
   }
 sign-in-forgotten = Password forgotten? An administrator can set a new one.
 sign-in-open = Nobody has to sign in yet, because there is no account.
+sign-in-elsewhere = Sign in by { $place }
+sign-in-elsewhere-unreachable = { $place } cannot be reached at the moment. Try again later, or sign in by a local account.
+sign-in-elsewhere-answer = { $place } gave an answer that was not accepted, so nobody was signed in. Try again; if it happens again, the log of normalcy tells an administrator why.
+sign-in-elsewhere-stale = This sign-in took too long, or did not begin in this browser. Begin again.
+sign-in-elsewhere-cancelled = The sign-in was called off at { $place }. Nobody was signed in.
+sign-in-elsewhere-no-name = { $place } did not tell a name to know you by. An administrator can choose another statement of it.
+sign-in-elsewhere-no-role = { $place } knows you as { $name }, but none of your groups may use normalcy. Ask an administrator to let you in.
+sign-in-elsewhere-name-taken = The name { $name } belongs to somebody else here already. Ask an administrator to settle which of you keeps it.
+sign-in-left = You are signed out here. { $place } may still know you.
+sign-in-left-there = Sign out of { $place } too
 
 me-title = My account
 me-role = Role: { $role }
@@ -23,6 +33,21 @@ me-change = Change password
 me-changed = The password was changed. Other browsers have to sign in again.
 me-differ = The new password was not typed alike twice; nothing was changed.
 me-token = You are signed in by a token, which has no password.
+me-elsewhere = Another service vouches for you; password and groups are changed there.
+me-sessions = Where you are signed in
+me-session-unknown = A browser that does not say its name
+me-session-since = signed in
+me-session-seen = last seen
+me-session-here = This browser
+me-session-end = Sign out
+me-session-end-others = Sign out everywhere else
+me-ended = That browser is signed out.
+me-ended-already = That session had ended already.
+me-ended-others = { $count ->
+    [one] One other browser was signed out.
+   *[other] { $count } other browsers were signed out.
+  }
+me-no-session = Nobody is signed in in this browser.
 
 access-title = Access
 access-about = Viewers look. Labellers also say what was normal. Administrators change everything.

@@ -2,6 +2,7 @@
 overview-as-of = as of
 overview-view-all = Detectors and series
 overview-view-series = Series only
+overview-configuration = normalcy.yaml is not in force as it stands.
 overview-no-answer = The store of { $store } does not answer.
 overview-detectors = Detectors
 overview-no-detectors = No detector is defined yet. Write one into the configuration, or send one to the API:

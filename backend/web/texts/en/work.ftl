@@ -28,6 +28,7 @@ work-message = Message
 work-run = Run
 work-request = Request
 work-worker = Worker
+work-run-id = Id in the log
 work-log = Log
 work-no-log = It has not told anything yet.
 work-what-to-do = What to do:

@@ -2,6 +2,7 @@
 overview-as-of = 기준 시각
 overview-view-all = 감지기와 시리즈
 overview-view-series = 시리즈만
+overview-configuration = normalcy.yaml 파일의 현재 내용이 적용되지 않았습니다.
 overview-no-answer = { $store } 저장소가 응답하지 않습니다.
 overview-detectors = 감지기
 overview-no-detectors = 아직 정의된 감지기가 없습니다. 설정 파일에 작성하거나 API로 보내세요:

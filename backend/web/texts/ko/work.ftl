@@ -28,6 +28,7 @@ work-message = 메시지
 work-run = 실행
 work-request = 요청
 work-worker = 작업자
+work-run-id = 로그의 ID
 work-log = 기록
 work-no-log = 아직 기록이 없습니다.
 work-what-to-do = 할 일:

@@ -1,0 +1,54 @@
+"""What a token for some detectors may make of them: how they judge, never what they read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from werkzeug.exceptions import Forbidden
+
+from backend.exceptions import NotFound
+from backend.specs import DetectorSpec
+from backend.web.application import application
+from backend.web.who import person
+
+READ = ("measurement", "channels", "context", "where", "group_by")
+"""The keys of a detector that say what it reads."""
+
+
+def require_same_source(name: str, body: DetectorSpec | Mapping[str, Any]) -> None:
+    """Refuse a definition by which a token for some detectors would come to see other data.
+
+    Whoever may redefine a detector could otherwise point it at any measurement of the store.
+
+    Args:
+        name: of the detector.
+        body: its new definition, as a whole or as it would stand in normalcy.yaml.
+
+    Raises:
+        Forbidden: it reads something else than before, or there was none before.
+    """
+    if not person().detectors:
+        return
+    spec = body if isinstance(body, DetectorSpec) else _read(name, body)
+    if spec is None:
+        return  # what is wrong with it is told where it is read
+    if other := _others(name, spec):
+        raise Forbidden(
+            f"This token is for {', '.join(person().detectors)} only: it may change how a detector "
+            f"judges, but not what it reads ({', '.join(other)}). Use a token for all detectors."
+        )
+
+
+def _others(name: str, spec: DetectorSpec) -> list[str]:
+    try:
+        former = application().detectors.get(name)
+    except NotFound:
+        return list(READ)
+    return [key for key in READ if getattr(spec, key) != getattr(former, key)]
+
+
+def _read(name: str, body: Mapping[str, Any]) -> DetectorSpec | None:
+    try:
+        return DetectorSpec.model_validate({**body, "name": name})
+    except ValidationError:
+        return None

@@ -1,0 +1,1 @@
+"""The parts of the soak: `benchmarks/soak.py` puts them together."""
