@@ -73,7 +73,10 @@ def test_it_is_overwritten_in_place(tmp_path: Path) -> None:
     assert sign.file.read_text() != first
 
 
-@pytest.mark.parametrize("text", ["", "soon", f"{time.monotonic_ns() + 10**18} 1"])
+AHEAD = f"{time.monotonic_ns() + 10**18} 1"
+
+
+@pytest.mark.parametrize("text", ["", "soon", AHEAD], ids=["empty", "no number", "ahead"])
 def test_a_sign_that_is_damaged_or_of_before_the_start_of_the_machine_is_none(
     tmp_path: Path, text: str
 ) -> None:
