@@ -189,6 +189,7 @@ def enlarged(files: Mapping[str, bytes], series: int) -> dict[str, bytes]:
     about = json.loads(files["version.json"])
     about["series"] = [series_key({"machine": name_of(number)}) for number in range(series)]
     about["basis"] = [about["basis"][m] for m in member]
+    about["blocks"] = [series]
     made = {"version.json": json.dumps(about).encode()}
     for name in ("version.npz", "weights.npz", "probe.npz", "archive.npz"):
         with np.load(io.BytesIO(files[name])) as arrays:

@@ -9,6 +9,7 @@ from hypothesis import settings
 from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser
 
+from backend.services.acting import Actor, acting
 from tests.servers.chromium import chromium
 from tests.servers.influxdb import InfluxServer, require_influxd
 from tests.servers.remote import InfluxServer2, InfluxServer3, require
@@ -45,6 +46,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(_OWN) or name.lower() in _PROXY:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def nobody_acts() -> Iterator[None]:
+    """Who acted in one test does not act in the next, as in a process of its own."""
+    with acting(Actor()):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -52,6 +52,8 @@ _NUMBERS = 1_000_000
 """Most numbers of a fleet that are read at once."""
 _LONGEST = 400
 """Blocks that are looked at after a long pause: what came before is not drift of today."""
+_REST_NS = 600_000_000_000
+"""For so long scoring goes on alone after drift could not be followed."""
 _NAMED = 3
 """Series that a reason names; of more it tells the number."""
 
@@ -123,6 +125,7 @@ class DriftWatching:
         self._artifacts = stores.artifacts
         self._clock = clock
         self._known: dict[str, Course] = {}
+        self._rests: dict[str, int] = {}
 
     def look(
         self,
@@ -134,7 +137,8 @@ class DriftWatching:
     ) -> tuple[SeriesKey, ...]:
         """Follow what was scored since the last look; which series drift.
 
-        What goes wrong is logged: scoring goes on without it.
+        What goes wrong is logged: scoring goes on without it, and for a while nothing is tried, as
+        it costs reads of a store that may be what is wrong.
 
         Args:
             spec: the detector.
@@ -143,11 +147,22 @@ class DriftWatching:
             labels: of the detector.
             fence: asked before anything is written.
         """
+        now = self._clock.now()
+        if 0 < self._rests.get(spec.name, now) - now <= _REST_NS:  # a clock set back ends it
+            return self._drifting(spec, serving)
         try:
-            return self._look(spec, serving, done, labels, fence).drifting
+            drifting = self._look(spec, serving, done, labels, fence).drifting
         except (NormalcyError, KeyError, ValueError) as error:
             log.warning("drift of %s cannot be followed for now: %s", spec.name, error)
-            return ()
+            self._rests[spec.name] = now + _REST_NS
+            return self._drifting(spec, serving)
+        self._rests.pop(spec.name, None)
+        return drifting
+
+    def _drifting(self, spec: DetectorSpec, serving: Promotion) -> tuple[SeriesKey, ...]:
+        """Which series drifted when it was last looked."""
+        course = self._known.get(spec.name)
+        return course.drifting if course and course.number == serving.number else ()
 
     def _look(
         self,

@@ -36,7 +36,9 @@ def test_a_fleet_of_any_size_is_made_of_a_few_machines_and_ticks(
     found = run_ticks(tmp_path / "fleet", 20, 0.1, 3, bare=0.0)
 
     assert [tick.points for tick in found.later] == [20, 20, 20]
-    assert all(tick.calls["read"] == tick.calls["write"] == 1 for tick in found.later)
+    # the first of them also reads the scores of a block that is full, to see whether they drift
+    assert [tick.calls["read"] for tick in found.later] == [2, 1, 1]
+    assert all(tick.calls["write"] == 1 for tick in found.later)
     assert all(tick.calls["model"] == 1 for tick in found.later)
     with application(tmp_path / "fleet", HandClock()) as app:
         assert len(app.records.watermarks("fleet")) == 20

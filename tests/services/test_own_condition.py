@@ -1,5 +1,6 @@
 """Whether normalcy's own house is in order: one line each, ok or what to do."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -117,7 +118,7 @@ class TestProcesses:
         assert found.ok
         assert found.what == "process jobs on here"
         assert found.detail.startswith("up for 1 h, ")
-        assert "MB of memory" in found.detail
+        assert re.search(r"\d (MB|GB) of memory", found.detail)
 
     def test_one_that_fell_silent(self):
         (found,) = process_lines([report(at=NOW - 5 * MINUTE)], NOW)

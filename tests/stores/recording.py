@@ -1,6 +1,6 @@
 """Record stores as older programs left them: rows of every table, by the schema that had them.
 
-`python -m tests.stores.recording 0010` writes the file of a schema in `recorded/schemas/`, a dump
+`python -m tests.stores.recording 0010` writes the file of a schema in `released_schemas/`, a dump
 in SQL. Those of released schemas are kept as they are.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, MetaData, create_engine, insert
 
 from backend.stores.records.migrating import VERSION_TABLE, migrate, schemas
 
-FOLDER = Path(__file__).parent / "recorded/schemas"
+FOLDER = Path(__file__).parent / "released_schemas"
 NOW = 1_780_000_000_123_456_789
 HOUR = 3_600_000_000_000
 _SPEC = {"measurement": "air", "channels": ["temp", "H₂S"], "group_by": ["room"], "every": "10m"}
