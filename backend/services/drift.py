@@ -52,7 +52,7 @@ _NUMBERS = 1_000_000
 """Most numbers of a fleet that are read at once."""
 _LONGEST = 400
 """Blocks that are looked at after a long pause: what came before is not drift of today."""
-_REST_NS = 600_000_000_000
+_REST_NS = 3_600_000_000_000
 """For so long scoring goes on alone after drift could not be followed."""
 _NAMED = 3
 """Series that a reason names; of more it tells the number."""
