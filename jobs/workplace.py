@@ -206,4 +206,9 @@ def _figures(result: Mapping[str, Any]) -> str:
 
 
 def _short(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in result.items() if isinstance(value, str | int | float)}
+    """What has something to say and fits into a line; the detector stands there already."""
+    return {
+        name: value
+        for name, value in result.items()
+        if name != "detector" and value != "" and isinstance(value, str | int | float)
+    }

@@ -30,12 +30,13 @@ def raising(error: Exception):
 def test_a_result_is_returned_and_said_in_one_line(
     here: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    here.tasks.answer = lambda task, arguments: {"points": 7, "set_aside": {"room=1": "silent"}}
+    answer = {"detector": "gas-room", "points": 7, "note": "", "set_aside": {"room=1": "silent"}}
+    here.tasks.answer = lambda task, arguments: answer
 
     with caplog.at_level(logging.INFO):
         result = here.work.perform(TASK)
 
-    assert result == {"points": 7, "set_aside": {"room=1": "silent"}}
+    assert result == answer
     assert [record.getMessage() for record in caplog.records] == [
         "score detector=gas-room took_s=0.0 points=7"
     ]
