@@ -222,12 +222,22 @@ def _scores_around(
     """Scores of `near`, and of a few series more: one event of weeks is no reason to read all."""
     if len(wider) > _READ_ONE_BY_ONE:
         starts, stops = zip(*wider.values(), strict=True)
-        return read_scores(results, spec, _FIELDS, (min(starts), max(stops)))
+        read = read_scores(results, spec, _FIELDS, (min(starts), max(stops)))
+        # of each series its own range alone: an event that another's range cuts would look new
+        own = {key: _within(points, wider.get(key, near)) for key, points in read.items()}
+        return {key: points for key, points in own.items() if len(points)}
     scores = read_scores(results, spec, _FIELDS, near)
     for key, span in wider.items():
         own = read_scores(results, spec, _FIELDS, span, key)
         scores |= {key: own[key]} if key in own else {}
     return scores
+
+
+def _within(points: Points, span: Span) -> Points:
+    kept = (points.times >= span[0]) & (points.times < span[1])
+    return Points(
+        points.tags, points.times[kept], {name: c[kept] for name, c in points.fields.items()}
+    )
 
 
 def _stored_events(

@@ -1,8 +1,12 @@
 """Events over ranges that no single run sees whole."""
 
+import numpy as np
+
 from backend.detection.pipeline import Fitted
-from backend.schema import SCORES
+from backend.ports import Points, Query
+from backend.schema import EVENT_STRINGS, EVENTS, SCORES
 from backend.services import event_keeping, scoring
+from backend.services.event_keeping import Rescored, update_events
 from backend.services.serving import Served
 from tests.fakes.models import LinearModel
 from tests.fakes.series import MemorySeriesStore
@@ -49,6 +53,28 @@ def test_many_long_events_are_read_at_once_with_the_same_result(monkeypatch):
             plant.now(point)
             plant.scoring.tick("rooms")
     assert apart.events() == together.events()
+
+
+def test_an_event_that_the_range_of_another_series_cuts_is_not_told_twice(monkeypatch):
+    monkeypatch.setattr(event_keeping, "_READ_ONE_BY_ONE", 0)
+    store, spec = MemorySeriesStore(), Plant().spec
+    keys = ("room=a", "room=b")
+    flagged = {"a": range(15, 40), "b": range(10, 20)}
+    for room, points in flagged.items():
+        score = np.array([2.0 if at in points else 0.5 for at in range(50)])
+        words = dict.fromkeys(EVENT_STRINGS, np.full(50, "x", dtype=object))
+        fields = {"score": score, "judged": np.ones(50), **words}
+        tags = {"detector": spec.name, "room": room}
+        times = np.arange(50, dtype=np.int64) * spec.step
+        store.write(SCORES, [Points(tags, times, fields)])
+
+    for start, stop in ((0, 50), (36, 50)):
+        done = Rescored(start * spec.step, stop * spec.step, 50 * spec.step, lambda name: False)
+        update_events(store, spec, keys, done)
+
+    found = store.read(Query(EVENTS, ("valid",), 0, 50 * spec.step, {}, ("room",)))
+    starts = {part.tags["room"]: (part.times // spec.step).tolist() for part in found}
+    assert starts == {"a": [15], "b": [10]}
 
 
 def test_an_event_left_open_by_a_long_outage_is_closed():
