@@ -45,6 +45,11 @@ class NormalcyError(Exception):
 
     retry = False
 
+    @property
+    def in_one_line(self) -> str:
+        """All that it says, for a log."""
+        return "; ".join(line.strip() for line in str(self).splitlines())
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -35,10 +35,10 @@ from benchmarks.quality import (
     Task,
     goes_on,
     grid_of,
-    machine,
     read,
     settings_of,
     tasks,
+    tell,
 )
 from benchmarks.threads import one_thread
 
@@ -190,10 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for kind in given.kinds:
         results[kind] = measure(kind, given)
         sys.stderr.write(f"{kind}\n")
-    sys.stdout.write("\n".join(show(results)) + "\n")
-    if given.json:
-        document = {"machine": machine(), "steps": given.steps, "kinds": results}
-        given.json.write_text(json.dumps(document, indent=1) + "\n")
+    tell(show(results), results, given)
     return 0
 
 

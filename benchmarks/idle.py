@@ -30,7 +30,7 @@ import psutil
 import requests
 
 from backend.ports import Points
-from benchmarks.soaking.plant import TOKEN, Plant, end_orderly, free_port, until
+from benchmarks.soaking.plant import TOKEN, Plant, end_orderly, free_port, wait_for
 from benchmarks.soaking.verdict import application
 from benchmarks.soaking.watching import Sample, sample
 from tests.servers.influxdb import InfluxServer
@@ -225,10 +225,7 @@ def _answers(plant: Plant) -> bool:
 
 def _until(happened: Callable[[], bool], plant: Plant) -> float:
     """When something came to be, on the monotonic clock."""
-    for _ in until(PATIENCE_S, 0.05):
-        if happened():
-            return time.monotonic()
-    raise RuntimeError(f"it did not come to be within {PATIENCE_S:.0f} s; see {plant.log}")
+    return wait_for(happened, f"something (see {plant.log})", PATIENCE_S, 0.05)
 
 
 # -- the table -----------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from backend.bootstrap import Application
 from backend.ports import Points
 from backend.records import LabelDraft, LabelKind, State
 from benchmarks.soaking.people import panel
-from benchmarks.soaking.plant import TOKEN, Plant, end_orderly, free_port, until
+from benchmarks.soaking.plant import TOKEN, Plant, end_orderly, free_port, wait_for
 from benchmarks.soaking.sensors import PIECE, lines
 from benchmarks.soaking.verdict import application
 from tests.servers.influxdb import InfluxServer
@@ -292,8 +292,12 @@ def measure(folder: Path, server: InfluxServer, given: argparse.Namespace) -> Lo
     with application(plant.environ) as app:
         _prepare(app, server, stores["store"], given.series)
         with plant:
-            _until(plant.listens, "the pages")
-            _until(lambda: not app.records.open_runs() and _scored(app) > 0, "the first scores")
+            wait_for(plant.listens, "the pages", PATIENCE_S)
+            wait_for(
+                lambda: not app.records.open_runs() and _scored(app) > 0,
+                "the first scores",
+                PATIENCE_S,
+            )
             idle = ask("idle", *asked)
             feeder = Feeder(server, stores["store"], given.series)
             feeder.start()
@@ -315,7 +319,9 @@ def _busy(
     plant.config.write_text(text, encoding="utf-8")
     rested = _scored(app)
     with _training(app) as trained:
-        _until(lambda: _scored(app) > rested and trained() > 0, "scoring and training")
+        wait_for(
+            lambda: _scored(app) > rested and trained() > 0, "scoring and training", PATIENCE_S
+        )
         scored, before = _scored(app), trained()
         busy = ask("scoring and training", *asked)
         ahead = (_scored(app) - scored) / SECOND
@@ -337,13 +343,6 @@ def _prepare(app: Application, server: InfluxServer, store: str, series: int) ->
 
 def _scored(app: Application) -> int:
     return max(app.records.watermarks(DETECTOR).values(), default=0)
-
-
-def _until(happened: Callable[[], bool], what: str) -> None:
-    for _ in until(PATIENCE_S):
-        if happened():
-            return
-    raise RuntimeError(f"{what} did not come within {PATIENCE_S:.0f} s")
 
 
 # -- the table -----------------------------------------------------------------------------------

@@ -256,6 +256,14 @@ def show(results: Mapping[str, Any]) -> Iterable[str]:
             yield f"  {kind} could not be trained on {name}: {reason}"
 
 
+def tell(lines: Iterable[str], results: Mapping[str, Any], given: argparse.Namespace) -> None:
+    """Print the table, and write the figures where that is wanted."""
+    sys.stdout.write("\n".join(lines) + "\n")
+    if given.json:
+        document = {"machine": machine(), "steps": given.steps, "kinds": results}
+        given.json.write_text(json.dumps(document, indent=1) + "\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was asked for; prints the table and writes JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -276,10 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for kind in given.kinds:
             results[kind] = measure(kind, given, given.set, folder)
             sys.stderr.write(f"{kind}: {results[kind][WHOLE]['wall']} s\n")
-    sys.stdout.write("\n".join(show(results)) + "\n")
-    if given.json:
-        document = {"machine": machine(), "steps": given.steps, "kinds": results}
-        given.json.write_text(json.dumps(document, indent=1) + "\n")
+    tell(show(results), results, given)
     return 0
 
 

@@ -16,6 +16,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.exceptions import NormalcyError
+from backend.executors.pulse import Looks
 from backend.specs import DetectorSpec
 from backend.specs.times import since_epoch
 from jobs.aligned import AlignedTrigger
@@ -58,7 +59,7 @@ class Timetable:
         self._missed = Missed(work)
         self._stirred = False
         self._silent_s = 0.0
-        self._looked: float | None = None
+        self._looks = Looks(_LONGEST_STEP_S)
         self._ahead: float | None = None
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
@@ -143,13 +144,8 @@ class Timetable:
         return [*late, STANDS_STILL] if self._stands_still(now) else late
 
     def _stands_still(self, now: float) -> bool:
-        """Whether nothing has come due for long.
-
-        Time counts from one look to the next, and not more than looks lie apart: a process that was
-        paused as a whole is not at fault.
-        """
-        step = min(now - (now if self._looked is None else self._looked), _LONGEST_STEP_S)
-        self._looked = now
+        """Whether nothing has come due for long."""
+        step = self._looks.since_s(now)
         stirred, self._stirred = self._stirred, False
         gets_on = stirred or not self._scheduler.running
         self._silent_s = 0.0 if gets_on else self._silent_s + step

@@ -14,7 +14,15 @@ from typing import Any
 import click
 
 from backend.cli.listening import Ear
-from backend.executors.pulse import BEAT, BEAT_EVERY_S, NOTIFY_SOCKET, READY, STOPPING, Watcher
+from backend.executors.pulse import (
+    BEAT,
+    BEAT_EVERY_S,
+    NOTIFY_SOCKET,
+    READY,
+    STOPPING,
+    Looks,
+    Watcher,
+)
 
 POLL_S = 0.2
 GRACE_S = 15.0
@@ -129,7 +137,7 @@ class Supervisor:
     clock: Callable[[], float] = field(default=time.monotonic)
     grace_s: float = GRACE_S
     watcher: Watcher = field(default_factory=lambda: Watcher(os.environ))
-    _looked: float | None = None
+    _looks: Looks = field(default_factory=lambda: Looks(_LONGEST_STEP_S))
     _beaten: float | None = None
 
     def run(self, stop: threading.Event) -> int:
@@ -146,9 +154,7 @@ class Supervisor:
     def tend(self) -> int:
         """Look once at every child; returns a fatal exit code, or 0."""
         now = self.clock()
-        # Held up itself, as a paused machine is, it holds nothing against the children.
-        step = min(now - (now if self._looked is None else self._looked), _LONGEST_STEP_S)
-        self._looked = now
+        step = self._looks.since_s(now)
         for child in self.children:
             code = child.ended()
             if code is not None and code in self.fatal:

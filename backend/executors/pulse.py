@@ -42,6 +42,23 @@ class Watcher:
             mine.sendto("\n".join(words).encode(), self._address)
 
 
+class Looks:
+    """How much silence lies between one look at others and the next.
+
+    Not more than looks usually lie apart: who was held up itself, as all is on a machine that is
+    paused, holds nothing against the others.
+    """
+
+    def __init__(self, apart_s: float) -> None:
+        self._apart_s = apart_s
+        self._before: float | None = None
+
+    def since_s(self, now: float) -> float:
+        """Seconds that count since the last look, by a clock that is never set."""
+        before, self._before = self._before, now
+        return 0.0 if before is None else min(now - before, self._apart_s)
+
+
 class SignOfLife:
     """A file that shows when a process was last seen to get on.
 

@@ -72,7 +72,6 @@ class Meters:
         self._under_way = Gauge(
             "normalcy_jobs_under_way", "Work that goes on.", ["kind"], registry=self.registry
         )
-
         self._outdated = Gauge(
             CONFIGURATION_OUTDATED,
             "1 where normalcy.yaml as it stands is not in force.",

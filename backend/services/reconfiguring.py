@@ -86,7 +86,7 @@ class Reconfiguring:
             changed = self._replace(stated)
         except (ConfigurationError, InputError) as error:
             self.problem = f"The configuration of before goes on: {error}"
-            log.error("%s", "; ".join(line.strip() for line in self.problem.splitlines()))
+            log.error("The configuration of before goes on: %s", error.in_one_line)
             return
         if changed or self.problem:
             log.info("configuration detectors=%d taken up", len(stated.detectors))

@@ -109,7 +109,7 @@ def load_to_run(environ: Mapping[str, str]) -> Settings:
             settings = load_copy(environ, Path(copy))
         except ConfigurationError:
             raise error from None
-        logger.warning("the configuration of before goes on: %s", one_line(error))
+        logger.warning("the configuration of before goes on: %s", error.in_one_line)
         return settings
 
 
@@ -131,11 +131,6 @@ def keep_copy(settings: Settings) -> bool:
         logger.warning("%s cannot be written: %s", kept, error.strerror)
         return False
     return True
-
-
-def one_line(error: ConfigurationError) -> str:
-    """Every mistake, for the log."""
-    return "; ".join(line.strip() for line in str(error).splitlines())
 
 
 def _changed_for_good(before: Settings, after: Settings) -> list[str]:

@@ -35,9 +35,9 @@ from backend.exceptions import (
 
 _MANIFEST = "manifest.json"
 _FORMAT: Final = 1
-_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
-_NAME = re.compile(f"{_PART}(?:/{_PART})?")
-_FILE = re.compile(_PART)
+PART = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
+_NAME = re.compile(f"{PART}(?:/{PART})?")
+_FILE = re.compile(PART)
 _LEFTOVER = ".unfinished-"
 # A save takes seconds; the margin is for clocks of file servers.
 _LEFTOVER_AGE_S = 86_400.0

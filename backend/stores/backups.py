@@ -32,6 +32,7 @@ from backend.exceptions import (
     StoreUnavailable,
 )
 from backend.ports import Progress
+from backend.stores.artifacts import PART
 
 _MANIFEST = "manifest.json"
 _FORMAT: Final = 1
@@ -40,10 +41,9 @@ _LONGEST_LINE = 64 << 20
 _LARGEST_MANIFEST = 64 << 20
 _MOST_TIMES, _FREE_OF_DOUBT = 200, 64 << 20
 """Records pack to a tenth or a twentieth; what claims to be far larger than its file is a bomb."""
-_PART = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}"
 _RECORDS = re.compile(r"records/([a-z_]{1,63})\.jsonl")
-_ARTIFACT = re.compile(rf"artifacts/({_PART}(?:/{_PART})?)/({_PART})")
-_EXTRA = re.compile(rf"extra/({_PART})")
+_ARTIFACT = re.compile(rf"artifacts/({PART}(?:/{PART})?)/({PART})")
+_EXTRA = re.compile(rf"extra/({PART})")
 # NotImplementedError and RecursionError are RuntimeErrors, and so is that a password is wanted.
 _UNREADABLE = (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, struct.error, zlib.error)
 _UNFINISHED = ".normalcy-backup-"

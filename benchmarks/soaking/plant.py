@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -222,6 +222,20 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
+
+
+def wait_for(
+    happened: Callable[[], object], what: str, deadline_s: float, every_s: float = 0.2
+) -> float:
+    """When something came to be, on the monotonic clock.
+
+    Raises:
+        RuntimeError: it did not within so many seconds.
+    """
+    for _ in until(deadline_s, every_s):
+        if happened():
+            return time.monotonic()
+    raise RuntimeError(f"{what} did not come within {deadline_s:.0f} s")
 
 
 def until(deadline_s: float, every_s: float = 0.2) -> Iterator[float]:
