@@ -135,15 +135,13 @@ def memory_line(available: int) -> Finding:
 
 def key_lines(keys: Sequence[Path]) -> Iterator[Finding]:
     """Whether nobody else may read the files that sign and open things."""
-    there = [key for key in keys if key.is_file()]
-    for key in there:
-        others = key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-        if others:
-            mode = stat.filemode(key.stat().st_mode)
-            told = f"{key} can be read by others ({mode}): chmod 600 {key}"
-            yield Finding(f"key {key.name}", False, told)
-    if not any(key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) for key in there):
-        names = ", ".join(key.name for key in there) or "there are none yet"
+    modes = {key: key.stat().st_mode for key in keys if key.is_file()}
+    exposed = [key for key, mode in modes.items() if mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    for key in exposed:
+        told = f"{key} can be read by others ({stat.filemode(modes[key])}): chmod 600 {key}"
+        yield Finding(f"key {key.name}", False, told)
+    if not exposed:
+        names = ", ".join(key.name for key in modes) or "there are none yet"
         yield Finding("keys", True, names)
 
 

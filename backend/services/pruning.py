@@ -133,11 +133,11 @@ class Pruning:
         """Versions of the time that scoring looks back."""
         if not promotions:
             return set()
-        specs = {spec.name: spec for spec in self._detectors.all()}
         back = _AGAIN
-        if (spec := specs.get(detector)) is not None:
-            plan = spec.schedule
-            back = nanoseconds(plan.catch_up) + nanoseconds(plan.lateness) + _DAY
+        for spec in self._detectors.all():
+            if spec.name == detector:
+                plan = spec.schedule
+                back = nanoseconds(plan.catch_up) + nanoseconds(plan.lateness) + _DAY
         return {number for number, _, _ in shifts(promotions, now - back, now + _DAY)}
 
     def _compared(self, detector: str) -> set[int]:
