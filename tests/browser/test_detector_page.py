@@ -65,7 +65,8 @@ def asked_why(page: Page, address: str, world: World) -> Request:
     page.goto(address + PLACE)
     drawn(page)
     page.locator("#chart").focus()
-    page.keyboard.press("Enter")
+    with page.expect_response("**/api/v1/requests"):
+        page.keyboard.press("Enter")
     expect(page.locator("#why")).to_contain_text("Asking why")
     (asked,) = world.records.requests()
     world.records.claim_request(worker="w", at=NOW, deadline=NOW + MINUTE)
