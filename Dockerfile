@@ -23,7 +23,8 @@ USER normalcy
 WORKDIR /var/lib/normalcy
 VOLUME /var/lib/normalcy
 EXPOSE 8087
-# Both parts, as `up` runs them; a container that runs one of them asks for that one.
-HEALTHCHECK --interval=30s --timeout=10s --start-period=60s CMD ["normalcy", "healthy"]
+# Both parts, as `up` runs them; a container that runs one of them asks for that one. A large record
+# store may have to be changed at the first start of a new release.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=330s CMD ["normalcy", "healthy"]
 ENTRYPOINT ["normalcy"]
 CMD ["up"]

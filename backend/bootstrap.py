@@ -68,7 +68,7 @@ from backend.services.label_publishing import LabelPublishing
 from backend.services.label_sync import LabelSync, SyncOptions
 from backend.services.labelling import Labelling
 from backend.services.links import Links
-from backend.services.log_fields import log_fields
+from backend.services.log_fields import work_fields
 from backend.services.meters import Meters
 from backend.services.monitoring import Monitoring
 from backend.services.notifying import Notifying
@@ -131,8 +131,8 @@ class SystemClock:
 
 
 @dataclass(frozen=True)
-class Application:
-    """Everything the command, the web and the jobs call."""
+class Ground:
+    """What everything else stands on."""
 
     settings: Settings
     clock: Clock
@@ -142,54 +142,13 @@ class Application:
     artifacts: ArtifactStore
     pieces: Executor
     detectors: Detectors
-    reconfiguring: Reconfiguring
     labelling: Labelling
-    label_sync: LabelSync | None
-    label_files: LabelFiles
-    label_history: LabelHistory
-    suggesting: Suggesting
-    retraining: Retraining
-    rethresholding: Rethresholding
-    scoring: Scoring
-    embedding: Embedding
-    explaining: Explaining
-    exporting: Exporting
-    trials: Trials
-    capacity: Capacity
-    probe: Probe
-    promotion: Promoting
-    drift: DriftAnswers
-    channel_changes: ChannelChanges
-    comparing: Comparing
-    reviewing: Reviewing
-    setting_up: SettingUp
-    sufficiency: Sufficiency
-    requests: Requests
-    work: Work
-    queries: Queries
-    what_if: WhatIf
-    series_overview: SeriesOverview
-    fleet_view: FleetView
-    history: History
-    catalogue: Catalogue
-    results_catalogue: Catalogue
-    forgetting: Forgetting
-    checking: Checking
-    rule_states: RuleWatch
-    run_publishing: RunPublishing
-    label_publishing: LabelPublishing
-    alerting: Alerting
-    saying: Saying
-    notifying: Notifying
-    access: Access
-    sessions: Sessions
-    elsewhere: Elsewhere | None
-    audit: AuditLog
-    session_key: Callable[[], str]
     meters: Meters
-    monitoring: Monitoring
-    backups: Backups
-    pruning: Pruning
+
+    @property
+    def stores(self) -> Stores:
+        """The places where things are kept."""
+        return Stores(self.source, self.results, self.records, self.artifacts)
 
     def reporter(self, role: str) -> Reporter:
         """What tells the others what this process counts; it has yet to be started.
@@ -204,6 +163,99 @@ class Application:
         self.pieces.close()
         for store in (self.source, self.results, self.records):
             store.close()
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What people say of the past."""
+
+    label_sync: LabelSync | None
+    label_files: LabelFiles
+    label_history: LabelHistory
+    label_publishing: LabelPublishing
+    suggesting: Suggesting
+    reviewing: Reviewing
+
+
+@dataclass(frozen=True)
+class Models:
+    """What learns from it, and judges the present by that."""
+
+    promotion: Promoting
+    retraining: Retraining
+    rethresholding: Rethresholding
+    scoring: Scoring
+    embedding: Embedding
+    explaining: Explaining
+    exporting: Exporting
+    comparing: Comparing
+    trials: Trials
+    capacity: Capacity
+    probe: Probe
+    what_if: WhatIf
+    sufficiency: Sufficiency
+    channel_changes: ChannelChanges
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a page or a command asks of the jobs, and what became of it."""
+
+    requests: Requests
+    work: Work
+    drift: DriftAnswers
+    run_publishing: RunPublishing
+
+
+@dataclass(frozen=True)
+class Views:
+    """What there is to see, of the sensors, of the scores and of normalcy itself."""
+
+    queries: Queries
+    series_overview: SeriesOverview
+    fleet_view: FleetView
+    history: History
+    catalogue: Catalogue
+    results_catalogue: Catalogue
+    checking: Checking
+    rule_states: RuleWatch
+    monitoring: Monitoring
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What is told to people who do not look."""
+
+    alerting: Alerting
+    saying: Saying
+    notifying: Notifying
+
+
+@dataclass(frozen=True)
+class People:
+    """Who may do what, and who did."""
+
+    access: Access
+    sessions: Sessions
+    elsewhere: Elsewhere | None
+    audit: AuditLog
+    session_key: Callable[[], str]
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What is set up, kept, brought back and removed."""
+
+    reconfiguring: Reconfiguring
+    setting_up: SettingUp
+    forgetting: Forgetting
+    backups: Backups
+    pruning: Pruning
+
+
+@dataclass(frozen=True)
+class Application(Ground, Labels, Models, Asked, Views, Messages, People, Upkeep):
+    """Everything the command, the web and the jobs call."""
 
 
 def bootstrap(
@@ -221,138 +273,184 @@ def bootstrap(
         make_model: by a detector's specification.
         reread: reads the configuration again, for a process that goes on while it is edited.
     """
-    clock = clock or SystemClock()
-    meters = Meters()
-    stores = open_stores(settings, meters, clock)
-    records = stores.records
-    detectors = Detectors(settings.detectors, records, clock)
 
     def here(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return _TASKS[task](application, arguments)
 
-    pieces = open_pieces(settings, here)
-    promoting = Promoting(records, stores.artifacts, detectors, clock)
-    served = Served(records, stores.artifacts, make_model)
-    labelling = Labelling(records, detectors, clock, settings.labels)
-    explaining = Explaining(stores, detectors, labelling, served, make_model, clock)
-    comparing = Comparing(stores, detectors, labelling, served, make_model, clock)
-    fleet = FleetPieces(stores, make_model, clock, pieces, piece_sizing(settings))
-    retraining = Retraining(stores, detectors, labelling, promoting, fleet, clock)
-    rethresholding = Rethresholding(stores, detectors, labelling, promoting, make_model, clock)
-    scoring = Scoring(stores, detectors, labelling, served, clock)
-    queries = Queries(records, stores.source, stores.results, detectors, clock)
-    notify = settings.notify
-    chat = ChatWebhook(notify.url) if notify.url else None
-    links = Links(FileKey(settings.home / "links.key"), settings.web.url, notify.links_expire)
-    alerting = Alerting(records, detectors, clock, telling=chat is not None)
-    label_sync = _label_sync(settings, stores, labelling, detectors, clock)
-    application = Application(
+    ground = _ground(settings, clock or SystemClock(), here)
+    labels = _labels(ground)
+    models = _models(ground, make_model)
+    parts = (
+        ground,
+        labels,
+        models,
+        _asked(ground, labels, models, make_model),
+        _views(ground),
+        _messages(ground),
+        _people(ground),
+        _upkeep(ground, make_model, reread),
+    )
+    application = Application(**{name: each for part in parts for name, each in vars(part).items()})
+    return application
+
+
+def _ground(
+    settings: Settings, clock: Clock, here: Callable[[str, Mapping[str, Any]], dict[str, Any]]
+) -> Ground:
+    meters = Meters()
+    stores = open_stores(settings, meters, clock)
+    detectors = Detectors(settings.detectors, stores.records, clock)
+    return Ground(
         settings=settings,
         clock=clock,
         source=stores.source,
         results=stores.results,
-        records=records,
+        records=stores.records,
         artifacts=stores.artifacts,
-        pieces=pieces,
+        pieces=open_pieces(settings, here),
         detectors=detectors,
-        reconfiguring=Reconfiguring(
-            detectors, labelling, ConfigFile(settings, reread) if reread else None, meters
-        ),
-        labelling=labelling,
-        label_sync=label_sync,
-        label_files=LabelFiles(
-            labelling, detectors, clock, settings.grafana.labels.tags, shown_alone
-        ),
+        labelling=Labelling(stores.records, detectors, clock, settings.labels),
+        meters=meters,
+    )
+
+
+def _labels(ground: Ground) -> Labels:
+    records, results, clock = ground.records, ground.results, ground.clock
+    detectors, labelling = ground.detectors, ground.labelling
+    tags = ground.settings.grafana.labels.tags
+    return Labels(
+        label_sync=_label_sync(ground.settings, ground.stores, labelling, detectors, clock),
+        label_files=LabelFiles(labelling, detectors, clock, tags, shown_alone),
         label_history=LabelHistory(records, labelling, clock),
-        suggesting=Suggesting(records, stores.results, detectors, clock),
-        retraining=retraining,
-        rethresholding=rethresholding,
-        scoring=scoring,
+        label_publishing=LabelPublishing(records, results),
+        suggesting=Suggesting(records, results, detectors, clock),
+        reviewing=Reviewing(ground.stores, labelling),
+    )
+
+
+def _models(ground: Ground, make_model: ModelFactory) -> Models:
+    stores, clock = ground.stores, ground.clock
+    records, artifacts = ground.records, ground.artifacts
+    detectors, labelling = ground.detectors, ground.labelling
+    sizing = piece_sizing(ground.settings)
+    promoting = Promoting(records, artifacts, detectors, clock)
+    served = Served(records, artifacts, make_model)
+    fleet = FleetPieces(stores, make_model, clock, ground.pieces, sizing)
+    return Models(
+        promotion=promoting,
+        retraining=Retraining(stores, detectors, labelling, promoting, fleet, clock),
+        rethresholding=Rethresholding(stores, detectors, labelling, promoting, make_model, clock),
+        scoring=Scoring(stores, detectors, labelling, served, clock),
         embedding=Embedding(stores, detectors, labelling, served, clock),
-        explaining=explaining,
+        explaining=Explaining(stores, detectors, labelling, served, make_model, clock),
         exporting=Exporting(records, detectors, served, export),
+        comparing=Comparing(stores, detectors, labelling, served, make_model, clock),
         trials=Trials(stores, detectors, labelling, make_model, clock),
         capacity=Capacity(
             stores,
             clock,
-            piece_sizing(settings),
+            sizing,
             Machine(machine.memory(), processors()),
             lambda: LocalProcesses(_ENTRY, {"probe": 1}, lambda task, arguments: "probe"),
         ),
         probe=Probe(
             stores, make_model, clock, used, lambda folder: FileArtifactStore(Path(folder))
         ),
-        promotion=promoting,
-        channel_changes=ChannelChanges(stores.source, records, stores.artifacts, clock),
+        what_if=WhatIf(records, ground.results, artifacts, detectors, labelling, clock),
+        sufficiency=Sufficiency(stores, detectors, labelling, clock),
+        channel_changes=ChannelChanges(ground.source, records, artifacts, clock),
+    )
+
+
+def _asked(ground: Ground, labels: Labels, models: Models, make_model: ModelFactory) -> Asked:
+    records, detectors, clock = ground.records, ground.detectors, ground.clock
+    requests = Requests(
+        records,
+        detectors,
+        models.retraining,
+        models.scoring,
+        clock,
+        labels.label_sync.run if labels.label_sync else None,
+        explaining=models.explaining,
+        comparing=models.comparing,
+        dry_runs=DryRuns(ground.stores, make_model, clock),
+        rethresholding=models.rethresholding,
+    )
+    return Asked(
+        requests=requests,
+        work=Work(records, clock),
         drift=DriftAnswers(
             records,
             detectors,
-            lambda kind, detector, by: application.requests.ask(kind, detector, by=by),
+            lambda kind, detector, by: requests.ask(kind, detector, by=by),
             clock,
         ),
-        comparing=comparing,
-        reviewing=Reviewing(stores, labelling),
-        setting_up=SettingUp(stores.source, detectors, clock, mistakes_in, read_value),
-        sufficiency=Sufficiency(stores, detectors, labelling, clock),
-        requests=Requests(
-            records,
-            detectors,
-            retraining,
-            scoring,
-            clock,
-            label_sync.run if label_sync else None,
-            explaining=explaining,
-            comparing=comparing,
-            dry_runs=DryRuns(stores, make_model, clock),
-            rethresholding=rethresholding,
-        ),
-        work=Work(records, clock),
+        run_publishing=RunPublishing(records, ground.results),
+    )
+
+
+def _views(ground: Ground) -> Views:
+    settings, clock, detectors = ground.settings, ground.clock, ground.detectors
+    source, results, records = ground.source, ground.results, ground.records
+    queries = Queries(records, source, results, detectors, clock)
+    beyond = _beyond(settings, records, clock)
+    return Views(
         queries=queries,
-        what_if=WhatIf(records, stores.results, stores.artifacts, detectors, labelling, clock),
-        series_overview=SeriesOverview(queries, detectors, stores.source, stores.results, clock),
-        fleet_view=FleetView(queries, stores.results, clock),
-        history=History(records, stores.results, detectors, clock),
-        catalogue=Catalogue(stores.source),
-        results_catalogue=Catalogue(stores.results),
-        forgetting=Forgetting(stores.results),
-        checking=Checking(
-            stores, settings.artifacts, detectors, queries, clock, _beyond(settings, records, clock)
-        ),
+        series_overview=SeriesOverview(queries, detectors, source, results, clock),
+        fleet_view=FleetView(queries, results, clock),
+        history=History(records, results, detectors, clock),
+        catalogue=Catalogue(source),
+        results_catalogue=Catalogue(results),
+        checking=Checking(ground.stores, settings.artifacts, detectors, queries, clock, beyond),
         rule_states=RuleWatch(_rule_book(settings), clock),
-        run_publishing=RunPublishing(records, stores.results),
-        label_publishing=LabelPublishing(records, stores.results),
+        monitoring=Monitoring(records, detectors, ground.reporter("web"), clock),
+    )
+
+
+def _messages(ground: Ground) -> Messages:
+    notify, web, home = ground.settings.notify, ground.settings.web, ground.settings.home
+    records, clock = ground.records, ground.clock
+    chat = ChatWebhook(notify.url) if notify.url else None
+    links = Links(FileKey(home / "links.key"), web.url, notify.links_expire)
+    alerting = Alerting(records, ground.detectors, clock, telling=chat is not None)
+    return Messages(
         alerting=alerting,
-        saying=Saying(records, alerting, labelling, links, clock),
+        saying=Saying(records, alerting, ground.labelling, links, clock),
         notifying=Notifying(records, alerting, links, chat, clock, style=notify.kind),
-        access=Access(
-            records,
-            detectors,
-            clock,
-            Passwords(),
-            has_token=settings.web.token is not None or settings.web.oidc is not None,
-        ),
+    )
+
+
+def _people(ground: Ground) -> People:
+    settings, records, clock = ground.settings, ground.records, ground.clock
+    web, has_token = settings.web, settings.web.token is not None or settings.web.oidc is not None
+    return People(
+        access=Access(records, ground.detectors, clock, Passwords(), has_token=has_token),
         sessions=Sessions(
             records,
             clock,
-            idle=settings.web.sessions.idle,
-            longest=settings.web.sessions.longest,
+            idle=web.sessions.idle,
+            longest=web.sessions.longest,
+            elsewhere=web.sessions.elsewhere,
         ),
         elsewhere=_elsewhere(settings, records, clock),
         audit=AuditLog(records, clock, settings.audit_kept),
         session_key=FileKey(settings.home / "session.key"),
-        meters=meters,
-        monitoring=Monitoring(records, detectors, Reporter(records, meters, clock, "web"), clock),
-        backups=_backups(settings, stores, detectors, clock, make_model),
-        pruning=Pruning(
-            records,
-            stores.artifacts,
-            detectors,
-            stores.results if settings.results.startswith("embedded:") else None,
-            clock,
-            settings.keep,
-        ),
     )
-    return application
+
+
+def _upkeep(
+    ground: Ground, make_model: ModelFactory, reread: Callable[[], Settings] | None
+) -> Upkeep:
+    settings, clock, detectors = ground.settings, ground.clock, ground.detectors
+    file = ConfigFile(settings, reread) if reread else None
+    own = ground.results if settings.results.startswith("embedded:") else None
+    return Upkeep(
+        reconfiguring=Reconfiguring(detectors, ground.labelling, file, ground.meters),
+        setting_up=SettingUp(ground.source, detectors, clock, mistakes_in, read_value),
+        forgetting=Forgetting(ground.results),
+        backups=_backups(settings, ground.stores, detectors, clock, make_model),
+        pruning=Pruning(ground.records, ground.artifacts, detectors, own, clock, settings.keep),
+    )
 
 
 def open_stores(settings: Settings, meters: Meters, clock: Clock) -> Stores:
@@ -518,7 +616,12 @@ def _backups(
     }
     text = settings.text.encode() or None
     backing_up = BackingUp(remembered, clock, text)
-    here = Places(settings.home, embedded, lambda size: require_room(settings.home, size))
+
+    def room(size: int) -> None:
+        for directory in (settings.home, settings.artifacts):
+            require_room(directory, size)
+
+    here = Places(settings.home, embedded, room)
     return Backups(
         backing_up,
         Restoring(remembered, backing_up, clock, here),
@@ -579,9 +682,9 @@ def _known(settings: Settings, url: str) -> Credentials:
     return settings.results_credentials if same_place(url, settings.results) else Credentials()
 
 
-def open_records(url: str, *, create: bool) -> RecordStore:
-    """A record store, to copy labels from or, with `create`, to."""
-    return SqlRecordStore(url, create=create)
+def open_records(url: str, *, create: bool, clock: Clock) -> RecordStore:
+    """A record store, to copy labels from or, with `create`, to; its audit log tells of it."""
+    return audited(SqlRecordStore(url, create=create), clock)
 
 
 _ENTRY = "backend.bootstrap:run_task"
@@ -597,8 +700,7 @@ def run_task(task: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """
     application = _application()
     application.reconfiguring.look()
-    ids = log_fields(run_id=arguments.get("run_id"), detector=arguments.get("detector"))
-    with working_for(arguments.get("worker")), ids:
+    with working_for(arguments.get("worker")), work_fields(arguments):
         return _TASKS[task](application, arguments)
 
 

@@ -411,8 +411,12 @@ class RecordStore(Protocol):
         """Store what a process says, in place of what it said before; a power cut may undo it."""
         ...
 
-    def process_reports(self) -> list[ProcessReport]:
-        """What every process said last, by name."""
+    def process_reports(self, *, counts: bool = True) -> list[ProcessReport]:
+        """What every process said last, by name.
+
+        Args:
+            counts: also what it counted, by far the most of it.
+        """
         ...
 
     def forget_processes(self, names: Collection[str]) -> None:
@@ -439,7 +443,7 @@ class RecordStore(Protocol):
         """
         ...
 
-    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+    def cancel_run(self, run: int, *, by: str) -> Run:
         """Note that a run is to end; its worker ends it at its next step. The first wish stands.
 
         Raises:
@@ -855,11 +859,11 @@ class RecordStore(Protocol):
         ...
 
     def ended(self, *, before: int) -> int:
-        """How many runs and requests ended before a time."""
+        """How many runs and requests ended, and drift proposals were answered, before a time."""
         ...
 
     def forget_ended(self, *, before: int, limit: int = 500) -> int:
-        """Remove the oldest runs and requests that ended before a time, and say how many."""
+        """Remove the oldest of what `ended` counts, and say how many."""
         ...
 
     def close(self) -> None:
@@ -932,19 +936,46 @@ class RecordDumps(Protocol):
         """Whether the store holds nothing that a person made or a training found."""
         ...
 
-    def load(self, dump: RecordDump, *, renamed: Mapping[str, str]) -> dict[str, int]:
-        """Let these be the records, all or none; how many rows each table has then.
-
-        Runs that went on when the records were dumped count as interrupted, and requests that were
-        worked on are free again.
+    def staged(self, dump: RecordDump) -> AbstractContextManager["StagedRecords"]:
+        """A dump that was looked at and is ready to be loaded; nothing is changed so far.
 
         Args:
             dump: in the form of this program or of an older one.
-            renamed: artifacts that have another name now.
 
         Raises:
             StoreRefused: the dump has a form that this program does not know.
             InputError: its rows do not belong into its tables.
+            StoreError: there is no room to look at it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What goes into the records together with those that are restored.
+
+    Attributes:
+        upkeep: when it was done.
+        entry: the same for the audit log.
+        renamed: artifacts that have another name now.
+        numbers: by detector, the number of a version that is not to be given again.
+    """
+
+    upkeep: Upkeep
+    entry: AuditEntry
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+class StagedRecords(Protocol):
+    """Records that can take the place of those that are there."""
+
+    def load(self, restoration: Restoration) -> dict[str, int]:
+        """Let these be the records, all or none; how many rows each table has then.
+
+        Runs that went on when the records were dumped count as interrupted, requests that were
+        worked on are free again, and messages that waited are not sent. Numbers that were given
+        here, tokens that were revoked and links that were used stay so.
         """
         ...
 
@@ -986,8 +1017,12 @@ class Backup(Protocol):
         """Names of the artifacts in it, sorted."""
         ...
 
-    def artifact(self, name: str) -> dict[str, bytes]:
-        """The files of an artifact in it."""
+    def artifact(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
+        """The files of an artifact in it, or only those whose names begin in one of some ways.
+
+        Raises:
+            NotFound: it holds no such artifact.
+        """
         ...
 
     def attachment(self, name: str) -> Iterator[bytes] | None:

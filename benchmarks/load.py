@@ -354,7 +354,8 @@ def table(found: Load) -> list[str]:
     rows = [_line(one, kind) for one in (found.idle, found.busy) for kind in (PANEL, API)]
     for kind in (PANEL, API):
         slower = found.busy.percentile(kind, 50) / found.idle.percentile(kind, 50)
-        share = found.busy.rate(kind) / found.idle.rate(kind)
+        idle = found.idle.rate(kind) or float("nan")
+        share = found.busy.rate(kind) / idle
         rows.append(
             f"{kind}: {share:.2f} of the answers of the idle service, {slower:.1f} times as slow"
         )

@@ -79,6 +79,8 @@ class Soak:
     told: Told = field(default_factory=Told)
     caught_up_s: float | None = None
     exit_code: int | None = None
+    served: dict[str, int] = field(default_factory=dict)
+    """How often one version took over from another, by detector."""
     tallies: dict[str, Tally] = field(default_factory=dict)
     growths: list[Growth] = field(default_factory=list)
 
@@ -87,6 +89,11 @@ class Soak:
         """What is not as it has to be."""
         found = [
             f"{name}: not as it has to be" for name, one in self.tallies.items() if not one.is_clean
+        ]
+        found += [
+            f"{name}: there is nothing to compare"
+            for name, one in self.tallies.items()
+            if ": " in name and not one.rows
         ]
         found += [f"memory of {one.role} grows" for one in self.growths if one.grows]
         if self.caught_up_s is None:
@@ -150,6 +157,9 @@ def soak(folder: Path, minutes: float, seed: int) -> tuple[Soak, list[watching.S
         found.fault_log = troubles.log
         found.restarts = {**watching.restarts(watch.samples), "up": plant.restarts}
         found.growths = watching.growths(watch.samples)
+        found.served = {
+            one.fleet.name: len(app.records.promotions(one.fleet.name)) for one in courses
+        }
         found.tallies = _judge(app, plant, courses, found.told, folder / "undisturbed")
     return found, watch.samples
 
@@ -233,7 +243,7 @@ def _judge(
     return {
         **verdict.judge(plant, courses, folder),
         "labels": verdict.judge_labels(app, told),
-        "versions": verdict.judge_versions(app, [one.fleet.name for one in courses]),
+        "versions": verdict.judge_versions(app, [one.fleet.name for one in courses], told),
         "requests": verdict.judge_requests(app, told),
     }
 
@@ -256,6 +266,8 @@ def report(found: Soak) -> list[str]:
         f"answers to operator, maintainer and {VISITORS} visitors: {_counted(told.answers)}",
         f"labels: {len(told.added)} acknowledged, {len(told.removed)} taken back, "
         f"{len(told.unanswered)} without an answer; work: {_counted(told.ends)}",
+        f"versions that began to serve: {_counted(found.served)}; "
+        f"rolled back: {_counted(told.rolled_back)}",
         "",
         f"{'':<28} {'rows':>9} {'lost':>7} {'wrong':>7} {'doubled':>7}",
     ]
@@ -293,6 +305,8 @@ def plain(found: Soak) -> dict[str, Any]:
         "answers": dict(told.answers),
         "labels": len(told.added),
         "work": dict(told.ends),
+        "served": found.served,
+        "rolled_back": dict(told.rolled_back),
         "caught_up_s": found.caught_up_s,
         "exit_code": found.exit_code,
         "tallies": {name: asdict(one) for name, one in found.tallies.items()},

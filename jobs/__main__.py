@@ -3,7 +3,6 @@
 import faulthandler
 import logging
 import os
-import signal
 import sys
 import threading
 from datetime import timedelta
@@ -14,6 +13,7 @@ from backend.exceptions import ConfigurationError, NormalcyError
 from backend.executors import LocalProcesses
 from backend.executors.logs import log_to_stderr
 from backend.executors.pulse import BEAT, BEAT_EVERY_S, READY, STOPPING, SignOfLife, Watcher
+from backend.executors.signals import set_on_signals
 from backend.settings import load, log_form
 from backend.settings.rereading import keep, load_to_run
 from backend.specs import DetectorSpec
@@ -28,6 +28,8 @@ from jobs.workplace import Workplace
 logger = logging.getLogger("jobs")
 
 _GRACE_S = 8.0
+_LONGEST_END_S = 25.0
+"""Of the whole way from the wish to the end; containers are given 30 s."""
 _LOOK_EVERY_S = BEAT_EVERY_S
 
 
@@ -39,8 +41,7 @@ def main() -> int:
     # What APScheduler tells at lower levels is told by the timetable, in our words.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    set_on_signals(stop)
     try:
         settings = load_to_run(os.environ)
         log_to_stderr(form=settings.log_form, secrets=settings.secrets)
@@ -79,19 +80,32 @@ def serve(application: Application, stop: threading.Event) -> int:
     timetable.start()
     reporter.start()
     stuck = _watch(timetable, Signs(application), stop)
+    leaving = _leave_within(_LONGEST_END_S)
     for name in stuck:
         work.meters.stuck(name.partition(":")[0])
     if stuck:
         logger.critical("stuck: %s; leaving, to be started again", ", ".join(stuck))
     ended = timetable.stop(_GRACE_S)
-    reporter.stop()
+    reporter.stop(in_order=not stuck)
     work.leases.stop()
     application.close()
     logger.info("stopped")
     if not ended:
         # A thread that will not end would keep the interpreter from leaving.
         os._exit(1)
+    leaving.cancel()
     return 1 if stuck else 0
+
+
+def _leave_within(seconds: float) -> threading.Timer:
+    """Leave at the latest then: what hangs may be what all that has to be put back waits for.
+
+    Leases that are not given back run out by themselves.
+    """
+    timer = threading.Timer(seconds, os._exit, [1])
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _detectors(application: Application) -> list[DetectorSpec]:
@@ -107,10 +121,10 @@ class Signs:
         self._watcher = Watcher(os.environ)
         self._shown = SignOfLife(application.settings.home, "jobs")
 
-    def give(self, *words: str) -> None:
-        """Say it now, and what else there is to say."""
+    def give(self) -> None:
+        """Say it now; that it is ready each time, since a word may be lost."""
         self._shown.show()
-        self._watcher.tell(BEAT, *words)
+        self._watcher.tell(READY, BEAT)
 
     def end(self) -> None:
         """Say that this process ends."""
@@ -120,7 +134,7 @@ class Signs:
 
 def _watch(timetable: Timetable, signs: Signs, stop: threading.Event) -> list[str]:
     """See that the timetable gets on until it is told to stop; what got stuck, if anything."""
-    signs.give(READY)
+    signs.give()
     stuck: list[str] = []
     while not stuck and not stop.wait(_LOOK_EVERY_S):
         timetable.follow_clock()
@@ -137,7 +151,7 @@ def chores(application: Application, worker: str | None = None) -> list[Chore]:
         *_label_syncing(application, worker),
         Chore("publish runs", timedelta(seconds=15), application.run_publishing.publish),
         Chore("publish labels", timedelta(seconds=15), application.label_publishing.publish),
-        Chore("prune", timedelta(days=1), application.pruning.run, timedelta(hours=1)),
+        Chore("prune", timedelta(days=1), application.pruning.daily, timedelta(hours=1)),
         Chore("forget audit", timedelta(days=1), application.audit.forget),
         Chore("alert messages", timedelta(seconds=5), application.notifying.run),
     ]

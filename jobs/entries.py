@@ -3,17 +3,16 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Literal
 
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.services.cron import cron_trigger
 from backend.specs import DetectorSpec
 from backend.specs.times import parse_zone
-from jobs.aligned import AlignedTrigger
+from jobs.aligned import AlignedTrigger, SteadyTrigger
 from jobs.chores import Chore
 from jobs.places import REQUESTED, SLOTS
 from jobs.retraining import retrain, retrain_if_due
@@ -75,7 +74,7 @@ def standing_entries(
         Entry(
             id=f"requests:{place}",
             action=partial(serve_request, work, kinds),
-            trigger=IntervalTrigger(seconds=1, timezone=UTC),
+            trigger=SteadyTrigger(timedelta(seconds=1)),
             pool=place,
             timeout=max(LIMITS.get(kind, _LONGEST_TRAINING) for kind in kinds),
         )
@@ -84,7 +83,7 @@ def standing_entries(
     timetable = Entry(
         id="timetable:",
         action=refresh,
-        trigger=IntervalTrigger(seconds=30, timezone=UTC),
+        trigger=SteadyTrigger(timedelta(seconds=30)),
         pool=HOUSEKEEPING,
         timeout=timedelta(minutes=1),
         at_once=True,
@@ -92,14 +91,14 @@ def standing_entries(
     taking_over = Entry(
         id="takeover:",
         action=partial(take_over, work, resume),
-        trigger=IntervalTrigger(seconds=5, timezone=UTC),
+        trigger=SteadyTrigger(timedelta(seconds=5)),
         pool=HOUSEKEEPING,
         timeout=timedelta(minutes=1),
     )
     making_up = Entry(
         id="missed:",
         action=make_up,
-        trigger=IntervalTrigger(seconds=30, timezone=UTC),
+        trigger=SteadyTrigger(timedelta(seconds=30)),
         pool=HOUSEKEEPING,
         timeout=timedelta(minutes=5),
     )
@@ -111,7 +110,7 @@ def chore_entry(chore: Chore) -> Entry:
     return Entry(
         id=f"chore:{chore.name}",
         action=chore.action,
-        trigger=IntervalTrigger(seconds=chore.every.total_seconds(), timezone=UTC),
+        trigger=SteadyTrigger(chore.every),
         pool=CHORES,
         timeout=chore.limit,
         at_once=True,
@@ -134,7 +133,7 @@ def detector_entries(work: Workplace, spec: DetectorSpec) -> list[Entry]:
     labels = Entry(
         id=f"labels:{spec.name}",
         action=partial(retrain_if_due, work, spec),
-        trigger=IntervalTrigger(seconds=15, timezone=UTC),
+        trigger=SteadyTrigger(timedelta(seconds=15)),
         pool="train",
         timeout=plan.retrain_timeout,
         at_once=True,

@@ -31,6 +31,19 @@ class Missed:
         self._work = work
         self._served: dict[str, int] = {}
         self._done: dict[str, datetime] = {}
+        self._in_force: dict[str, int] = {}
+
+    def begins(self, entry: Entry, at: int) -> None:
+        """Note that the times of an entry are these from now on.
+
+        Before, they were others, or none: what lies between them was not missed.
+        """
+        self._in_force[entry.id] = at
+
+    def forget(self, entry: Entry) -> None:
+        """Know nothing of an entry any more."""
+        for known in (self._served, self._done, self._in_force):
+            known.pop(entry.id, None)
 
     def serves(self, entry: Entry, due: int, before: int | None) -> None:
         """Note that a time is about to be served, and count those since the one before.
@@ -45,6 +58,7 @@ class Missed:
         """
         if before is None:
             return
+        before = self._counts_from(entry, before)
         times = times_between(entry.trigger, moment(before), moment(due))
         if not times:
             return
@@ -76,13 +90,18 @@ class Missed:
         """
         until = moment(self._work.clock.now()) - _LATE
         known = self._served.get(entry.id)
-        if known is not None and last_between(entry.trigger, moment(known), until) is None:
+        if known is not None and self._last(entry, known, until) is None:
             return None
         served = self._learn(entry)
-        if served is None:
-            return None
-        due = last_between(entry.trigger, moment(served), until)
+        due = None if served is None else self._last(entry, served, until)
         return None if due is None else since_epoch(due)
+
+    def _last(self, entry: Entry, served: int, until: datetime) -> datetime | None:
+        return last_between(entry.trigger, moment(self._counts_from(entry, served)), until)
+
+    def _counts_from(self, entry: Entry, served: int) -> int:
+        """Since when times that nobody served were missed."""
+        return max(served, self._in_force.get(entry.id, served))
 
     def _learn(self, entry: Entry) -> int | None:
         """Ask the records which time was served last; None while somebody is at one."""

@@ -16,6 +16,7 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from backend.exceptions import NormalcyError
+from backend.executors.limits import TO_LOAD_S
 from backend.executors.pulse import Looks
 from backend.specs import DetectorSpec
 from backend.specs.times import since_epoch
@@ -23,6 +24,7 @@ from jobs.aligned import AlignedTrigger
 from jobs.chores import Chore
 from jobs.entries import POOLS, Entry, chore_entry, detector_entries, standing_entries
 from jobs.missed import Missed
+from jobs.places import SLOTS
 from jobs.times import moment, soonest
 from jobs.workplace import Workplace
 
@@ -52,9 +54,9 @@ class Timetable:
         self._work = work
         self._chores = chores
         self._monotonic = monotonic
-        self._specs: Mapping[str, DetectorSpec] = {}
+        self._specs: Mapping[str, DetectorSpec] | None = None
         self._entries: dict[str, Entry] = {}
-        self._running: dict[str, float] = {}
+        self._running: dict[str, tuple[Entry, float]] = {}
         self._fired: dict[str, datetime] = {}
         self._missed = Missed(work)
         self._stirred = False
@@ -83,15 +85,23 @@ class Timetable:
         """Take up detectors that are new or changed, and drop those that are gone."""
         with self._refreshing:
             specs = {spec.name: spec for spec in self._work.detectors()}
-            for name, before in self._specs.items():
-                if specs.get(name) != before:
-                    self._drop(before)
+            before, is_first = self._specs or {}, self._specs is None
+            for name, spec in before.items():
+                if specs.get(name) != spec:
+                    self._drop(spec, for_good=name not in specs)
             for name, spec in specs.items():
-                if self._specs.get(name) != spec:
-                    for entry in detector_entries(self._work, spec):
-                        self._add(entry)
-                    logger.info("timetable detector=%s score=%s", name, spec.schedule.score)
+                if before.get(name) != spec:
+                    self._join(spec, before.get(name), is_first)
             self._specs = specs
+
+    def _join(self, spec: DetectorSpec, before: DetectorSpec | None, is_first: bool) -> None:
+        """Take up a detector; at the first look its times may have been the same for long."""
+        now = self._work.clock.now()
+        for entry in detector_entries(self._work, spec):
+            self._add(entry)
+            if not is_first and (before is None or before.schedule != spec.schedule):
+                self._missed.begins(entry, now)
+        logger.info("timetable detector=%s score=%s", spec.name, spec.schedule.score)
 
     def resume(self, name: str, due: int) -> None:
         """Do what was left unfinished for a scheduled time, however long ago that is."""
@@ -138,8 +148,8 @@ class Timetable:
         with self._changed:
             late = [
                 name
-                for name, since in self._running.items()
-                if now - since > self._entries[name].timeout.total_seconds() + _MARGIN_S
+                for name, (entry, since) in self._running.items()
+                if now - since > _longest_s(entry)
             ]
         return [*late, STANDS_STILL] if self._stands_still(now) else late
 
@@ -177,19 +187,24 @@ class Timetable:
             misfire_grace_time=None,
             coalesce=entry.coalesce,
             max_instances=entry.max_instances,
+            replace_existing=True,  # where the look before broke off half-way
             **first,
         )
 
-    def _drop(self, spec: DetectorSpec) -> None:
+    def _drop(self, spec: DetectorSpec, *, for_good: bool) -> None:
         for entry in detector_entries(self._work, spec):
             if self._scheduler.get_job(entry.id) is not None:
                 self._scheduler.remove_job(entry.id)
+            self._entries.pop(entry.id, None)
+            if for_good:
+                self._fired.pop(entry.id, None)
+                self._missed.forget(entry)
 
     def _run(self, entry: Entry, due: int | None = None) -> None:
         if self._work.stopping.is_set():
             return
         with self._changed:
-            self._running[entry.id] = self._monotonic()
+            self._running[entry.id] = entry, self._monotonic()
         try:
             self._do(entry, due)
         except NormalcyError as error:
@@ -256,6 +271,12 @@ class _Pool(ThreadPoolExecutor):  # type: ignore[misc]  # the library has no typ
     def _do_submit_job(self, job: Job, run_times: list[datetime]) -> None:
         self._fired[job.id] = run_times[-1]
         super()._do_submit_job(job, run_times)
+
+
+def _longest_s(entry: Entry) -> float:
+    """Seconds after which something that goes on is stuck; a worker may have to load first."""
+    to_load_s = TO_LOAD_S if entry.pool in SLOTS else 0.0
+    return entry.timeout.total_seconds() + to_load_s + _MARGIN_S
 
 
 def _saying(job: str) -> str:

@@ -1,11 +1,12 @@
 """What a jobs process that died had in hand is closed, freed, and done by another."""
 
 import logging
-import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+
+import psutil
 
 from backend.exceptions import Conflict
 from backend.records import Lease, Request, State
@@ -13,6 +14,9 @@ from backend.services.processes import PROCESS, living
 from jobs.workplace import Workplace
 
 logger = logging.getLogger(__name__)
+
+_CLOCKS_DIFFER_NS = 600_000_000_000
+"""By so much the start of a process, as the system tells it, moves when the clock is set."""
 
 Resume = Callable[[str, int], None]
 """Begin the piece of work of this name for this scheduled time."""
@@ -22,7 +26,8 @@ def take_over(work: Workplace, resume: Resume = lambda name, due: None) -> int:
     """Look for what dead processes left; how many runs were found interrupted.
 
     A process is dead when its lease has run out, on whichever host it was, or when it gave it back.
-    A process without one, such as a command, is dead when this host has no such process.
+    A process without one, such as a command, is dead when this host has no such process, or has it
+    only since later: ids are given again, in a container with each start.
 
     Args:
         work: with the records.
@@ -32,9 +37,14 @@ def take_over(work: Workplace, resume: Resume = lambda name, due: None) -> int:
     runs, requests = work.records.open_runs(), work.records.open_requests()
     leases = work.records.leases()
     alive = _Alive.among(leases, work.worker)
-    interrupted = _interrupt(work, {run.worker for run in runs if not alive.is_alive(run.worker)})
+    at_work: dict[str, int] = {}
+    for run in runs:
+        at_work[run.worker] = max(at_work.get(run.worker, 0), run.started_at)
+    dead = {worker for worker, when in at_work.items() if not alive.was_alive(worker, when)}
+    interrupted = _interrupt(work, dead)
     for request in requests:
-        if request.state is State.RUNNING and not alive.is_alive(request.worker or ""):
+        when = request.claimed_at or request.created_at
+        if request.state is State.RUNNING and not alive.was_alive(request.worker or "", when):
             _free(work, request)
     for lease in leases:
         _take_up(work, lease, resume)
@@ -78,21 +88,26 @@ class _Alive:
     def among(cls, leases: list[Lease], itself: str) -> "_Alive":
         return cls(frozenset({itself, *living(leases)}), socket.gethostname())
 
-    def is_alive(self, worker: str) -> bool:
-        """Whether a process lives; one that cannot be judged from here does."""
+    def was_alive(self, worker: str, when: int) -> bool:
+        """Whether a process that was at work then still lives; one that nobody can judge does.
+
+        Args:
+            worker: as it signs its work.
+            when: nanoseconds, at which it was at work.
+        """
         host, *rest = worker.split(":")
         if worker in self.holders or not rest or not rest[0].isdecimal():
             return True
         if len(rest) > 1:
             return False
-        return host != self.host or _runs_here(int(rest[0]))
+        return host != self.host or _runs_since(int(rest[0]), when)
 
 
-def _runs_here(pid: int) -> bool:
+def _runs_since(pid: int, when: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        started: float = psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
         return False
-    except (PermissionError, OverflowError):
+    except (psutil.Error, OverflowError):
         return True
-    return True
+    return started * 1e9 <= when + _CLOCKS_DIFFER_NS

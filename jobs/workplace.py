@@ -9,10 +9,10 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from backend.exceptions import Cancelled, LeaseLost, NormalcyError
+from backend.exceptions import Cancelled, LeaseLost, NormalcyError, NotFound
 from backend.ports import Clock, Executor, RecordStore
 from backend.records import Run, State
-from backend.services.log_fields import log_fields, new_id, run_details, told
+from backend.services.log_fields import RUN, fields, new_id, run_details, told, work_fields
 from backend.services.meters import Meters
 from backend.services.pace import Pace
 from backend.services.progress import cancelled
@@ -110,7 +110,8 @@ class Workplace:
 
     def perform(self, task: Task) -> dict[str, Any] | NormalcyError:
         """Have a task done and say so in one line; an error is returned, and on record then."""
-        with log_fields(run_id=new_id(), detector=task.detector), self.meters.job(task.kind):
+        about = {**task.arguments, "detector": task.detector, RUN: new_id()}
+        with work_fields(about), self.meters.job(task.kind):
             started, began = self.clock.now(), perf_counter()
             answer = self._answer(task)
             seconds = perf_counter() - began
@@ -141,12 +142,22 @@ class Workplace:
             extra = told(f"{task.kind} taken over", why=str(error))
             logger.warning("%s detector=%s: %s", *about, error, extra=extra)
             return
+        if isinstance(error, NotFound) and self._is_gone(task.detector):
+            logger.info("%s detector=%s was left out: it has been removed", *about)
+            return
         ended = "was ended" if isinstance(error, Cancelled) else "failed"
         extra = told(f"{task.kind} {ended}", why=str(error))
         logger.warning("%s detector=%s %s: %s", *about, ended, error, extra=extra)
         self._put_on_record(task, started, error)
         if task.lease is not None:
             task.lease.finished = not self.stopping.is_set()
+
+    def _is_gone(self, detector: str) -> bool:
+        """Whether a detector has been removed since the timetable was last looked through."""
+        try:
+            return all(spec.name != detector for spec in self.detectors())
+        except NormalcyError:
+            return False
 
     def _run(self, task: Task, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Have a task done, as long as nobody cancels it.
@@ -194,7 +205,7 @@ class Workplace:
         state = State.INTERRUPTED if self.stopping.is_set() else State.FAILED
         details: Mapping[str, Any] = run_details()
         if isinstance(error, Cancelled):
-            self.records.cancel_run(run.id, by=error.by, at=at)
+            self.records.cancel_run(run.id, by=error.by)
             # What it was to learn from stays known: the same is not begun by itself again.
             state, details = State.CANCELLED, run.details
         self.records.finish_run(run.id, state, at=at, message=message, details=details)
@@ -206,9 +217,10 @@ def _figures(result: Mapping[str, Any]) -> str:
 
 
 def _short(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What has something to say and fits into a line; the detector stands there already."""
+    """What has something to say and fits into a line, and is not bound to it already."""
+    bound = fields()
     return {
         name: value
         for name, value in result.items()
-        if name != "detector" and value != "" and isinstance(value, str | int | float)
+        if name not in bound and value != "" and isinstance(value, str | int | float)
     }

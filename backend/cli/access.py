@@ -15,9 +15,10 @@ from backend.cli.output import (
     printable,
 )
 from backend.cli.session import Session, pass_session
-from backend.records import Role, Token, User
+from backend.records import Role, SessionKind, Token, User
 from backend.services.access import TokenDraft
 
+_PEOPLE = (SessionKind.ACCOUNT, SessionKind.ELSEWHERE)
 _ROLE = click.Choice([role.value for role in Role])
 _PASSWORDS_HELP = (
     "The password is asked for, or read as a line from standard input where there is no terminal."
@@ -156,6 +157,23 @@ def revoke_token(session: Session, number: int, as_json: bool) -> None:
         print_json(_plain_token(token, counts=False))
     else:
         click.echo(f"token {token.id}, {printable(token.name)}, counts no more")
+
+
+@command.command("sign-out")
+@click.argument("name")
+@json_option
+@pass_session
+def sign_out(session: Session, name: str, as_json: bool) -> None:
+    """End every session of the person NAME, who may sign in again unless something else forbids it.
+
+    Also of one who signs in by another service.
+    """
+    sessions = session.application.sessions
+    ended = sum(sessions.end_all(kind, name) for kind in _PEOPLE)
+    if as_json:
+        print_json({"name": name, "ended": ended})
+    else:
+        click.echo(f"sessions of {printable(name)} that ended: {ended}")
 
 
 def _read_password() -> str:

@@ -108,7 +108,8 @@ def _in_file(file: Path, name: str | None) -> "DetectorSpec":
 
 def _print_table(report: "Report") -> None:
     """What a tick, a training and their memory take, by their parts."""
-    from backend.services.capacity_words import size, span  # noqa: PLC0415
+    from backend.services.capacity_words import span  # noqa: PLC0415
+    from backend.specs.sizes import format_size  # noqa: PLC0415
 
     tick, cost, series = report.tick, report.cost, report.series
     lines = {
@@ -131,7 +132,12 @@ def _print_table(report: "Report") -> None:
         "memory: scoring": (report.scoring_memory, series),
     }
     rows += [
-        [name, size(line.base), size(line.each), _or_dash(size(line.at(count)), series)]
+        [
+            name,
+            format_size(line.base),
+            format_size(line.each),
+            _or_dash(format_size(line.at(count)), series),
+        ]
         for name, (line, count) in together.items()
     ]
     title = f"{series} series" if series else "fleet"

@@ -11,6 +11,7 @@ from backend.cli.session import Session, pass_session
 from backend.exceptions import ConfigurationError
 from backend.services.checking import CheckLine
 from backend.settings import Settings, require_token
+from backend.settings.web import SHORTEST_SECRET
 from backend.stores.records.migrating import schemas
 from backend.web.security import is_loopback
 
@@ -42,6 +43,12 @@ def command(session: Session, ctx: click.Context, scratch: bool, as_json: bool) 
         ctx.exit(FAILED)
 
 
+_SHORT = (
+    f"NORMALCY_TOKEN has fewer than {SHORTEST_SECRET} characters and can be guessed: set a random "
+    "one, such as openssl rand -hex 24 prints"
+)
+
+
 def _configuration(settings: Settings) -> list[CheckLine]:
     source = settings.config or "no file: the defaults and the environment"
     count = len(settings.detectors)
@@ -60,6 +67,8 @@ def _pages(settings: Settings) -> CheckLine:
     except ConfigurationError as error:
         return CheckLine("pages", False, str(error))
     web = settings.web
+    if web.token is not None and len(web.token) < SHORTEST_SECRET:
+        return CheckLine("pages", False, _SHORT)
     told = f"http://{web.host}:{web.port}"
     if not is_loopback(web.host):
         told += f", for browsers {web.url}" if web.url.startswith("https:") else _IN_CLEAR

@@ -19,9 +19,10 @@ def copy_records(session: Session, given: Mapping[str, Any]) -> None:
     """Copy labels in force, and detectors."""
     origin = _whole(session, "--from", given["origin"], 0)
     target = _whole(session, "--to", given["target"], 1)
+    clock = session.application.clock  # from now on it is known who acts
     with (
-        closing(open_records(origin, create=False)) as source,
-        closing(open_records(target, create=True)) as destination,
+        closing(open_records(origin, create=False, clock=clock)) as source,
+        closing(open_records(target, create=True, clock=clock)) as destination,
     ):
         copied = asdict(copy_labels(source, destination))
     if given["as_json"]:

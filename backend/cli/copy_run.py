@@ -9,6 +9,7 @@ import click
 from backend.bootstrap import open_copying
 from backend.cli.copy_labels import copy_records
 from backend.cli.moments import Moment
+from backend.cli.noting import noted
 from backend.cli.output import iso, print_json, print_table, progress
 from backend.cli.session import Session
 from backend.exceptions import ConfigurationError
@@ -68,7 +69,10 @@ def _series(session: Session, given: Mapping[str, Any]) -> None:
         chosen = _chosen(copying, given)
         if given["restart"]:
             copying.restart(chosen)
-        copied = copying.run(chosen, start, stop, bar)
+        ends = f"from {given['origin']} to {given['target']}"
+        with noted(session, "series.copy", ends) as told:
+            copied = copying.run(chosen, start, stop, bar)
+            told(", ".join(f"{one.rows} rows of {one.measurement}" for one in copied))
     _print(copied, as_json=given["as_json"])
     refuse_losses(copied)
 

@@ -1,12 +1,13 @@
 """What `normalcy import` does: read a file whole, then write it, and say what was done."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 import click
 
+from backend.cli.noting import noted
 from backend.cli.output import iso, print_facts, print_json, progress
 from backend.cli.session import Session
 from backend.cli.tags import tags_of
@@ -22,10 +23,14 @@ def run(session: Session, file: Path, measurement: str, given: Mapping[str, Any]
     with ExitStack() as open_files:
         with progress(f"Reading {file.name}") as reading:
             parsed = open_files.enter_context(parse_file(file, options, reading))
-        with progress(f"Writing {measurement}") as writing:
+        writing = open_files.enter_context(progress(f"Writing {measurement}"))
+        what = f"{file.name} into {measurement}"
+        with noted(session, "series.import", what) if store is not None else nullcontext() as told:
             summary = import_file(
                 parsed, measurement, store, writing, skip_bad_rows=given["skip_bad_rows"]
             )
+            if told is not None:
+                told(f"{count_rows(summary.rows)} of {summary.series} series")
     if given["as_json"]:
         print_json(summary.plain())
     else:

@@ -13,10 +13,19 @@ class Ear:
     """A datagram socket of which one child knows the name."""
 
     def __init__(self) -> None:
+        """Begin to hear.
+
+        Raises:
+            OSError: there is no room for a socket, or its folder has too long a name for one.
+        """
         self._folder = Path(tempfile.mkdtemp(prefix="normalcy-"))
         self.address = str(self._folder / "notify")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(self.address)
+        try:
+            self._socket.bind(self.address)
+        except OSError:
+            self.close()
+            raise
         self._socket.setblocking(False)
 
     @staticmethod

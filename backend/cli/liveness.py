@@ -73,10 +73,8 @@ def beat_while_answering(web: WebSettings) -> None:
 
 
 def _beat(watcher: Watcher, web: WebSettings) -> None:
-    words: tuple[str, ...] = (READY, BEAT)
     pause = threading.Event()
     while True:
         if look_at_web(web, _TO_ANSWER_S).ok:
-            watcher.tell(*words)
-            words = (BEAT,)
+            watcher.tell(READY, BEAT)  # both each time, since a word may be lost
         pause.wait(_ASK_EVERY_S)

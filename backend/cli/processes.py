@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 
 import click
 
@@ -23,16 +22,18 @@ from backend.executors.pulse import (
     Looks,
     Watcher,
 )
+from backend.executors.signals import set_on_signals
 
 POLL_S = 0.2
 GRACE_S = 15.0
 STEADY_S = 60.0
 LONGEST_WAIT_S = 60.0
+_DOUBLED = 10
+"""More often than that makes no difference, and after a thousand times no number."""
 TO_START_S = 300.0
 """So long a child may take to say that it is ready: a large record store may have to be changed."""
 _TO_WRITE_S = 2.0
 _LONGEST_STEP_S = 1.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def module(name: str, *arguments: str) -> list[str]:
@@ -44,11 +45,7 @@ def module(name: str, *arguments: str) -> list[str]:
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set, instead of ending the process at once."""
     stop = threading.Event()
-
-    def set_stop(_number: int, _frame: Any) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, set_stop) for number in _SIGNALS}
+    before = set_on_signals(stop)
     try:
         yield stop
     finally:
@@ -67,7 +64,9 @@ class Child:
         failures: how often in a row it died young.
         restart_at: monotonic seconds when it is started again, while it is down.
         ready: whether it has said so.
+        proven: whether it has ever said so: its configuration was right, then.
         silent_s: how long it has said nothing.
+        unheard: why it cannot be heard, where it cannot.
     """
 
     name: str
@@ -78,20 +77,36 @@ class Child:
     failures: int = 0
     restart_at: float = 0.0
     ready: bool = False
+    proven: bool = False
     silent_s: float = 0.0
+    unheard: str = ""
     _ear: Ear | None = None
 
     def start(self, now: float) -> None:
-        """Start in a session of its own, so that Ctrl-C reaches only the supervisor."""
+        """Start in a session of its own, so that Ctrl-C reaches only the supervisor.
+
+        Raises:
+            OSError: the machine has no room for another process.
+        """
         environ = {name: text for name, text in os.environ.items() if name != NOTIFY_SOCKET}
-        if self.patience_s is not None and Ear.can_hear():
-            self._ear = self._ear or Ear()
-            self._ear.heard()  # the last words of the one before
+        self._prick_up()
+        if self._ear is not None:
             environ[NOTIFY_SOCKET] = self._ear.address
         self.process = subprocess.Popen(  # nosec B603
             list(self.command), start_new_session=True, env=environ
         )
         self.started, self.ready, self.silent_s = now, self._ear is None, 0.0
+
+    def _prick_up(self) -> None:
+        """Listen anew: what hears the last words of the one before is of no use."""
+        self.forget()
+        self.unheard = ""
+        if self.patience_s is None or not Ear.can_hear():
+            return
+        try:
+            self._ear = Ear()
+        except OSError as error:  # a full disk, say: better not heard than not started
+            self.unheard = error.strerror or str(error)
 
     def listen(self, since_s: float) -> float | None:
         """Hear what it says; for how long it has been silent where that is too long.
@@ -103,6 +118,7 @@ class Child:
             return None
         heard = self._ear.heard()
         self.ready = self.ready or READY in heard
+        self.proven = self.proven or READY in heard
         self.silent_s = 0.0 if heard else self.silent_s + since_s
         limit = self.patience_s if self.ready else TO_START_S
         return self.silent_s if limit is not None and self.silent_s > limit else None
@@ -124,7 +140,8 @@ class Supervisor:
 
     Attributes:
         children: what is to run.
-        fatal: exit codes that trying again cannot cure; they end everything.
+        fatal: exit codes that trying again cannot cure; they end everything, unless it is of a
+            child that has run before: what has changed since may be put right.
         tell: prints a line.
         clock: monotonic seconds.
         grace_s: how long children may take to end.
@@ -157,27 +174,40 @@ class Supervisor:
         step = self._looks.since_s(now)
         for child in self.children:
             code = child.ended()
-            if code is not None and code in self.fatal:
+            if code is not None and code in self.fatal and not child.proven:
                 return code
             if code is not None:
                 self._note_death(child, code)
             if child.process is None:
                 if self.clock() >= child.restart_at:
-                    child.start(self.clock())
+                    self._start(child)
             elif (silent := child.listen(step)) is not None:
                 self._end_hung(child, silent)
         self._beat(now)
         return 0
 
+    def _start(self, child: Child) -> None:
+        try:
+            child.start(self.clock())
+        except OSError as error:
+            self._put_off(child, f"cannot be started ({error.strerror})", child.failures + 1)
+            return
+        if child.unheard:
+            self.tell(f"{child.name} is not watched for signs of life: {child.unheard}")
+
     def _beat(self, now: float) -> None:
-        """Say that this process gets on, and once all children are ready that it is, too."""
+        """Say that this process gets on, and once all children are ready that it is, too.
+
+        One that has died already and is tried again, as while the record store is away, is no
+        reason for systemd to give up the start of the others.
+        """
         if self._beaten is not None and now - self._beaten < BEAT_EVERY_S:
             return
         self._beaten = now
         down = [child.name for child in self.children if child.process is None]
         status = f"{', '.join(down)} to be started again" if down else "at work"
         words = [BEAT, f"STATUS={status}"]
-        if all(child.ready for child in self.children):
+        if all(child.ready or child.failures for child in self.children):
             words.append(READY)
         self.watcher.tell(*words)
 
@@ -186,19 +216,22 @@ class Supervisor:
         assert child.process is not None
         self.tell(f"{child.name} has given no sign of life for {silent_s:.0f} s: ended")
         child.process.send_signal(signal.SIGABRT)
-        try:
-            child.process.wait(_TO_WRITE_S)
-        except subprocess.TimeoutExpired:
+        if not _ends_within(child.process, _TO_WRITE_S):
             _signal_group(child, signal.SIGKILL)
-            child.process.wait()
+            # One that waits for a disk for ever cannot be ended: the others are looked after first.
+            _ends_within(child.process, _TO_WRITE_S)
+            child.silent_s = 0.0
 
     def _note_death(self, child: Child, code: int) -> None:
         _signal_group(child, signal.SIGKILL)  # what it left behind would work beside its successor
-        now = self.clock()
-        child.failures = 1 if now - child.started >= STEADY_S else child.failures + 1
-        wait = min(2.0 ** (child.failures - 1), LONGEST_WAIT_S)
-        child.process, child.restart_at = None, now + wait
-        self.tell(f"{child.name} {_how(code)}; starting it again in {wait:.0f} s")
+        lived = self.clock() - child.started
+        self._put_off(child, _how(code), 1 if lived >= STEADY_S else child.failures + 1)
+
+    def _put_off(self, child: Child, what: str, failures: int) -> None:
+        """Start a child again after a while, the longer the oftener in a row it has failed."""
+        wait = min(2.0 ** min(failures - 1, _DOUBLED), LONGEST_WAIT_S)
+        child.failures, child.process, child.restart_at = failures, None, self.clock() + wait
+        self.tell(f"{child.name} {what}; starting it again in {wait:.0f} s")
 
     def end_all(self) -> None:
         """Ask every child to end, then kill what has not within the grace."""
@@ -210,20 +243,27 @@ class Supervisor:
         for child in self.children:
             if child.process is None:
                 continue
-            try:
-                child.process.wait(max(deadline - time.monotonic(), 0))
-            except subprocess.TimeoutExpired:
+            if not _ends_within(child.process, max(deadline - time.monotonic(), 0)):
                 self.tell(f"{child.name} did not end within {self.grace_s:.0f} s: killed")
             _signal_group(child, signal.SIGKILL)
-            child.process.wait()
+            _ends_within(child.process, _TO_WRITE_S)
         for child in self.children:
             child.forget()
+
+
+def _ends_within(process: "subprocess.Popen[bytes]", seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _how(code: int) -> str:
     if code >= 0:
         return f"ended with exit code {code}"
-    return f"was ended by {signal.Signals(-code).name}"
+    known = -code in {one.value for one in signal.Signals}
+    return f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
 
 
 def _signal_group(child: Child, number: int) -> None:

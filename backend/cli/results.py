@@ -5,6 +5,7 @@ from dataclasses import asdict
 import click
 
 from backend.cli.moments import MOMENT, Moment
+from backend.cli.noting import noted
 from backend.cli.output import iso, json_option, print_json, print_table
 from backend.cli.session import Session, pass_session
 
@@ -43,10 +44,10 @@ def delete(
         ranged = start is not None or stop is not None
         span = f" from {_shown(start, now)} to {_shown(stop, now)}" if ranged else ""
         click.confirm(f"Delete all results of {detector}{span}?", abort=True, err=True)
-    gone = session.application.forgetting.run(detector, first, end)
-    told = ", ".join(f"{one.rows} rows of {one.measurement}" for one in gone)
     span = f"{_shown(start, now)} to {_shown(stop, now)}"
-    session.application.audit.note("results.remove", f"{span}: {told}", detector)
+    with noted(session, "results.remove", span, detector) as told:
+        gone = session.application.forgetting.run(detector, first, end)
+        told(", ".join(f"{one.rows} rows of {one.measurement}" for one in gone))
     if as_json:
         print_json([asdict(one) for one in gone])
     else:

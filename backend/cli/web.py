@@ -24,11 +24,7 @@ def command(session: Session) -> None:
     settings, web = session.settings, session.settings.web
     log_to_stderr(form=settings.log_form, secrets=settings.secrets)
     with listen(web) as listener:
-        server = make_server(
-            create_app(session.application),
-            listener,
-            clear_untrusted_proxy_headers=not web.trusted_proxies,  # else the app itself does it
-        )
+        server = make_server(create_app(session.application), listener)
         signal.signal(signal.SIGTERM, _end)
         click.echo(f"normalcy is at {address(web)}", err=True)
         beat_while_answering(web)
@@ -39,7 +35,7 @@ def command(session: Session) -> None:
 
 
 def _end(_number: int, _frame: Any) -> None:
-    """End as Ctrl-C does: waitress finishes the answers under way."""
+    """End as Ctrl-C does: the server finishes the answers under way."""
     raise SystemExit(0)
 
 

@@ -37,12 +37,14 @@ class Changed:
         change: what may have happened.
         hint: the name it may go by now, or the unit it may be in.
         rows: for how many of the newest rows.
+        longer: whether that is all that was looked at, so that it may have begun before.
     """
 
     channel: int
     change: Change
     hint: str
     rows: int
+    longer: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,59 +86,71 @@ UNITS: Mapping[str, tuple[float, float]] = {
 }
 """Other units by what turns values into them: times a factor, plus an offset."""
 
-_FEWEST = 6
+FEWEST = 6
 """Rows in a row that it takes to tell of anything."""
 _MOST = 0.9
 """Share of the values that have to be where they are looked for."""
 _BESIDE = 0.1
 """Of the normal range, how far beyond it values are still at home."""
-_MOVES = 8.0
-"""A unit changes values and their steps alike: so much these may differ otherwise."""
+_MOVES = 1 / 32
+"""Share of the normal range that values move by at the least: those of a broken sensor do not."""
 
 
-def changes(rows: Floats, ordinary: Ordinary) -> list[Changed]:
+def changes(rows: Floats, ordinary: Ordinary, due: Mask) -> list[Changed]:
     """What may have happened to the channels that are to vary, by the newest rows.
 
     Args:
         rows: (T, F) in the sensors' units as they came, the newest last.
         ordinary: what normal rows were.
+        due: (T,) rows that are to be like them: the others, of a machine that is off, tell nothing.
     """
     found = []
+    reporting = due & np.isfinite(rows).any(axis=1)
     for channel in np.flatnonzero(ordinary.active).tolist():
         own = rows[:, channel]
-        told = _gone(own, rows) or _stuck(own, ordinary, channel) or _unit(own, ordinary, channel)
+        known = np.flatnonzero(due & np.isfinite(own))
+        told = (
+            _gone(own, reporting)
+            or _stuck(own[known], ordinary, channel)
+            or _unit(own[known], ordinary, channel)
+        )
         if told is not None:
             change, hint, count = told
-            found.append(Changed(channel, change, hint, count))
+            if change is not Change.GONE:
+                count = len(own) - int(known[-count])
+            found.append(Changed(channel, change, hint, count, longer=count == len(own)))
     return found
 
 
 Told = tuple[Change, str, int]
 
 
-def _gone(own: Floats, rows: Floats) -> Told | None:
+def absent_rows(own: Floats) -> int:
+    """For how many of the newest rows (T,) nothing has come."""
+    return int(run_lengths(~np.isfinite(own)[None])[0, -1]) if len(own) else 0
+
+
+def _gone(own: Floats, reporting: Mask) -> Told | None:
     """Nothing of it comes, and of others something does."""
-    absent = int(run_lengths(~np.isfinite(own)[None])[0, -1]) if len(own) else 0
-    others = np.isfinite(rows[len(rows) - absent :]).any(axis=1).sum() if absent else 0
-    return (Change.GONE, "", absent) if others >= _FEWEST else None
+    absent = absent_rows(own)
+    others = reporting[len(own) - absent :].sum()
+    return (Change.GONE, "", absent) if others >= FEWEST else None
 
 
-def _stuck(own: Floats, ordinary: Ordinary, channel: int) -> Told | None:
-    known = own[np.isfinite(own)]
-    if len(known) < _FEWEST:
+def _stuck(known: Floats, ordinary: Ordinary, channel: int) -> Told | None:
+    if len(known) < FEWEST:
         return None
     same = np.concatenate(([False], known[1:] == known[:-1]))
     rests = int(run_lengths(same[None])[0, -1]) + 1
     return (Change.STUCK, "", rests) if rests > ordinary.flatline[channel] else None
 
 
-def _unit(own: Floats, ordinary: Ordinary, channel: int) -> Told | None:
+def _unit(known: Floats, ordinary: Ordinary, channel: int) -> Told | None:
     """All that is new lies outside of the normal range, and in another unit within it."""
     low, high = ordinary.low[channel], ordinary.high[channel]
-    known = own[np.isfinite(own)]
     strange = ~_at_home(known, low, high)
     count = int(run_lengths(strange[None])[0, -1]) if len(known) else 0
-    if count < _FEWEST:
+    if count < FEWEST:
         return None
     new = known[-count:]
     fitting = []
@@ -155,12 +169,10 @@ def _at_home(values: Floats, low: float, high: float) -> Mask:
 
 def _moves_alike(values: Floats, low: float, high: float) -> bool:
     """Whether values move by some of the normal range, as a broken sensor does not."""
-    return float(np.ptp(values)) * _MOVES * 4 >= high - low
+    return float(np.ptp(values)) >= _MOVES * (high - low)
 
 
-def renamed(
-    own: Floats, others: Mapping[str, Floats], low: float, high: float, absent: int
-) -> Iterator[str]:
+def renamed(own: Floats, others: Mapping[str, Floats], low: float, high: float) -> Iterator[str]:
     """Fields that may be a channel which is gone: they began when it ended, and look like it.
 
     Args:
@@ -168,10 +180,10 @@ def renamed(
         others: (T,) each, fields that the detector does not look at.
         low: lowest normal value of the channel.
         high: highest normal value of it.
-        absent: rows since which it is gone.
     """
+    absent = absent_rows(own)
     last = len(own) - absent
-    if last < _FEWEST or absent < _FEWEST:
+    if last < FEWEST or absent < FEWEST:
         return
     for name, values in sorted(others.items()):
         there = np.isfinite(values)

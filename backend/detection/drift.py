@@ -84,6 +84,22 @@ class Followed:
         """(S,) whether they have risen for good."""
         return (self.total > _LINE) & (self.times > 1.0 + _LEAST_RISE)
 
+    @property
+    def rising(self) -> Mask:
+        """(S,) whether they lie above the usual at all."""
+        return self.total > 0
+
+    def of(self, series: Mask) -> "Followed":
+        """That of some series (S,)."""
+        return Followed(**{name: own[series] for name, own in vars(self).items()})
+
+    def replaced(self, series: Mask, others: "Followed") -> "Followed":
+        """These, and in the place of some series (S,) what others say, in their order."""
+        made = {name: own.copy() for name, own in vars(self).items()}
+        for name, own in made.items():
+            own[series] = getattr(others, name)
+        return Followed(**made)
+
 
 def block_points(rows: int, kernel: int) -> int:
     """Grid points of a block, by the rows of held-out normal time; 0 where there are too few.
@@ -167,12 +183,13 @@ def _step(state: Followed, reference: Reference, found: Floats, time: int) -> Fo
 
 def accepted(reference: Reference, state: Followed, series: Mask) -> tuple[Reference, Followed]:
     """Take the level of some series for usual from now on, as a person said that it is."""
-    middle = np.where(series, reference.middle + state.level, reference.middle)
-    none = Followed.nothing(len(middle))
-    fresh = {
-        name: np.where(series, getattr(none, name), getattr(state, name)) for name in vars(state)
-    }
-    return replace(reference, middle=middle), Followed(**fresh)
+    higher = raised(reference, np.where(series, state.times, 1.0))
+    return higher, state.replaced(series, Followed.nothing(int(series.sum())))
+
+
+def raised(reference: Reference, times: Floats) -> Reference:
+    """Take for usual what is so many times (S,) the usual errors."""
+    return replace(reference, middle=reference.middle + np.log(times))
 
 
 def _log(values: Floats) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backend.detection.grid import Rows
 from backend.detection.judging import prepare
+from backend.detection.missing import Lacking
 from backend.detection.pipeline import (
     Fitted,
     Scored,
@@ -80,7 +81,7 @@ def look(fitted: Fitted, rows: Rows, excluded: NDArray[np.bool_] | None = None) 
         error=error,
         times_usual=_ratio(error, mean),
         deviations=_ratio(error - mean, deviation),
-        contribution=_contribution(fitted, scored, applied.values, rows),
+        contribution=_contribution(fitted, scored, applied.values, rows, lacking),
         beyond=fitted.familiar.beyond(prepared.values)[0, last],
         mode=str(fitted.modes.names[0, mode]) if mode >= 0 else "",
     )
@@ -111,13 +112,15 @@ def nearest_normal(window: Floats, rows: Floats, normal: NDArray[np.bool_]) -> i
     return int(ends[np.argmin(distance)])
 
 
-def _contribution(fitted: Fitted, scored: Scored, values: Floats, rows: Rows) -> Floats:
+def _contribution(
+    fitted: Fitted, scored: Scored, values: Floats, rows: Rows, lacking: Lacking
+) -> Floats:
     """(F,) as scored; of a model that tells nothing of a point below the line, by hiding."""
     share = scored.contributions[0, 0]
     if share.any() or not scored.judged[0, 0] or scored.reason[0, 0] not in _NO_FLAG:
         return share
     point = np.array([0]), np.array([len(rows.times) - 1])
-    return hidden_shares(fitted, values, rows.times, point, fitted.counted)[0]
+    return hidden_shares(fitted, values, rows.times, point, lacking)[0]
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -42,6 +42,12 @@ def members_of(fitted: Fitted, series: Sequence[int], make_model: ModelFactory) 
         familiar=_of(fitted.familiar, chosen),
         usual=_of(fitted.usual, chosen),
         modes=_of(fitted.modes, chosen),
+        missing=replace(
+            fitted.missing,
+            absent=fitted.missing.absent[chosen],
+            factor=fitted.missing.factor[chosen],
+            substitutes=_of(fitted.missing.substitutes, chosen),
+        ),
         model=model,
     )
 

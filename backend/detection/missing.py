@@ -42,7 +42,7 @@ class Substitutes:
     mean: Floats
     covariance: Floats
 
-    def put(self, windows: Floats, absent: Mask, series: NDArray[np.int64] | slice) -> Floats:
+    def put(self, windows: Floats, absent: Mask, series: Places | slice) -> Floats:
         """Windows (S, N, W, F) of some series, with what stands for the channels `absent` (F,)."""
         mean, covariance = self.mean[series], self.covariance[series]
         there = ~absent & np.isfinite(mean)
@@ -170,7 +170,7 @@ class Lacking:
         """That of the rows from `first` on."""
         return Lacking(self.sets, self.absent[:, first:], self.places[:, first:])
 
-    def hidden(self, windows: Floats, rows: slice) -> Floats:
+    def hidden(self, windows: Floats, rows: slice | Places) -> Floats:
         """Windows (S, N, W, F) that end at some rows, with what stands for missing channels."""
         places = self.places[:, rows]
         if (places < 0).all():

@@ -5,7 +5,8 @@ channels hidden. A factor is the ratio of high quantiles of the smoothed errors 
 with all channels and without these, the smallest of several: where they disagree, the line lies
 rather too high than too low.
 
-Shapes: S series, M members (a fold of a series each), T grid points, N windows, F channels, K sets.
+Shapes: S series, M members (a fold of a series each), T grid points, N windows, W rows a window,
+F channels, K sets.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,11 +29,10 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.int64]
 
 _WINDOWS = 8_000
-"""Windows of a series that are looked at once more, all sets together, or as many as `_TIMES`."""
-_TIMES = 1
-"""The same in all its held-out windows."""
+"""Windows of a series that are looked at once more, all sets together, or as many as it holds out.
+Of many channels it takes more, `_LEAST` for each; pairs are left out then."""
 _LEAST, _MOST = 150, 1_500
-"""Windows that each set wants, and gets."""
+"""Windows that each set wants, and gets at the most."""
 _SHORTEST = 20
 """Windows in a row of each fold, at the least: what is smoothed needs some."""
 _SEEN = 8
@@ -85,13 +85,11 @@ def learn_missing(
     if not longest:
         return MissingSets(absent, factor, substitutes)
     stretch = _stretch(course, taught, measure, [one.windows for one in own])
-    every = list(dict.fromkeys(one for asked in own for one in asked.sets))
-    for channels_of, error in _errors(course, taught, measure, stretch, every):
+    members = [np.flatnonzero(taught.series == s) for s in range(series)]
+    for k, error in enumerate(_errors(course, taught, measure, stretch, absent[taught.series])):
         for s, one in enumerate(own):
-            if channels_of in one.sets:
-                mine = taught.series == s
-                k = one.sets.index(channels_of)
-                factor[s, k] = _factor(stretch.smoothed[mine], error[mine])
+            if k < len(one.sets):
+                factor[s, k] = _factor(stretch.smoothed[members[s]], error[members[s]])
     return MissingSets(absent, factor, substitutes)
 
 
@@ -108,7 +106,7 @@ def _asked(course: Course, taught: Taught, series: int) -> _Asked:
     spec, folds = course.spec, course.folds[series]
     if not spec.missing.judge:
         return _Asked([], 0)
-    budget = max(_WINDOWS, _TIMES * sum(len(fold.held_out) for fold in folds))
+    budget = max(_WINDOWS, sum(len(fold.held_out) for fold in folds))
     place = np.flatnonzero(course.active[series]).tolist()
     named = [{spec.inputs.index(name) for name in names} for names in spec.missing.together]
     groups = [tuple(sorted(one & set(place))) for one in named if one & set(place)]
@@ -165,26 +163,28 @@ def _errors(
     taught: Taught,
     measure: Measure,
     stretch: _Stretch,
-    sets: Sequence[tuple[int, ...]],
-) -> Iterator[tuple[tuple[int, ...], Floats]]:
-    """Each set, and (M, N) smoothed errors without its channels."""
-    substitutes, channels = _of_members(course, taught), taught.values.shape[2]
-    members, count = stretch.ends.shape
+    absent: Mask,
+) -> Iterator[Floats]:
+    """(M, N) smoothed errors without the channels (M, K, F) of each member's first set, and so on.
+
+    The series of a fleet go on side by side, each with its own sets: what one lacked in its time
+    costs the others nothing.
+    """
+    substitutes = _of_members(course, taught)
+    members, sets, channels = absent.shape
+    count = stretch.ends.shape[1]
     # of a large fleet a few windows at a time, of a small one several sets at a time
     most = max(1, _CHUNK // (members * course.spec.model.window * channels))
     some = max(1, most // count)
-    for start in range(0, len(sets), some):
-        part = sets[start : start + some]
-        absent = np.zeros((len(part), channels), dtype=bool)
-        for n, one in enumerate(part):
-            absent[n, list(one)] = True
+    for start in range(0, sets, some):
+        part = absent[:, start : start + some]
         found = [
-            _without(course, taught, measure, substitutes, stretch.ends[:, at : at + most], absent)
+            _without(course, taught, measure, substitutes, stretch.ends[:, at : at + most], part)
             for at in range(0, count, most)
         ]
         errors = np.where(stretch.there, np.concatenate(found, axis=2), np.nan)
-        for one, error in zip(part, errors, strict=True):
-            yield one, _smoothed(course, error)
+        for error in errors:
+            yield _smoothed(course, error)
 
 
 def _without(
@@ -195,18 +195,32 @@ def _without(
     ends: Places,
     absent: Mask,
 ) -> Floats:
-    """(K, M, N) errors of windows that end at rows (M, N), without the channels of K sets."""
-    windows = gather(taught.values, ends, course.spec.model.window)
-    hidden = [substitutes.put(windows, one, slice(None)) for one in absent]
+    """(K, M, N) errors of windows that end at rows (M, N), without channels (M, K, F)."""
+    windows, sets = gather(taught.values, ends, course.spec.model.window), absent.shape[1]
+    hidden = [_hidden(substitutes, windows, absent[:, n]) for n in range(sets)]
     seen = taught.scaler.see(np.concatenate(hidden, axis=1))
-    voices = taught.model.assess(seen.windows, np.tile(course.rows.times[ends], len(absent)))
+    voices = taught.model.assess(seen.windows, np.tile(course.rows.times[ends], sets))
     heard = hear(voices, seen, course.spec.error)
     count, errors = ends.shape[1], []
-    for n, one in enumerate(absent):
+    for n in range(sets):
         rows = slice(n * count, (n + 1) * count)
         own = Evidence(**{name: kept[:, rows] for name, kept in vars(heard).items()})
-        errors.append(_error(course, taught, measure, own, one))
+        errors.append(_error(course, taught, measure, own, absent[:, n]))
     return np.stack(errors)
+
+
+def _hidden(substitutes: Substitutes, windows: Floats, absent: Mask) -> Floats:
+    """Windows (M, N, W, F) with what stands for the channels (M, F) that each member lacks."""
+    sets, which = np.unique(absent, axis=0, return_inverse=True)
+    hidden = np.empty_like(windows)
+    # each member brings a matrix of its channels
+    most = max(1, _CHUNK // absent.shape[1] ** 2)
+    for n, one in enumerate(sets):
+        alike = np.flatnonzero(which.reshape(-1) == n)
+        for start in range(0, len(alike), most):
+            own = alike[start : start + most]
+            hidden[own] = substitutes.put(windows[own], one, own)
+    return hidden
 
 
 def _error(
@@ -216,7 +230,7 @@ def _error(
     evidence: Evidence,
     absent: Mask,
 ) -> Floats:
-    """(M, N) errors that evidence without some channels comes to."""
+    """(M, N) errors that evidence without some channels (M, F) comes to."""
     whose = taught.series
     unit = Yardstick(measure.yardstick.unit[whose])
     counted = course.counted[whose] & ~absent

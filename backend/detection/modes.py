@@ -1,9 +1,10 @@
 """Operating modes: several kinds of normal, told apart by labels or found as a mixture.
 
 Each mode is a normal distribution over the scaled rows of a series, and a row belongs to the one
-that it is most likely from; a row that is far from all of them is of no known mode. Only that row
-is looked at, so that a mode never depends on what comes later, or on how a range was cut. How many
-there are is what the criterion of Bayes (BIC) says (Fraley and Raftery, How many clusters?, 1998).
+that it is most likely from; a row that is far from all of them is of no known mode. Where channels
+are missing, the others tell. Only that row is looked at, so that a mode never depends on what comes
+later, or on how a range was cut. How many there are is what the criterion of Bayes (BIC) says
+(Fraley and Raftery, How many clusters?, 1998).
 """
 
 from collections.abc import Mapping
@@ -63,10 +64,27 @@ class OperatingModes:
 
     def of(self, values: Floats) -> Indices:
         """(S, T) the mode of rows of sensor values (S, T, F), counted from 0; -1 where unknown."""
-        series, points, _ = values.shape
-        best, likely = np.full((series, points), UNKNOWN), np.full((series, points), -np.inf)
         scaled = (values - self.center[:, None, :]) / self.scale[:, None, :]
-        scaled = np.where(np.isfinite(self.scale)[:, None, :], scaled, 0.0)
+        active = np.isfinite(self.scale)[:, None, :]
+        scaled = np.where(active, scaled, 0.0)
+        best = self._likeliest(scaled)
+        absent = np.isnan(scaled)
+        partly = absent.any(axis=2) & (absent != active).any(axis=2)
+        if not self.mean.shape[1]:
+            return best
+        for s in np.flatnonzero(partly.any(axis=1)).tolist():
+            own = np.flatnonzero(partly[s])
+            sets, which = np.unique(absent[s, own], axis=0, return_inverse=True)
+            for n, one in enumerate(sets):
+                rows = own[which.reshape(-1) == n]
+                known = np.nan_to_num(scaled[s : s + 1, rows])
+                best[s, rows] = self._without(s, one)._likeliest(known)[0]
+        return best
+
+    def _likeliest(self, scaled: Floats) -> Indices:
+        """(S, T) the mode of scaled rows (S, T, F)."""
+        best = np.full(scaled.shape[:2], UNKNOWN)
+        likely = np.full(scaled.shape[:2], -np.inf)
         for m in range(self.mean.shape[1]):
             off = scaled - self.mean[:, m, None, :]
             # einsum without a BLAS call: a row must not depend on its neighbors
@@ -79,6 +97,27 @@ class OperatingModes:
             better = density > likely
             best[better], likely[better] = m, density[better]
         return best
+
+    def _without(self, series: int, absent: Mask) -> "OperatingModes":
+        """Those of one series without some channels (F,): what is left of each normal distribution.
+
+        In the place of a channel that is absent nothing is far off and nothing is told.
+        """
+        own = slice(series, series + 1)
+        there = np.ix_(~absent, ~absent)
+        root = np.tile(np.eye(len(absent)), (1, self.mean.shape[1], 1, 1))
+        for m, whole in enumerate(self.root[series]):
+            covariance = np.linalg.inv(whole @ whole.T)[there]
+            root[0, m][there] = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        return OperatingModes(
+            self.names[own],
+            self.center[own],
+            self.scale[own],
+            np.where(absent, 0.0, self.mean[own]),
+            root,
+            self.share[own],
+            self.far[own],
+        )
 
 
 def learn_modes(

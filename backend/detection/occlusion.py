@@ -6,6 +6,7 @@ Source: Zeiler and Fergus, Visualizing and understanding convolutional networks,
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.detection.missing import Lacking
 from backend.detection.window_scaling import WindowScaler
 from backend.detection.windows import gather
 from backend.ports import Floats, Model, Times
@@ -19,6 +20,7 @@ _CHUNK = 4_000_000
 def occlude(
     model: Model,
     values: Floats,
+    lacking: Lacking,
     scaler: WindowScaler,
     times: Times,
     ends: tuple[Indices, Indices],
@@ -28,6 +30,7 @@ def occlude(
     Args:
         model: S members whose first voice has a raw value.
         values: (S, T, F) rows in the channels' units.
+        lacking: what is missing in them, and what the model saw in its place.
         scaler: brings their windows to what the model sees.
         times: (T,) of the rows.
         ends: series and row of N windows, each (N,), as `np.nonzero` gives them.
@@ -43,8 +46,9 @@ def occlude(
         for start in range(0, len(own), chunk):
             place = own[start : start + chunk]
             every = np.broadcast_to(rows[place], (len(values), len(place))).astype(np.int64)
-            windows = scaler.see(gather(values, every, model.window)).windows
-            parts[place] = _of_member(model, windows, times[every], int(s))
+            windows = lacking.hidden(gather(values, every, model.window), rows[place])
+            seen = scaler.see(windows).windows
+            parts[place] = _of_member(model, seen, times[every], int(s))
     return parts
 
 

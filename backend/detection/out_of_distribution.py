@@ -54,12 +54,15 @@ class Familiar:
         )
 
     def outside(self, values: Floats) -> Mask:
-        """(S, T) rows of sensor values (S, T, F) that are outside, by a channel or jointly."""
+        """(S, T) rows of sensor values (S, T, F) that are outside, by a channel or jointly.
+
+        Of a row that lacks channels the others are compared.
+        """
         found: Mask = np.asarray(self.beyond(values).any(axis=2))
         each = max(1, _CHUNK // (values.shape[0] * values.shape[2]))
         for start in range(0, values.shape[1], each):
             part = slice(start, start + each)
-            scaled = np.nan_to_num(values[:, part] / self.scale[:, None, :])
+            scaled = values[:, part] / self.scale[:, None, :]
             found[:, part] |= _nearest(scaled, self.rows) > self.far[:, None]
         return found
 
@@ -109,7 +112,9 @@ def _spread_out(rows: Floats, count: int) -> tuple[Floats, float]:
 def _nearest(scaled: Floats, rows: Floats) -> Floats:
     """(S, T) distance to the nearest of the rows kept; 0 for a series that keeps none."""
     nearest = np.full(scaled.shape[:2], np.inf)
+    absent = np.isnan(scaled)
     # not by a product of matrices, whose last digits depend on how a range was cut
     for row in np.moveaxis(rows, 1, 0):
-        nearest = np.fmin(nearest, np.square(scaled - row[:, None, :]).sum(axis=2))
+        off = np.where(absent, 0.0, scaled - row[:, None, :])
+        nearest = np.fmin(nearest, np.square(off).sum(axis=2))
     return np.sqrt(np.where(np.isfinite(nearest), nearest, 0.0))

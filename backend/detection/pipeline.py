@@ -219,7 +219,7 @@ def hidden_shares(
     values: Floats,
     times: Times,
     ends: tuple[Indices, Indices],
-    counted: NDArray[np.bool_],
+    lacking: Lacking,
 ) -> Floats:
     """(N, F) shares of the error of some rows, found by hiding one channel after the other.
 
@@ -228,9 +228,10 @@ def hidden_shares(
         values: (S, T, F) rows in the channels' units.
         times: (T,) of the rows.
         ends: series and row of each, (N,).
-        counted: (S, F) channels that count, or (S, T, F) where that differs by row.
+        lacking: what is missing in the rows.
     """
-    parts = occlude(fitted.model, values, fitted.scaler, times, ends)
+    parts = occlude(fitted.model, values, lacking, fitted.scaler, times, ends)
+    counted = lacking.counted(fitted.counted)
     own = counted[ends[0]] if counted.ndim == 2 else counted[ends]
     parts = np.where(own, parts, 0.0)
     total = parts.sum(axis=1, keepdims=True)
@@ -305,8 +306,8 @@ def go_on(
     unknown = (ratio > 1.0) & (share.sum(axis=2) == 0)
     if unknown.any():  # no voice could tell
         series, at = np.nonzero(unknown)
-        ends, all_counted = (series, at + first), lacking.counted(fitted.counted)
-        share[unknown] = hidden_shares(fitted, applied.values, rows.times, ends, all_counted)
+        ends = series, at + first
+        share[unknown] = hidden_shares(fitted, applied.values, rows.times, ends, lacking)
     ratio, share, reason = _with_checks(checked, judged, ratio, share)
     without = judged & lacking.absent[:, wanted].any(axis=2)
     reason[without & (ratio <= 1.0)] = REASON_DEGRADED

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_GIB = 1 << 30
+from backend.specs.sizes import format_size
+
 _END_FIRST = 500
 """Added to what the kernel reckons by when it has to end a process for want of memory."""
 
@@ -43,9 +44,9 @@ class Limits:
     def exceeded(self, subject: str) -> str:
         """Say that work needs more memory than there is for it, and what to do."""
         return (
-            f"{subject} needs more than {_size(self.memory or 0)} of memory and was ended: raise "
-            f"{self.setting}, or give it less at once, with fewer series, a shorter range or a "
-            "smaller model."
+            f"{subject} needs more than {format_size(self.memory or 0)} of memory and was ended: "
+            f"raise {self.setting}, or give it less at once, with fewer series, a shorter range or "
+            "a smaller model."
         )
 
 
@@ -56,9 +57,8 @@ def _end_this_first() -> None:
         reckoning.write_text(str(min(usual + _END_FIRST, 1000)), encoding="ascii")
 
 
+TO_LOAD_S = 600.0
+"""So long a worker may load what a task needs, beside the time that the task itself may take."""
+
 FREE = Limits()
 """No limit at all."""
-
-
-def _size(count: int) -> str:
-    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / 1e6:.0f} MB"

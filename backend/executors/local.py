@@ -5,6 +5,7 @@ import multiprocessing
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -15,7 +16,7 @@ from typing import Any
 
 from backend.exceptions import NormalcyError, OutOfMemory, TaskTimeout, WorkerDied
 from backend.executors import memory, wire
-from backend.executors.limits import FREE, Limits
+from backend.executors.limits import FREE, TO_LOAD_S, Limits
 from backend.executors.worker import serve
 
 Place = Callable[[str, Mapping[str, Any]], str]
@@ -113,7 +114,11 @@ class LocalProcesses:
         timeout_s: float,
         wanted: Callable[[], bool] | None = None,
     ) -> dict[str, Any]:
-        """Run a task to its end; `timeout_s` counts from when a worker is free. See the port."""
+        """Run a task to its end; `timeout_s` counts from when a worker is free. See the port.
+
+        What the worker loads before it can begin (itself, libraries, model files) does not count.
+        For that it has `TO_LOAD_S`.
+        """
         if wanted is None:
             return self._run(task, arguments, timeout_s, None)
         with wish_while(wanted) as wish:
@@ -220,6 +225,7 @@ class _Worker:
         self._limits = limits
         self._process: SpawnProcess | None = None
         self._connection: Connection | None = None
+        self._is_warm = False
 
     def call(self, subject: str, message: bytes, timeout_s: float, wish: Wish | None) -> bytes:
         """Send a call and wait for its answer; errors name it as `subject`."""
@@ -227,16 +233,25 @@ class _Worker:
         if wait(withdrawn, 0):
             raise WorkerDied(f"{subject} was not run: nobody waits for its result any more.")
         connection = self._connect(subject)
+        left = _TimeLeft(timeout_s, loading=not self._is_warm)
         try:
             connection.send_bytes(message)
-            ready = wait([connection, *withdrawn], timeout_s)
-            if connection in ready:
-                return connection.recv_bytes()
+            while connection in (ready := wait([connection, *withdrawn], left.seconds())):
+                answer = connection.recv_bytes()
+                self._is_warm = True
+                if answer not in (wire.LOADING, wire.LOADED):
+                    return answer
+                left.switch(loading=answer == wire.LOADING)
         except (EOFError, OSError) as error:
             raise self._lost(subject) from error
         self._end()
         if ready:
             raise WorkerDied(f"{subject} was ended: nobody waits for its result any more.")
+        if left.loading:
+            raise TaskTimeout(
+                f"{subject} was ended: its worker was not done with loading libraries and models "
+                f"after {TO_LOAD_S:g} s; look at the disk and the processors of this machine."
+            )
         raise TaskTimeout(
             f"{subject} was ended at its time limit of {timeout_s:g} s; "
             "give it more time or less data."
@@ -266,21 +281,27 @@ class _Worker:
         return self._connection
 
     def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        arguments = (theirs, self._entry, self._limits)
-        self._process = context.Process(target=serve, args=arguments, name=self._slot, daemon=True)
         try:
-            self._process.start()
+            self._process, self._connection = self._spawned()
         except OSError as error:
-            self._process = None
-            ours.close()
             raise WorkerDied(f"A worker process could not be started: {error}.") from error
-        finally:
-            theirs.close()
+        self._is_warm = False
         if self._limits.memory is not None and self._process.pid is not None:
             memory.workers.add(self._process.pid)
-        self._connection = ours
+
+    def _spawned(self) -> tuple[SpawnProcess, Connection]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        try:
+            arguments = (theirs, self._entry, self._limits)
+            process = context.Process(target=serve, args=arguments, name=self._slot, daemon=True)
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return process, ours
 
     def _lost(self, subject: str) -> NormalcyError:
         """Say why the process ended in the middle of a task."""
@@ -303,6 +324,24 @@ class _Worker:
             self._connection.close()
         self._process = self._connection = None
         return code
+
+
+class _TimeLeft:
+    """How much longer a call may go on: apart from its work there is a time for loading."""
+
+    def __init__(self, work_s: float, *, loading: bool) -> None:
+        self.loading = loading
+        self._left = {True: TO_LOAD_S, False: work_s}
+        self._since = time.monotonic()
+
+    def seconds(self) -> float:
+        """Of what it is at, work or loading; never negative."""
+        return max(0.0, self._left[self.loading] - (time.monotonic() - self._since))
+
+    def switch(self, *, loading: bool) -> None:
+        """Count for the other from now on."""
+        self._left[self.loading] = self.seconds()
+        self.loading, self._since = loading, time.monotonic()
 
 
 def _obituary(subject: str, code: int | None) -> str:

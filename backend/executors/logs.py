@@ -70,14 +70,14 @@ class _Text(_Utc):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # as it is called
         line = super().formatMessage(record)
-        line += "".join(f" {name}={value}" for name, value in fields().items() if _ids(name))
+        bound = {name: value for name, value in fields().items() if name not in _IN_MESSAGE}
+        line += "".join(f" {name}={value}" for name, value in bound.items())
         # a name that somebody chose must not begin a line of its own
         return line.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _ids(name: str) -> bool:
-    """Whether a field joins lines; what else is bound stands in the message already."""
-    return name.endswith("_id")
+_IN_MESSAGE = frozenset({"detector"})
+"""What is bound and stands in messages already."""
 
 
 class _Json(JsonFormatter, _Utc):

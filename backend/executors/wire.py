@@ -6,7 +6,16 @@ from typing import Any
 import orjson
 
 from backend import exceptions
-from backend.exceptions import NormalcyError, PartialWrite, TaskError, TrainingFailed
+from backend.exceptions import (
+    Cancelled,
+    NormalcyError,
+    PartialWrite,
+    TaskError,
+    TrainingFailed,
+)
+
+LOADING, LOADED = b"loading", b"loaded"
+"""What a worker says before its answer: that it loads what it needs, and that it has done so."""
 
 _LONGEST_REASON = 300
 _WORDS = {
@@ -60,6 +69,7 @@ def pack_error(error: NormalcyError) -> bytes:
             "retry": error.retry,
             "dropped": getattr(error, "dropped", 0),
             "members": list(getattr(error, "members", ())),
+            "by": getattr(error, "by", ""),
         }
     )
 
@@ -104,4 +114,6 @@ def _made(kind: type[NormalcyError], answer: Mapping[str, Any]) -> NormalcyError
         return PartialWrite(answer["message"], answer["dropped"])
     if kind is TrainingFailed:
         return TrainingFailed(answer["message"], answer["members"])
+    if kind is Cancelled:
+        return Cancelled(answer["message"], answer["by"])
     return kind(answer["message"])

@@ -1,8 +1,7 @@
 """Which class stands behind which kind of model; loads it, and TensorFlow with it, on first use."""
 
-from importlib import import_module
-
 from backend.ports import Model
+from backend.services.loading import load_module
 from backend.specs import ModelSpec
 
 KINDS: dict[str, str] = {
@@ -48,5 +47,5 @@ def build(spec: ModelSpec, series: int, channels: int) -> Model:
         ConfigurationError: the settings contradict each other.
     """
     module, _, name = KINDS[spec.kind].partition(":")
-    model: Model = getattr(import_module(module), name)(spec, series, channels)
+    model: Model = getattr(load_module(module), name)(spec, series, channels)
     return model

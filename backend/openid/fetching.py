@@ -5,11 +5,41 @@ from typing import Any
 
 import orjson
 import requests
+from urllib3.exceptions import HTTPError
 
 from backend.exceptions import SignInRefused
 
 LARGEST = 1024 * 1024
 TIMEOUT_S = (3.0, 10.0)
+"""For a connection, and between two pieces of an answer."""
+
+UNREACHABLE = (requests.RequestException, HTTPError)
+"""What is raised where no answer comes, or where one breaks off in its middle."""
+
+
+class Read:
+    """An answer with its body, which was read only as far as it may be large."""
+
+    def __init__(self, answer: requests.Response) -> None:
+        """Read it.
+
+        Raises:
+            SignInRefused: it is too large.
+        """
+        body = answer.raw.read(LARGEST + 1, decode_content=True)
+        if len(body) > LARGEST:
+            raise unfit(f"{answer.url} answered with more than {LARGEST} bytes")
+        self.status_code = answer.status_code
+        self.raise_for_status = answer.raise_for_status
+        self._body = body
+
+    def json(self) -> Any:
+        """What it says.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return orjson.loads(self._body)
 
 
 def get_json(url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
@@ -23,7 +53,7 @@ def get_json(url: str, headers: Mapping[str, str] | None = None) -> Mapping[str,
             url, headers=headers, timeout=TIMEOUT_S, allow_redirects=False, stream=True
         ) as answer:
             return _object(answer, url)
-    except requests.RequestException as error:
+    except UNREACHABLE as error:
         raise unreachable(url, error) from error
 
 
@@ -51,11 +81,8 @@ def _object(answer: requests.Response, url: str) -> Mapping[str, Any]:
         )
     if answer.status_code != 200:
         raise unfit(f"{url} answered {answer.status_code}")
-    body = answer.raw.read(LARGEST + 1, decode_content=True)
-    if len(body) > LARGEST:
-        raise unfit(f"{url} answered with more than {LARGEST} bytes")
     try:
-        found = orjson.loads(body)
+        found = Read(answer).json()
     except ValueError as error:
         raise unfit(f"{url} answered with something other than JSON") from error
     if not isinstance(found, dict):

@@ -6,12 +6,12 @@ asked when somebody signs in, never at start, so that a provider that is away st
 
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import requests
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
@@ -19,11 +19,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from backend.exceptions import SignInRefused
-from backend.openid.fetching import TIMEOUT_S, get_json, unfit, unreachable
+from backend.openid.fetching import TIMEOUT_S, UNREACHABLE, Read, get_json, unfit, unreachable
 from backend.ports import Clock, Departure
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "Ed25519")
 """Signatures that only the provider can make: none by a secret that both know, and never none."""
+
+AT_ONCE = 4
+"""People who wait for the provider: each holds a thread, and other pages need some too."""
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -62,9 +65,8 @@ class OpenIdProvider:
         """
         self._client = client
         self._clock = clock
-        self._lock = threading.Lock()
-        self._found: Mapping[str, Any] | None = None
-        self._found_at = 0
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._found: tuple[int, Mapping[str, Any]] | None = None
 
     @property
     def issuer(self) -> str:
@@ -73,6 +75,9 @@ class OpenIdProvider:
 
     def depart(self, back: str) -> Departure:
         """Lead a browser there."""
+        if self._fresh() is None:
+            with self._waiting():
+                self._discovered()
         place = self._discovered()["authorization_endpoint"]
         verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(24)
         with self._session(back) as session:
@@ -83,16 +88,18 @@ class OpenIdProvider:
 
     def arrive(self, code: str, left: Departure, back: str) -> Mapping[str, Any]:
         """What the provider states of the person who came back, verified."""
-        told = self._exchange(code, left.verifier, back)
-        statement = told.get("id_token")
-        if not isinstance(statement, str):
-            raise unfit("it holds no statement of who signed in")
-        claims = self._verified(statement, left.nonce)
-        return {**self._more(told.get("access_token"), claims["sub"]), **claims}
+        with self._waiting():
+            told = self._exchange(code, left.verifier, back)
+            statement = told.get("id_token")
+            if not isinstance(statement, str):
+                raise unfit("it holds no statement of who signed in")
+            claims = self._verified(statement, left.nonce)
+            return {**self._more(told.get("access_token"), claims["sub"]), **claims}
 
     def farewell(self, back: str) -> str | None:
         """Where a person signs out there; only what was found at the sign-in is used."""
-        place = (self._found or {}).get("end_session_endpoint")
+        _, found = self._found or (0, {})
+        place = found.get("end_session_endpoint")
         if not isinstance(place, str) or not self._is_safe(place):
             return None
         asked = {"client_id": self._client.client_id, "post_logout_redirect_uri": back}
@@ -100,13 +107,34 @@ class OpenIdProvider:
 
     # -- asking the provider
 
+    @contextmanager
+    def _waiting(self) -> Iterator[None]:
+        """Wait for the provider, as long as not too many do already."""
+        if not self._places.acquire(blocking=False):
+            raise SignInRefused(
+                f"The sign-in service at {self.issuer} keeps {AT_ONCE} people waiting already: try "
+                "again in a moment, or sign in with a local account.",
+                "unreachable",
+            )
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    def _fresh(self) -> Mapping[str, Any] | None:
+        """What the provider said of itself within the last hour."""
+        if self._found is None:
+            return None
+        at, found = self._found
+        return found if 0 <= self._clock.now() - at < _KEPT_NS else None
+
     def _discovered(self) -> Mapping[str, Any]:
         """What the provider says of itself, read again each hour."""
-        now = self._clock.now()
-        with self._lock:
-            if self._found is None or not 0 <= now - self._found_at < _KEPT_NS:
-                self._found, self._found_at = self._discover(), now
-            return self._found
+        found = self._fresh()
+        if found is None:
+            found = self._discover()
+            self._found = self._clock.now(), found
+        return found
 
     def _discover(self) -> Mapping[str, Any]:
         found = get_json(self._client.issuer.rstrip("/") + _WELL_KNOWN)
@@ -131,6 +159,7 @@ class OpenIdProvider:
         place = self._discovered()["token_endpoint"]
         try:
             with self._session(back) as session:
+                session.register_compliance_hook("access_token_response", Read)
                 told: Mapping[str, Any] = session.fetch_token(
                     place,
                     code=code,
@@ -138,8 +167,9 @@ class OpenIdProvider:
                     grant_type="authorization_code",
                     timeout=TIMEOUT_S,
                     allow_redirects=False,
+                    stream=True,
                 )
-        except requests.RequestException as error:
+        except UNREACHABLE as error:
             raise unreachable(place, error) from error
         except (AuthlibBaseError, ValueError, TypeError) as error:
             raise unfit("it does not take the code that the browser brought") from error
@@ -193,7 +223,8 @@ class OpenIdProvider:
         party = claims.get("azp", None if several else self._client.client_id)
         if party != self._client.client_id:
             raise unfit("its statement was made for another program")
-        if not isinstance(claims["sub"], str) or len(claims["sub"]) > 255:
+        subject = claims["sub"]
+        if not isinstance(subject, str) or len(subject) > 255 or not subject.isprintable():
             raise unfit("its statement names nobody")
         return claims
 

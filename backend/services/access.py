@@ -158,13 +158,19 @@ class Access:
         self._tries.forgive(name, address, now)
         return found
 
-    def count_try(self, address: str) -> None:
-        """Count a try to sign in by a token alone.
+    def count_try(self, address: str) -> int:
+        """Count a try to sign in by a token alone, and say when it was, for `forgive_try`.
 
         Raises:
             TooManyTries: of this address.
         """
-        self._tries.count("", address, self._clock.now())
+        now = self._clock.now()
+        self._tries.count("", address, now)
+        return now
+
+    def forgive_try(self, address: str, at: int) -> None:
+        """Take back the try by a token that was counted at a time: it was a good one."""
+        self._tries.forgive("", address, at)
 
     def still_signed_in(self, name: str, changed_at: int) -> User | None:
         """The account of who signed in when it was last changed then; None if it was since.

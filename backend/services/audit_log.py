@@ -62,13 +62,33 @@ class AuditLog:
             words: of what; never a secret.
             detector: which it concerns.
         """
-        who = actor()
-        short = words[:LONGEST_WORDS]
-        entry = AuditEntry(
-            0, self._clock.now(), who.who, who.how, who.address, action, detector, short
-        )
+        entry = entry_of(action, words, self._clock.now(), detector=detector)
         return self._records.add_audit(entry)
 
     def forget(self) -> int:
         """Remove what has been kept long enough, and say how much that was."""
         return self._records.forget_audit(before=self._clock.now() - self._kept)
+
+
+def entry_of(action: str, words: str, at: int, *, detector: str = "", by: str = "") -> AuditEntry:
+    """An entry about whoever acts here, to be stored.
+
+    Args:
+        action: what was done.
+        words: of what; never a secret. Too many are cut.
+        at: when, UTC nanoseconds.
+        detector: which it concerns.
+        by: whom the record names; counts where nobody is signed in.
+    """
+    who = actor()
+    short = words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+    return AuditEntry(
+        id=0,
+        at=at,
+        who=who.who or by,
+        how=who.how,
+        address=who.address,
+        action=action,
+        detector=detector,
+        words=short,
+    )

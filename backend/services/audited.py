@@ -5,14 +5,13 @@ What is not listed here changes nothing that a person answers for; `UNSAID` name
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, cast
 
 from backend.ports import Clock, RecordStore
 from backend.records import (
-    LONGEST_WORDS,
     AnnotationLink,
-    AuditEntry,
     DriftAnswer,
     DriftProposal,
     How,
@@ -28,7 +27,8 @@ from backend.records import (
     User,
     Verdict,
 )
-from backend.services.acting import actor
+from backend.services.acting import acting, actor
+from backend.services.audit_log import entry_of
 from backend.specs.times import format_time
 
 MOST_NAMED = 5
@@ -60,6 +60,8 @@ ACTIONS = (
     "session.end",
     "identity.add",
     "results.remove",
+    "series.import",
+    "series.copy",
     "restore",
 )
 """What entries call the changes."""
@@ -241,9 +243,14 @@ class _Audited:
             self._tell("request.cancel", f"{found.kind}, request {request}", found.detector, by)
         return found
 
-    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+    def cancel_run(self, run: int, *, by: str) -> Run:
+        if actor().how is How.JOB:  # likewise
+            return self._records.cancel_run(run, by=by)
         with self._records.together():
-            found = self._records.cancel_run(run, by=by, at=at)
+            asked_before = self._records.run(run).cancelled_by is not None
+            found = self._records.cancel_run(run, by=by)
+            if asked_before:  # the first wish stands
+                return found
             self._tell("run.cancel", f"{found.kind}, run {run}", found.detector, by)
         return found
 
@@ -285,10 +292,10 @@ class _Audited:
         return gone
 
     def begin_session(self, session: SignedIn) -> SignedIn:
-        with self._records.together():
+        with self._records.together(), _signing_in_as(session.name):
             begun = self._records.begin_session(session)
             words = f"session {begun.id} by {begun.kind}"
-            self._tell("session.begin", words, by=begun.name)
+            self._tell("session.begin", words)
         return begun
 
     def end_session(self, session: int) -> bool:
@@ -299,28 +306,16 @@ class _Audited:
         return ended
 
     def keep_identity(self, identity: Identity) -> Identity:
-        with self._records.together():
+        with self._records.together(), _signing_in_as(identity.name):
             is_known = self._records.identity(identity.name) is not None
             kept = self._records.keep_identity(identity)
             if not is_known:
                 words = f"{kept.name} of {kept.issuer}, subject {kept.subject}"
-                self._tell("identity.add", words, by=kept.name)
+                self._tell("identity.add", words)
         return kept
 
     def _tell(self, action: str, words: str, detector: str = "", by: str = "") -> None:
-        """Write an entry; the name of who is signed in goes before what the record says."""
-        who = actor()
-        short = words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
-        entry = AuditEntry(
-            id=0,
-            at=self._clock.now(),
-            who=who.who or by,
-            how=who.how,
-            address=who.address,
-            action=action,
-            detector=detector,
-            words=short,
-        )
+        entry = entry_of(action, words, self._clock.now(), detector=detector, by=by)
         self._records.add_audit(entry)
 
 
@@ -328,6 +323,11 @@ AUDITED: Mapping[str, Callable[..., Any]] = {
     name: method for name, method in vars(_Audited).items() if not name.startswith("_")
 }
 """Ways to write into the record store that leave an entry."""
+
+
+def _signing_in_as(name: str) -> AbstractContextManager[None]:
+    """Whoever was signed in there until now, it is this person who acts."""
+    return acting(replace(actor(), who=name))
 
 
 def differences(former: Mapping[str, Any], present: Mapping[str, Any]) -> str:

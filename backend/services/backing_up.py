@@ -5,6 +5,7 @@ they may be copied behind it. Secrets stay out: of passwords and tokens the reco
 and the keys that sign links and sign-ins are left where they are.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from backend.exceptions import ArtifactError, NotFound
+from backend.exceptions import ArtifactError, NotFound, StoreError
 from backend.ports import (
     ArtifactStore,
     BackupDraft,
@@ -155,7 +156,7 @@ class BackingUp:
             progress(0.95 * place / len(counted.artifacts), f"writing {version}")
             try:
                 files = self._artifacts.load(artifact)
-            except (ArtifactError, NotFound) as error:
+            except (ArtifactError, NotFound, StoreError) as error:
                 counted.left_out.append(f"{version}: {error}")
                 continue
             for name, content in files.items():
@@ -173,10 +174,17 @@ def _lines(table: str, rows: Iterator[Mapping[str, Any]], counted: _Counted) -> 
     for row in rows:
         if table == "versions":
             counted.artifacts[str(row["artifact"])] = f"{row['detector']}/{row['number']}"
-        chunk += orjson.dumps(row) + b"\n"
+        chunk += _json(row) + b"\n"
         count += 1
         if len(chunk) > _CHUNK:
             yield bytes(chunk)
             chunk.clear()
     counted.rows[table] = count
     yield bytes(chunk)
+
+
+def _json(row: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(row)
+    except TypeError:  # half of a character, or a long number: it refuses what records may hold
+        return json.dumps(row).encode()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from backend.detection.forecast import UNBOUNDED
 from backend.services.capacity_report import Report
+from backend.specs.sizes import format_size
 
 _FULL = 0.7
 """From this share of the time on it is said that little is left."""
@@ -34,13 +35,6 @@ def span(seconds: float) -> str:
         if seconds >= 1.5 * length or (unit == "s" and seconds >= 1.0):
             return f"{_two(seconds / length)} {unit}"
     return f"{_two(seconds * 1000)} ms"
-
-
-def size(bytes_: float) -> str:
-    """A number of bytes in words."""
-    if bytes_ >= 1e9:
-        return f"{bytes_ / 1e9:.1f} GB"
-    return f"{bytes_ / 1e6:.0f} MB" if bytes_ >= 1e7 else f"{bytes_ / 1e6:.1f} MB"
 
 
 def _two(value: float) -> str:
@@ -124,15 +118,15 @@ def _memory(report: Report) -> Iterator[str]:
     library = "with TensorFlow" if report.with_tensorflow else "without TensorFlow"
     training, scoring = report.training_memory, report.scoring_memory
     yield (
-        f"Memory, {library}: a process that trains takes {size(training.base)} and "
-        f"{size(training.each)} for each series of a piece ({report.piece} at most), one that "
-        f"scores {size(scoring.base)} and {size(scoring.each)} for each series."
+        f"Memory, {library}: a process that trains takes {format_size(training.base)} and "
+        f"{format_size(training.each)} for each series of a piece ({report.piece} at most), one "
+        f"that scores {format_size(scoring.base)} and {format_size(scoring.each)} for each series."
     )
     needed = training.at(min(report.piece, max(report.series, 1))) + scoring.at(report.series)
     if needed > report.machine.memory:
         yield (
-            f"Both together need {size(needed)}, and the machine has "
-            f"{size(report.machine.memory)}: set training.memory, or use a larger machine."
+            f"Both together need {format_size(needed)}, and the machine has "
+            f"{format_size(report.machine.memory)}: set training.memory, or use a larger machine."
         )
 
 

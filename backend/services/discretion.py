@@ -1,7 +1,7 @@
 """Striking secrets out of texts, whoever wrote them: the second line of defence.
 
 The first is that nobody puts one there. A secret is found as it is, and as it stands in an address,
-in JSON and in base64.
+in JSON and in base64; one that nobody knew of by the place where it stands.
 """
 
 import base64
@@ -15,8 +15,18 @@ STRUCK_OUT = "[secret]"
 SHORTEST = 4
 """A shorter secret would strike out parts of words, and tell itself by the gaps."""
 
-_IN_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s/@:]*):([^\s/@]+)@")
-"""User and password of an address, which nobody may have known to be a secret."""
+_BY_PLACE = re.compile(
+    r"""
+    (?P<address>   [A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/@:]*:) [^\s/]+ (?=@)
+    | (?P<query>   [?&](?:p|password|(?:access_)?token|secret|api_?key)=) [^\s&\#"']+
+    | (?P<header>  authorization["']?\s{0,3}[:=]\s{0,3}["']?(?:basic|bearer|token)\s) [^\s"',;}]+
+    | (?P<link>    /said/) [\w.~-]{20,}
+    | (?P<token>   \bnormalcy_) [\w-]{43} (?![\w-])
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Secrets that are none of the configuration: passwords in addresses, what a caller showed, signed
+links and tokens that were made here. No part may look far ahead: lines are long."""
 
 
 def striking_out(secrets: Collection[str]) -> Callable[[str], str]:
@@ -28,7 +38,7 @@ def striking_out(secrets: Collection[str]) -> Callable[[str], str]:
 
     def strike(text: str) -> str:
         text = known.sub(STRUCK_OUT, text) if known else text
-        return _IN_ADDRESS.sub(rf"\1\2:{STRUCK_OUT}@", text)
+        return _BY_PLACE.sub(lambda found: f"{found[found.lastgroup or 0]}{STRUCK_OUT}", text)
 
     return strike
 

@@ -28,6 +28,7 @@ from backend.records import SeriesKey
 from backend.services.fingerprints import piece_hash, series_digests
 from backend.services.former_version import former_of
 from backend.services.labelled_time import Seen
+from backend.services.log_fields import run_details
 from backend.services.material import Material, Materials, Outline
 from backend.services.piece_size import Sizing
 from backend.services.reading import aligned
@@ -108,9 +109,10 @@ class Asked:
     former: str | None = None
 
     def call(self, keys: Sequence[SeriesKey]) -> dict[str, Any]:
-        """The arguments of the task that trains some of the series."""
+        """The arguments of the task that trains some of the series, and whose work it is."""
         told = {"outline": self.outline.plain(), "spec": self.spec.plain(), "fleet": self.fleet}
-        return {**told, "keys": list(keys), "former": self.former}
+        told |= {"keys": list(keys), "former": self.former}
+        return {**told, "detector": self.spec.name, **run_details()}
 
 
 @dataclass

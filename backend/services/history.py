@@ -20,6 +20,9 @@ from backend.specs import DetectorSpec
 WORST = ("score", "flag", "alarm")
 LEAST_BUCKET = 1_000_000_000
 
+LOOKED_THROUGH = 1000
+"""Runs, the newest, among which those that ended in a range are looked for."""
+
 
 class History:
     """Read-only questions about all detectors, or one of them."""
@@ -64,14 +67,16 @@ class History:
     def failed_runs(self, span: Span, *, limit: int = 200) -> list[Run]:
         """Runs that failed and ended in a range, newest first."""
         check_range(span)
-        ended = [run for run in self._records.runs(limit=1000) if run.state is State.FAILED]
+        newest = self._records.runs(limit=LOOKED_THROUGH)
+        ended = [run for run in newest if run.state is State.FAILED]
         within = [run for run in ended if span.start <= (run.finished_at or 0) < span.stop]
         return within[:limit]
 
     def ended_runs(self, span: Span) -> list[Run]:
         """Runs that ended in a range, oldest first."""
         check_range(span)
-        runs = [run for run in self._records.runs(limit=1000) if run.finished_at is not None]
+        newest = self._records.runs(limit=LOOKED_THROUGH)
+        runs = [run for run in newest if run.finished_at is not None]
         return [run for run in runs if span.start <= (run.finished_at or 0) < span.stop][::-1]
 
     def _names(self, detector: str | None) -> list[str]:

@@ -21,6 +21,7 @@ from backend.services.label_words import (
     parted,
     rid_of_label,
     rounded,
+    unescaped,
 )
 
 _MILLISECOND = 1_000_000
@@ -142,6 +143,8 @@ def _found(annotation: Annotation, choices: Choices, reader: Reader) -> Found | 
             return None
         own = reader.tags[choices.kind]
         annotation = replace(annotation, tags=(own, *annotation.tags))
+    for name in _names(annotation):  # before a mistake in it would tell of other detectors
+        choices.detector_of(name)
     drafts = reader.drafts(_with_detector(annotation, choices, reader))
     for draft in drafts:
         choices.detector_of(draft.detector)
@@ -150,10 +153,15 @@ def _found(annotation: Annotation, choices: Choices, reader: Reader) -> Found | 
     )
 
 
+def _names(annotation: Annotation) -> list[str]:
+    """The detectors that its tags name."""
+    tags = annotation.tags
+    return [unescaped(tag.removeprefix(DETECTOR)) for tag in tags if tag.startswith(DETECTOR)]
+
+
 def _with_detector(annotation: Annotation, choices: Choices, reader: Reader) -> Annotation:
     """The annotation with the chosen detector's tag, where it names none itself."""
-    names = any(tag.startswith(DETECTOR) for tag in annotation.tags)
     shown = annotation.dashboard and reader.detector_of(annotation.dashboard, reader.detectors)
-    if choices.detector is None or names or shown:
+    if choices.detector is None or _names(annotation) or shown:
         return annotation
     return replace(annotation, tags=(*annotation.tags, f"{DETECTOR}{escaped(choices.detector)}"))

@@ -27,6 +27,7 @@ MOST_OCCURRENCES = 5000
 
 _SECOND = 1_000_000_000
 _OFTEN = ("SECONDLY", "MINUTELY", "HOURLY")
+_ONCE = ("DTEND", "DURATION", "RECURRENCE-ID", "SEQUENCE", "UID")
 _MOST_A_DAY = 24
 _DAYS = {month: 30 if month in (4, 6, 9, 11) else 31 for month in range(1, 13)} | {2: 29}
 _PATIENCE_S = 20.0
@@ -155,6 +156,8 @@ def _problem(event: Component) -> str | None:
         return f"{field or 'a line'}: {words}"
     if not isinstance(getattr(event.get("DTSTART"), "dt", None), date):
         return "it has no DTSTART, or one that is no time"
+    if twice := [name for name in _ONCE if isinstance(event.get(name), list)]:
+        return f"it has more than one {twice[0]}"
     return next(filter(None, map(_uncountable, _rules(event))), None)
 
 
@@ -210,6 +213,9 @@ def _occurrences(calendar: Calendar, window: Window, zone: tzinfo, name: str) ->
                 event = occurrence.as_component(keep_recurrence_attributes=False)
                 if str(event.get("STATUS", "")).upper() != "CANCELLED":
                     yield event
+    except AttributeError as error:  # what the library of calendars says of a value that is odd
+        problem = "one of its values is of another kind than it should be"
+        raise ImportFileError(f"{name}: an event cannot be counted: {problem}.") from error
     except (ValueError, OverflowError, TypeError) as error:
         raise ImportFileError(f"{name}: an event cannot be counted: {error}.") from error
 

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from backend.exceptions import Conflict, LabelError, NormalcyError, NotFound, StoreError
 from backend.ports import Clock, RecordStore
 from backend.records import AnnotationProblem, Label, LabelDraft, LabelKind
+from backend.services.acting import Actor, acting
 from backend.services.detectors import Detectors
 from backend.specs import DetectorSpec
 
 _HOUR = 3_600_000_000_000
+_FILE = Actor("normalcy.yaml")
 _LARGEST_ID = 2**63 - 1
 OPPOSITES = {
     LabelKind.NORMAL: LabelKind.ANOMALY,
@@ -195,6 +197,10 @@ class Labelling:
         Only for detectors that the configuration defines: a command run with another file, or with
         none, takes nothing away from them.
         """
+        with acting(_FILE):  # whoever happens to be the first to ask
+            self._sync(drafts)
+
+    def _sync(self, drafts: Sequence[LabelDraft]) -> None:
         wanted = {statement_of(draft): draft for draft in drafts}
         present: set[Statement] = set()
         too_many = []
@@ -208,21 +214,21 @@ class Labelling:
                 too_many.append(label.id)
         fresh = [draft for key, draft in wanted.items() if key not in present]
         left = [label for label in self._records.labels() if label.id not in too_many]
-        self._stated(fresh, left, "yaml", "normalcy.yaml")  # one that cannot be changes nothing
+        self._stated(fresh, left, "yaml", _FILE.who)  # one that cannot be changes nothing
         self._forget(too_many)
         if fresh:
-            self.add_all(fresh, source="yaml", by="normalcy.yaml")
+            self.add_all(fresh, source="yaml", by=_FILE.who)
 
     def _forget(self, ids: Sequence[int]) -> None:
         if not ids:
             return
         try:
-            self.remove(ids, by="normalcy.yaml")
+            self.remove(ids, by=_FILE.who)
         except NotFound:
             # Another process read the same configuration a moment earlier: some are gone already.
             left = {label.id for label in self._records.labels()} & set(ids)
             if left:
-                self.remove(sorted(left), by="normalcy.yaml")
+                self.remove(sorted(left), by=_FILE.who)
 
 
 def check_draft(draft: LabelDraft, spec: DetectorSpec, now: int) -> None:

@@ -2,18 +2,21 @@
 
 A piece of work is given a run id where it begins: by the jobs, for each task. It goes with the task
 to its worker, stands in every line that either of them logs meanwhile, and in the run on record.
-What the web logs of a request has a request id in the same way.
+What the web logs of a request has a request id in the same way. Where the web asked for the work,
+its number as a request on record stands in the lines of both.
 """
 
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from logging import LogRecord
+from typing import Any
 
 RUN = "run_id"
 REQUEST = "request_id"
+_OF_WORK = (RUN, "detector", "request")
 
 _FIELDS = ContextVar[Mapping[str, str]]("log fields")
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
@@ -43,6 +46,12 @@ def log_fields(**values: str | None) -> Iterator[None]:
         yield
     finally:
         _FIELDS.reset(token)
+
+
+def work_fields(arguments: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """The fields of a piece of work, from what its worker is told of it."""
+    found = {name: arguments.get(name) for name in _OF_WORK}
+    return log_fields(**{name: None if one is None else str(one) for name, one in found.items()})
 
 
 def run_details() -> dict[str, str]:

@@ -68,8 +68,7 @@ class Monitoring:
             up = untold is None
         except NormalcyError:
             known, up = merged([untold] if untold else []), False
-        records = _gauge("records_up", "Whether the record store can be written.", {(): up})
-        return sorted([_build(), records, *known], key=lambda family: family.name)
+        return sorted([_build(), records_up(up), *known], key=lambda family: family.name)
 
     def _work(self) -> list[Metric]:
         now = self._clock.now()
@@ -100,6 +99,22 @@ class Monitoring:
         if untold is not None:
             told = [untold, *(one for one in told if one.name != untold.name)]
         return [*heard(told, now), *merged(present(told, now))]
+
+
+class Told:
+    """Families that were collected, as Prometheus' encoders ask for them."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Sequence[Metric]:
+        """Each of them."""
+        return self._families
+
+
+def records_up(up: bool) -> Metric:
+    """Whether the record store can be written."""
+    return _gauge("records_up", "Whether the record store can be written.", {(): up})
 
 
 def queue(requests: Iterable[Request], now: int) -> list[Metric]:

@@ -1,10 +1,13 @@
 """Whether normalcy's own house is in order: disk, memory, files, processes, work."""
 
+import os
 import shutil
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from errno import ENOENT
 from pathlib import Path
 
 import psutil
@@ -14,6 +17,7 @@ from backend.ports import Clock, Finding, RecordStore
 from backend.records import ProcessReport, State
 from backend.services.freshness import lasting
 from backend.services.process_reports import PROGRAM, age, is_stale, present
+from backend.specs.sizes import format_size
 
 _SECOND = 1_000_000_000
 _HOUR = 3600 * _SECOND
@@ -107,26 +111,33 @@ class OwnCondition:
 def disk_lines(folders: Mapping[str, Path]) -> Iterator[Finding]:
     """How much room is left where something is written."""
     for name, folder in folders.items():
-        there = next((one for one in (folder, *folder.parents) if one.exists()), folder)
         try:
-            usage = shutil.disk_usage(there)
+            there, free, total = _room(folder)
         except OSError as error:
-            yield Finding(
-                f"disk of {name}", False, f"{there} cannot be looked at: {error.strerror}"
-            )
+            told = f"{folder} cannot be looked at: {error.strerror}"
+            yield Finding(f"disk of {name}", False, told)
             continue
-        share = usage.free / usage.total if usage.total else 0.0
-        told = f"{_bytes(usage.free)} of {_bytes(usage.total)} free at {there}"
-        if usage.free < LEAST_DISK or share < LEAST_SHARE:
+        share = free / total if total else 0.0
+        told = f"{format_size(free)} of {format_size(total)} free at {there}"
+        if free < LEAST_DISK or share < LEAST_SHARE:
             told += ": make room, or let less be kept (keep in normalcy.yaml)"
             yield Finding(f"disk of {name}", False, told)
         else:
             yield Finding(f"disk of {name}", True, told)
 
 
+def _room(folder: Path) -> tuple[Path, int, int]:
+    """Bytes that are free, and all of them, where a folder lies or where it would be made."""
+    for there in (folder, *folder.parents):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            usage = shutil.disk_usage(there)
+            return there, usage.free, usage.total
+    raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
+
+
 def memory_line(available: int) -> Finding:
     """Whether a worker that starts finds memory."""
-    told = f"{_bytes(available)} available"
+    told = f"{format_size(available)} available"
     if available < LEAST_MEMORY:
         told += ": a training may be ended for want of it; stop something else, or add memory"
         return Finding("memory", False, told)
@@ -135,14 +146,25 @@ def memory_line(available: int) -> Finding:
 
 def key_lines(keys: Sequence[Path]) -> Iterator[Finding]:
     """Whether nobody else may read the files that sign and open things."""
-    modes = {key: key.stat().st_mode for key in keys if key.is_file()}
-    exposed = [key for key, mode in modes.items() if mode & (stat.S_IRWXG | stat.S_IRWXO)]
-    for key in exposed:
-        told = f"{key} can be read by others ({stat.filemode(modes[key])}): chmod 600 {key}"
-        yield Finding(f"key {key.name}", False, told)
-    if not exposed:
-        names = ", ".join(key.name for key in modes) or "there are none yet"
-        yield Finding("keys", True, names)
+    told = {key.name: trouble for key in keys if (trouble := _trouble(key)) is not None}
+    wrong = {name: trouble for name, trouble in told.items() if trouble}
+    for name, trouble in wrong.items():
+        yield Finding(f"key {name}", False, trouble)
+    if not wrong:
+        yield Finding("keys", True, ", ".join(told) or "there are none yet")
+
+
+def _trouble(key: Path) -> str | None:
+    """What is wrong with a key's file; None where there is none yet."""
+    try:
+        mode = key.stat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{key} cannot be looked at: {error.strerror}"
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return f"{key} can be read by others ({stat.filemode(mode)}): chmod 600 {key}"
+    return ""
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -158,7 +180,7 @@ def process_lines(reports: Sequence[ProcessReport], now: int) -> Iterator[Findin
         elif is_stale(one, now):
             told = (
                 f"it told something of itself {lasting(age(one, now))} ago and no more: it was "
-                "killed or hangs; see its log"
+                "killed, hangs, or its clock is behind; see its log"
             )
             yield Finding(name, False, told)
         elif one.program != PROGRAM:
@@ -184,20 +206,9 @@ def times_line(reports: Sequence[ProcessReport]) -> Finding:
 
 def _memory(report: ProcessReport) -> str:
     found = _samples(report, "normalcy_process_resident_memory_bytes")
-    return _bytes(next((value for _, _, value in found), 0))
+    return format_size(next((value for _, _, value in found), 0))
 
 
 def _samples(report: ProcessReport, family: str) -> list[tuple[str, dict[str, str], float]]:
     found = report.families.get(family, {"samples": []})["samples"]
     return [(name, labels, value) for name, labels, value in found]
-
-
-# -- words -----------------------------------------------------------------------------------------
-
-
-def _bytes(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"

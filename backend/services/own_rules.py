@@ -69,14 +69,18 @@ def own_rules() -> list[OwnRule]:
 
 
 def _grew(counter: str, within: str) -> str:
-    """Whether a counter grew, or came to be, within a time: a first count has none before it."""
-    return f"increase({counter}[{within}]) > 0 or ({counter} unless {counter} offset {within}) > 0"
+    """Whether a counter grew, or came to be, within a time: a first count has none before it.
+
+    That nothing was scraped for a moment back then does not make it new.
+    """
+    before = f"max_over_time({counter}[10m] offset {within})"
+    return f"increase({counter}[{within}]) > 0 or ({counter} unless {before}) > 0"
 
 
 def _processes() -> Iterator[OwnRule]:
     yield OwnRule(
         "NormalcyNotScraped",
-        "absent(normalcy_build_info)",
+        "absent(normalcy_records_up)",
         "5m",
         "critical",
         "normalcy tells Prometheus nothing",
@@ -104,7 +108,7 @@ def _processes() -> Iterator[OwnRule]:
         "2m",
         "warning",
         "The process {{ $labels.process }} on {{ $labels.host }} fell silent",
-        "It ended without a word, or hangs. See its log, and whether it was started again.",
+        "It ended, hangs, or its clock is wrong: normalcy check tells. See its log as well.",
     )
     yield OwnRule(
         "NormalcyOutOfFiles",
@@ -113,6 +117,14 @@ def _processes() -> Iterator[OwnRule]:
         "warning",
         "The process {{ $labels.process }} on {{ $labels.host }} has nearly no file left to open",
         "Raise its limit of open files (LimitNOFILE of systemd).",
+    )
+    yield OwnRule(
+        "NormalcyConfigurationOutdated",
+        "max(normalcy_configuration_outdated) > 0",
+        "10m",
+        "warning",
+        "normalcy.yaml as it stands is not in force",
+        "It has a mistake, or changes what needs a restart: the overview and the log tell which.",
     )
     failed = 'sum(rate(normalcy_http_requests_total{code=~"5.."}[5m]))'
     answers = "sum(rate(normalcy_http_requests_total[5m]))"
@@ -127,9 +139,11 @@ def _processes() -> Iterator[OwnRule]:
 
 
 def _detectors() -> Iterator[OwnRule]:
+    late = "normalcy_detector_{} > normalcy_detector_blind_after_seconds"
+    never = f"({late.format('model_age_seconds')} unless normalcy_detector_lag_seconds)"
     yield OwnRule(
         "NormalcyBlind",
-        "normalcy_detector_lag_seconds > normalcy_detector_blind_after_seconds",
+        f"{late.format('lag_seconds')} or {never}",
         "5m",
         "critical",
         "{{ $labels.detector }} is blind: its newest data are not scored",
@@ -167,7 +181,6 @@ def _detectors() -> Iterator[OwnRule]:
         "A training of {{ $labels.detector }} failed",
         "What served before goes on. The page Work tells why, and what to do.",
     )
-
     yield OwnRule(
         "NormalcyDrift",
         "normalcy_detector_drifted > 0",
@@ -197,15 +210,17 @@ def _work() -> Iterator[OwnRule]:
     )
     yield OwnRule(
         "NormalcyStuck",
-        _grew("normalcy_jobs_stuck_total", "1h"),
+        # its process tells of it and leaves: nobody counts on from there
+        "max_over_time(normalcy_jobs_stuck_total[1h]) > 0",
         "0m",
         "warning",
         "A process left because work of kind {{ $labels.kind }} in it would not end",
         "It was started again. If this comes again, send a support bundle.",
     )
+    going = '{__name__=~"normalcy_runs_open|normalcy_requests_running"}'
     yield OwnRule(
         "NormalcyQueueStandsStill",
-        "normalcy_requests_oldest_seconds > 900 unless on() (sum(normalcy_runs_open) > 0)",
+        f"normalcy_requests_oldest_seconds > 900 unless on() (sum({going}) > 0)",
         "5m",
         "warning",
         "What was asked for has waited for a quarter of an hour, and nothing goes on",

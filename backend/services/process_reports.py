@@ -21,7 +21,7 @@ from prometheus_client.metrics_core import Metric
 from backend.exceptions import NormalcyError
 from backend.ports import Clock, RecordStore
 from backend.records import ProcessReport
-from backend.services.meters import Meters
+from backend.services.meters import CONFIGURATION_OUTDATED, Meters
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +34,16 @@ STALE_NS = 60_000_000_000
 """What was told longer ago says nothing of now."""
 FORGOTTEN_NS = 600_000_000_000
 """What was told longer ago is removed."""
+_AHEAD_NS = 86_400_000_000_000
+"""What a clock told that is ahead stays for so long: somebody has to hear that it is."""
 _MISSED_NS = 30_000_000_000
 _TO_END_S = 2.0
 
 _Sample = tuple[str, tuple[tuple[str, str], ...]]
 """Its name and its labels."""
 
-_HIGHEST = ("start_time_seconds", "max_fds")
-"""What is not added up where several processes have one role on one host."""
+_HIGHEST = ("start_time_seconds", "open_fds", "max_fds", CONFIGURATION_OUTDATED)
+"""How names end of what is not added up where several processes have one role on one host."""
 
 
 class Reporter:
@@ -75,16 +77,22 @@ class Reporter:
         """Tell at once, and go on doing so beside everything else."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Take back what was told, by its workers too: who ended in order is not down."""
+    def stop(self, *, in_order: bool = True) -> None:
+        """Take back what was told, by its workers too: who ended in order is not down.
+
+        Args:
+            in_order: else it is told a last time, so that what made the process leave is heard of.
+        """
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join(_TO_END_S)
         with suppress(NormalcyError):
-            told = self._records.process_reports()
+            told = self._records.process_reports(counts=False)
             here = [x for x in told if x.host == socket.gethostname()]
             ended = [x.name for x in here if not psutil.pid_exists(x.pid)]
-            self._records.forget_processes([self.name, *ended])
+            self._records.forget_processes([*ended, *([self.name] if in_order else [])])
+            if not in_order:
+                self._records.report_process(self.current())
 
     def current(self) -> ProcessReport:
         """What this process has to tell now."""
@@ -107,7 +115,8 @@ class Reporter:
         """
         mine = self.current()
         self._records.report_process(mine)
-        gone = [x.name for x in self._records.process_reports() if is_gone(x, mine)]
+        told = self._records.process_reports(counts=False)
+        gone = [x.name for x in told if is_gone(x, mine)]
         if gone:
             self._records.forget_processes(gone)
 
@@ -132,10 +141,12 @@ def is_gone(said: ProcessReport, by: ProcessReport) -> bool:
     """
     if said.name == by.name:
         return False
-    old = age(said, by.at)
-    if said.host == by.host and old > _MISSED_NS:
-        return old > FORGOTTEN_NS or said.pid == by.pid or not psutil.pid_exists(said.pid)
-    return old > FORGOTTEN_NS
+    late = by.at - said.at
+    if late > FORGOTTEN_NS or -late > _AHEAD_NS:
+        return True
+    if said.host != by.host or abs(late) <= _MISSED_NS:
+        return False
+    return said.pid == by.pid or not psutil.pid_exists(said.pid)
 
 
 def age(said: ProcessReport, now: int) -> int:

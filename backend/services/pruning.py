@@ -5,7 +5,9 @@ waits, whatever served within the time that may be scored again, and versions th
 names, or a comparison that a person asked for and that is still on record.
 """
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,7 +22,10 @@ from backend.services.retention import Keep
 from backend.services.serving import shifts
 from backend.specs import nanoseconds
 
+log = logging.getLogger(__name__)
+
 PRUNE = "prune"
+_PUT_OFF = "put off"
 _EARLIEST = -(2**63) + 1
 _DAY = nanoseconds(timedelta(days=1))
 _AS_LONG_AS_A_TRAINING = 7 * _DAY
@@ -28,6 +33,10 @@ _BATCH = 500
 _MOST_COMPARISONS = 10_000
 _AGAIN = nanoseconds(timedelta(days=2))
 """Scored again at most, where the detector is no more that would say it."""
+_LEAP = 3 * _DAY
+"""Longer than it takes from one time to the next, if the clock is right and the jobs run."""
+_AT_ONCE = 7 * _DAY
+"""Results that are deleted in one transaction: scoring waits for its end."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,22 @@ class Pruning:
             artifacts=tuple(self._leftovers(now)),
             runs=self._records.ended(before=now - nanoseconds(self._keep.runs)),
             results=tuple(self._old_results(now)),
-            note=self._note(),
+            note=self._note(now),
         )
+
+    def daily(self) -> Pruned | None:
+        """`run`, as the jobs do it by themselves: not at once where the clock has leapt.
+
+        To a clock that is a year ahead for an hour everything is old. What looks like that, also
+        because nothing ran for some days, is put off until the next time; None then.
+        """
+        now = self._clock.now()
+        last = next((one for one in self._records.upkeep() if one.name == PRUNE), None)
+        if last is None or last.details.get(_PUT_OFF) or now - last.at <= _LEAP:
+            return self.run()
+        log.warning("nothing is pruned this time: the last time was more than three days ago")
+        self._records.note_upkeep(Upkeep(PRUNE, now, {_PUT_OFF: True}))
+        return None
 
     def run(self) -> Pruned:
         """Remove what is old."""
@@ -104,7 +127,7 @@ class Pruning:
         runs = self._forget_runs(now - nanoseconds(self._keep.runs))
         results = tuple(self._old_results(now))
         self._delete_results(results, now)
-        done = Pruned(versions, leftovers, runs, results, self._note())
+        done = Pruned(versions, leftovers, runs, results, self._note(now))
         counts = {"versions": len(versions), "artifacts": len(leftovers), "runs": runs}
         self._records.note_upkeep(Upkeep(PRUNE, now, counts))
         return done
@@ -112,33 +135,32 @@ class Pruning:
     # -- versions ----------------------------------------------------------------------------------
 
     def _versions(self, now: int) -> Iterator[Version]:
+        back, asked = self._scored_back(), self._asked()
         for detector in self._records.versioned():
-            kept, versions = self._needed(detector, now), self._records.versions(detector)
-            newest = {version.number for version in versions[: self._keep.versions]}
-            waiting = _waiting(versions)
-            for version in reversed(versions):
-                if version.number not in kept | newest | waiting:
-                    yield version
+            promotions = self._records.promotions(detector)
+            versions = self._records.versions(detector)
+            kept = _serving(promotions) | _waiting(versions) | asked[detector]
+            kept |= _may_score(promotions, now - back.get(detector, _AGAIN), now + _DAY)
+            kept |= self._compared(detector)
+            kept |= {version.number for version in versions[: self._keep.versions]}
+            yield from (version for version in reversed(versions) if version.number not in kept)
 
-    def _needed(self, detector: str, now: int) -> set[int]:
-        """Versions that something may still ask for."""
-        promotions = self._records.promotions(detector)
-        found = {promotions[-1].number} if promotions else set()
-        if (former := served_before(promotions)) is not None:
-            found.add(former)
-        found |= self._may_score(detector, promotions, now)
-        return found | self._compared(detector)
+    def _scored_back(self) -> dict[str, int]:
+        """By detector, how far back it may score again."""
+        plans = {spec.name: spec.schedule for spec in self._detectors.all()}
+        return {
+            name: nanoseconds(plan.catch_up) + nanoseconds(plan.lateness) + _DAY
+            for name, plan in plans.items()
+        }
 
-    def _may_score(self, detector: str, promotions: Sequence[Promotion], now: int) -> set[int]:
-        """Versions of the time that scoring looks back."""
-        if not promotions:
-            return set()
-        back = _AGAIN
-        for spec in self._detectors.all():
-            if spec.name == detector:
-                plan = spec.schedule
-                back = nanoseconds(plan.catch_up) + nanoseconds(plan.lateness) + _DAY
-        return {number for number, _, _ in shifts(promotions, now - back, now + _DAY)}
+    def _asked(self) -> Mapping[str, set[int]]:
+        """By detector, the versions that open requests name."""
+        found: defaultdict[str, set[int]] = defaultdict(set)
+        for request in self._records.open_requests():
+            number = request.payload.get("version")
+            if isinstance(number, int):
+                found[request.detector].add(number)
+        return found
 
     def _compared(self, detector: str) -> set[int]:
         """Versions that people compared, as long as that is on record, and of open requests."""
@@ -152,10 +174,6 @@ class Pruning:
             except InputError:  # of another normalcy
                 continue
             found |= {number for number in (pair.challenger, pair.champion) if number is not None}
-        for request in self._records.open_requests():
-            number = request.payload.get("version")
-            if request.detector == detector and isinstance(number, int):
-                found.add(number)
         return found
 
     def _remove_versions(self, now: int) -> Iterator[str]:
@@ -171,20 +189,31 @@ class Pruning:
 
     def _leftovers(self, now: int) -> Iterator[str]:
         """Artifacts of trainings and restores that were cut off."""
-        old = self._artifacts.names(before=now - _DAY)
         older = set(self._artifacts.names(before=now - _AS_LONG_AS_A_TRAINING))
-        used = self._records.artifacts_in_use()
-        for name in old:
-            piece = name.rpartition("/")[2].startswith(PIECE)
-            if name not in used and (name in older or not piece):
+        used, strange = self._records.artifacts_in_use(), self._strange(now)
+        for name in self._artifacts.names(before=now - _DAY):
+            if name in used:
+                continue
+            if name in older if _is_piece(name) else not strange:
                 yield name
+
+    def _strange(self, now: int) -> bool:
+        """Whether there are model files and no version at all.
+
+        They are then rather those of other records than leftovers: these records wait for a backup,
+        or were made at a wrong address.
+        """
+        if self._records.artifacts_in_use():
+            return False
+        return not all(map(_is_piece, self._artifacts.names(before=now - _DAY)))
 
     # -- the rest ----------------------------------------------------------------------------------
 
     def _forget_runs(self, before: int) -> int:
         """In many small steps, so that nobody waits for long."""
-        count = 0
-        while gone := self._records.forget_ended(before=before, limit=_BATCH):
+        count, gone = 0, _BATCH
+        while gone == _BATCH:
+            gone = self._records.forget_ended(before=before, limit=_BATCH)
             count += gone
         return count
 
@@ -196,17 +225,13 @@ class Pruning:
             if measurement in there:
                 detectors = self._results.tag_values(measurement, DETECTOR_TAG)
                 before = now - nanoseconds(self._keep.results)
-                old = tuple(name for name in detectors if self._is_old(measurement, name, before))
+                old = tuple(
+                    name
+                    for name in detectors
+                    if _first(self._results, measurement, name, _EARLIEST, before) is not None
+                )
                 if old:
                     yield measurement, old
-
-    def _is_old(self, measurement: str, detector: str, before: int) -> bool:
-        """Whether a detector has rows from before a time."""
-        assert self._results is not None
-        fields = tuple(self._results.fields(measurement))
-        where = {DETECTOR_TAG: detector}
-        found = self._results.read(Query(measurement, fields, _EARLIEST, before, where, oldest=1))
-        return any(map(len, found))
 
     def _delete_results(self, results: Sequence[tuple[str, tuple[str, ...]]], now: int) -> None:
         if self._results is None or self._keep.results is None:
@@ -214,9 +239,24 @@ class Pruning:
         before = now - nanoseconds(self._keep.results)
         for measurement, detectors in results:
             for name in detectors:
-                self._results.delete(measurement, {DETECTOR_TAG: name}, _EARLIEST, before)
+                end, where = _EARLIEST, {DETECTOR_TAG: name}
+                while (begin := _first(self._results, measurement, name, end, before)) is not None:
+                    end = min(begin + _AT_ONCE, before)
+                    self._results.delete(measurement, where, begin, end)
 
-    def _note(self) -> str:
+    def _note(self, now: int) -> str:
+        """What has to be done by other means, a sentence each."""
+        return " ".join(filter(None, [self._note_of_files(now), self._note_of_results()]))
+
+    def _note_of_files(self, now: int) -> str:
+        if not self._strange(now):
+            return ""
+        return (
+            "There are model files, and no version is on record: they stay. See whether these are "
+            "the records that they belong to, or restore those from a backup."
+        )
+
+    def _note_of_results(self) -> str:
         if self._results is not None or self._keep.results is None:
             return ""
         days = max(1, round(self._keep.results / timedelta(days=1)))
@@ -224,6 +264,31 @@ class Pruning:
             f"Old results are InfluxDB's own to remove: give their database a retention policy, or "
             f"their bucket a retention, of {days}d."
         )
+
+
+def _serving(promotions: Sequence[Promotion]) -> set[int]:
+    """The version that serves, and the one that a roll back brings back."""
+    found = {promotions[-1].number} if promotions else set()
+    former = served_before(promotions)
+    return found if former is None else found | {former}
+
+
+def _may_score(promotions: Sequence[Promotion], start: int, stop: int) -> set[int]:
+    """Versions of the time that scoring looks back."""
+    return {number for number, _, _ in shifts(promotions, start, stop)} if promotions else set()
+
+
+def _first(
+    store: SeriesStore, measurement: str, detector: str, start: int, stop: int
+) -> int | None:
+    """The time of the first row that a detector has in `[start, stop)`."""
+    fields, where = tuple(store.fields(measurement)), {DETECTOR_TAG: detector}
+    found = store.read(Query(measurement, fields, start, stop, where, oldest=1))
+    return min((int(points.times[0]) for points in found if len(points)), default=None)
+
+
+def _is_piece(artifact: str) -> bool:
+    return artifact.rpartition("/")[2].startswith(PIECE)
 
 
 def _waiting(versions: Sequence[Version]) -> set[int]:

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.detection.grid import Rows, floor_to, inside, to_rows, touching
-from backend.ports import Floats, Query, SeriesStore, Times
+from backend.ports import Floats, Points, Query, SeriesStore, Times
 from backend.records import Label, LabelKind, SeriesKey, parse_series_key, series_key
 from backend.schema import DETECTOR_TAG, SCORES
 from backend.specs import DetectorSpec
 
 Mask = NDArray[np.bool_]
 
+_LONGEST_BUCKET = 86_400_000_000_000
+"""Of versions on coarser grids, whose flags are looked for: a day."""
 _MODE = re.compile(r"(?:^|[;\n])\s*mode:\s*([^;\n]+)", re.IGNORECASE)
 
 
@@ -139,15 +141,29 @@ def flagged_rows(results: SeriesStore, spec: DetectorSpec, rows: Rows) -> Mask:
     mask = np.zeros(rows.values.shape[:2], dtype=bool)
     if not rows.keys or not len(rows.times):
         return mask
-    where, span = {DETECTOR_TAG: spec.name}, (int(rows.times[0]), int(rows.times[-1]) + rows.step)
-    query = Query(SCORES, ("flag",), *span, where, spec.group_by, series=rows.keys)
+    where, stop = {DETECTOR_TAG: spec.name}, int(rows.times[-1]) + rows.step
+    start = int(rows.times[0]) - _LONGEST_BUCKET  # the first bucket may lie in a longer one
+    query = Query(SCORES, ("flag",), start, stop, where, spec.group_by, series=rows.keys)
     found = {series_key(points.tags): points for points in results.read(query)}
     for s, key in enumerate(rows.keys):
         if key in found:
-            flag = found[key].fields["flag"].astype(np.float64) > 0
-            # of a version on another grid, the bucket that its point lies in
-            mask[s] = np.isin(rows.times, found[key].times[flag] // rows.step * rows.step)
+            mask[s] = touching(rows.times, rows.step, _flagged(found[key], rows.step))
     return mask
+
+
+def _flagged(points: Points, step: int) -> list[tuple[int, int]]:
+    """The time that flagged points of a series speak of.
+
+    A version on a coarser grid has written one point for several buckets of now: a point speaks of
+    the shorter of the two steps beside it, so that what was not scored at all is not left out.
+    """
+    flag = points.fields["flag"].astype(np.float64) > 0
+    steps = np.diff(points.times)
+    beside = np.minimum(np.append(steps, _LONGEST_BUCKET), np.insert(steps, 0, _LONGEST_BUCKET))
+    wide = np.clip(beside, step, _LONGEST_BUCKET) if len(steps) else np.full(len(flag), step)
+    return merged(
+        list(zip(points.times[flag].tolist(), (points.times + wide)[flag].tolist(), strict=True))
+    )
 
 
 def excluded(rows: Rows, labels: Sequence[Label]) -> Mask:

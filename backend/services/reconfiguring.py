@@ -44,6 +44,10 @@ class File(Protocol):
         """
         ...
 
+    def is_in_force(self) -> None:
+        """Note that what was read last has been taken up."""
+        ...
+
 
 class Reconfiguring:
     """A configuration is taken up as a whole or not at all; until then the one before goes on."""
@@ -71,8 +75,7 @@ class Reconfiguring:
             return
         try:
             mark = self._file.mark()
-            if mark is not None and mark != self._mark:
-                self._take_up(self._file)
+            if mark is not None and mark != self._mark and self._take_up(self._file, mark):
                 self._meters.configured(outdated=bool(self.problem))
                 self._mark = mark
         except StoreError as error:  # the labels in it could not be brought in: looked at again
@@ -80,17 +83,24 @@ class Reconfiguring:
         finally:
             self._looking.release()
 
-    def _take_up(self, file: File) -> None:
+    def _take_up(self, file: File, mark: Hashable) -> bool:
+        """Whether the file was read as it was marked; else it is just being written."""
         try:
             stated = file.read()
+            if file.mark() != mark:
+                return False
             changed = self._replace(stated)
+            file.is_in_force()
         except (ConfigurationError, InputError) as error:
+            if file.mark() != mark:
+                return False
             self.problem = f"The configuration of before goes on: {error}"
             log.error("The configuration of before goes on: %s", error.in_one_line)
-            return
+            return True
         if changed or self.problem:
             log.info("configuration detectors=%d taken up", len(stated.detectors))
         self.problem = ""
+        return True
 
     def _replace(self, stated: Stated) -> bool:
         """Whether anything in force is another now.

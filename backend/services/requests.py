@@ -1,5 +1,6 @@
 """Work that the web or a command asks for: recorded here, claimed by a warm worker."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from backend.services.explaining import Explaining
 from backend.services.fencing import Fence, unfenced
 from backend.services.label_sync import KIND as SYNC
 from backend.services.label_sync import SyncReport
+from backend.services.log_fields import told
 from backend.services.progress import cancelled
 from backend.services.rethresholding import (
     THRESHOLD,
@@ -26,6 +28,8 @@ from backend.services.rethresholding import (
 from backend.services.retraining import Retraining
 from backend.services.runs import worker_name
 from backend.services.scoring import Scoring
+
+logger = logging.getLogger(__name__)
 
 Part = TypeVar("Part")
 
@@ -84,8 +88,11 @@ class Requests:
             self._grafana()
         elif kind != DRY_RUN:  # it brings a detector that need not be stored
             self._detectors.get(detector)
-        told = self._read(kind, detector, dict(payload or {}))
-        return self._records.add_request(kind, detector, told, by=by, at=self._clock.now())
+        read = self._read(kind, detector, dict(payload or {}))
+        asked = self._records.add_request(kind, detector, read, by=by, at=self._clock.now())
+        extra = told("asked", kind=kind, detector=detector, request=str(asked.id))
+        logger.info("asked kind=%s detector=%s request=%d", kind, detector, asked.id, extra=extra)
+        return asked
 
     def _read(self, kind: str, detector: str, payload: dict[str, Any]) -> dict[str, Any]:
         """What a request is asked by, written alike whoever asks."""

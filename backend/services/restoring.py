@@ -1,21 +1,19 @@
 """What a backup holds becomes what normalcy remembers: all of it, or nothing is changed.
 
-Model files come first, under names that are free, then the records that name them in one
-transaction: whenever it is cut off, either the old records stand with their files or the new ones.
+Everything is looked at before anything is changed. Then model files come first, under names that
+are free, and last the records that name them, in one transaction: whenever it is cut off, either
+the old records stand with their files or the new ones.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from backend.exceptions import Conflict, InputError
-from backend.ports import (
-    Backup,
-    Clock,
-    Progress,
-)
+from backend.exceptions import Conflict, InputError, StoreRefused
+from backend.ports import Backup, Clock, Progress, Restoration
 from backend.records import AuditEntry, How, Upkeep
 from backend.services.backing_up import CONFIGURATION, BackingUp, Remembered, named_by_time
 from backend.services.processes import living
@@ -35,8 +33,8 @@ class CopiedStore(Protocol):
         """All of it."""
         ...
 
-    def copied_in(self, chunks: Iterator[bytes]) -> None:
-        """Let it be this."""
+    def staged(self, chunks: Iterable[bytes]) -> AbstractContextManager[Callable[[], None]]:
+        """Look at what shall take its place; it does when that is called."""
         ...
 
 
@@ -112,28 +110,23 @@ class Restoring:
             NotFound, InputError, StoreRefused: the file cannot be restored; nothing was changed.
             Conflict: something is there already, or is running.
         """
-        with self._files.open(path, _first(progress, _SHARE_READ)) as backup:
-            made_at = _made_at(backup)
+        with self._files.open(path, _first(progress, _SHARE_READ)) as backup, ExitStack() as open_:
+            made_at, missing = _made_at(backup), _left_out(backup)
             stores = self._stores_in(backup)
             self._refuse_company(stores, replace=replace)
             self._places.room(backup.size)
-            kept = self._keep()
+            records = open_.enter_context(self._dumps.staged(backup.records()))
+            puts = [open_.enter_context(self._staged(backup, name)) for name in stores]
+            kept = self._keep(stores)
+            configuration = self._bring_configuration(backup)
             renamed = self._bring(backup, progress)
-            rows = self._dumps.load(backup.records(), renamed=renamed)
-            for name in stores:
-                self._bring_store(backup, name)
-            found = Restored(
-                made_at=made_at,
-                rows=rows,
-                versions=len(backup.artifacts()),
-                missing=tuple(map(str, backup.facts.get("left_out", ()))),
-                stores=tuple(stores),
-                kept=kept,
-                configuration=self._bring_configuration(backup),
-            )
-        self._note(path, made_at, by)
+            self._refuse_company(stores, replace=replace)  # what came before took its time
+            for put in puts:
+                put()
+            rows = records.load(self._restoration(path, made_at, by, renamed))
+            versions = len(backup.artifacts())
         progress(1.0, "done")
-        return found
+        return Restored(made_at, rows, versions, missing, tuple(stores), kept, configuration)
 
     def _stores_in(self, backup: Backup) -> list[str]:
         """The embedded stores of the backup, each of which must have its place here.
@@ -170,12 +163,16 @@ class Restoring:
                     "or --replace, which backs up what is there first."
                 )
 
-    def _keep(self) -> Path | None:
-        """Back up what is there, if there is anything."""
-        filled = {n: s.copied_out for n, s in self._places.stores.items() if s.measurements()}
+    def _staged(self, backup: Backup, name: str) -> AbstractContextManager[Callable[[], None]]:
+        return self._places.stores[name].staged(backup.attachment(name) or ())
+
+    def _keep(self, stores: list[str]) -> Path | None:
+        """Back up what other things come in the place of, if there is anything."""
+        places = self._places.stores
+        filled = {name: places[name].copied_out for name in stores if places[name].measurements()}
         if self._dumps.is_empty() and not filled:
             return None
-        path = self._places.home / f"before-restore-{named_by_time(self._clock.now())}"
+        path = self._home() / f"before-restore-{named_by_time(self._clock.now())}"
         return self._backing_up.run(path, replace=True, stores=filled).path
 
     def _bring(self, backup: Backup, progress: Progress) -> dict[str, str]:
@@ -204,25 +201,53 @@ class Restoring:
                 raise
         return other
 
-    def _bring_store(self, backup: Backup, name: str) -> None:
-        chunks = backup.attachment(name)
-        if chunks is not None:
-            self._places.stores[name].copied_in(chunks)
-
     def _bring_configuration(self, backup: Backup) -> Path | None:
         """Lay normalcy.yaml down beside: the one in force is a person's to change."""
         chunks = backup.attachment(CONFIGURATION)
         if chunks is None:
             return None
-        self._places.home.mkdir(parents=True, exist_ok=True)
-        path = self._places.home / f"restored-{CONFIGURATION}"
-        path.write_bytes(b"".join(chunks))
+        path = self._home() / f"restored-{CONFIGURATION}"
+        with _told_of(path):
+            path.write_bytes(b"".join(chunks))
         return path
 
-    def _note(self, path: Path, made_at: int, by: str) -> None:
+    def _home(self) -> Path:
+        """The directory, which is not there yet where the records are in PostgreSQL."""
+        with _told_of(self._places.home):
+            self._places.home.mkdir(parents=True, exist_ok=True)
+        return self._places.home
+
+    def _restoration(
+        self, path: Path, made_at: int, by: str, renamed: Mapping[str, str]
+    ) -> Restoration:
         now, words = self._clock.now(), f"records and model files of the backup {path.name}"
-        self._records.note_upkeep(Upkeep(RESTORE, now, {"file": path.name, "made_at": made_at}))
-        self._records.add_audit(AuditEntry(0, now, by, How.COMMAND, "", RESTORE, "", words))
+        return Restoration(
+            Upkeep(RESTORE, now, {"file": path.name, "made_at": made_at}),
+            AuditEntry(0, now, by, How.COMMAND, "", RESTORE, "", words),
+            renamed,
+            self._numbers_taken(),
+        )
+
+    def _numbers_taken(self) -> dict[str, int]:
+        """By detector, the last version of which there are files, whether on record or not."""
+        taken: dict[str, int] = {}
+        for name in self._artifacts.names():
+            detector, _, version = name.rpartition("/")
+            number = version.partition("-")[0]
+            if number.isdecimal():
+                taken[detector] = max(int(number), taken.get(detector, 0))
+        return taken
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreRefused(
+            f"{path} cannot be written ({error.strerror}): check its rights and the disk. Nothing "
+            "was changed."
+        ) from error
 
 
 def _first(progress: Progress, share: float) -> Progress:
@@ -235,6 +260,14 @@ def _made_at(backup: Backup) -> int:
     if type(at) is not int or not 0 <= at < 2**63:
         raise InputError("The backup does not say when it was made: it is not one of normalcy's.")
     return at
+
+
+def _left_out(backup: Backup) -> tuple[str, ...]:
+    """Versions whose files were not in it."""
+    said: Any = backup.facts.get("left_out", [])
+    if not isinstance(said, list):
+        raise InputError("The backup does not say what it lacks: it is not one of normalcy's.")
+    return tuple(map(str, said))
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

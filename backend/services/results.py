@@ -87,10 +87,14 @@ def read_scores(
     fields: tuple[str, ...],
     span: tuple[int, int],
     key: SeriesKey | None = None,
+    series: tuple[SeriesKey, ...] | None = None,
 ) -> dict[SeriesKey, Points]:
-    """Stored score rows by series; with `key` no more than it takes to have those of that one."""
+    """Stored score rows by series; with `key` no more than it takes to have those of that one.
+
+    `series` asks for these alone.
+    """
     where = {DETECTOR_TAG: spec.name} if key is None else result_tags(spec.name, key)
-    query = Query(SCORES, fields, *span, where, spec.group_by)
+    query = Query(SCORES, fields, *span, where, spec.group_by, series=series)
     return {series_key(part.tags): part for part in results.read(query)}
 
 

@@ -13,7 +13,7 @@ from backend.detection.detection_limits import DetectionLimit, detection_limits,
 from backend.detection.enough import what_is_lacking
 from backend.detection.pipeline import counted_channels
 from backend.detection.progress import part_of
-from backend.exceptions import NotEnoughNormalData, TaskError
+from backend.exceptions import NotEnoughNormalData, NotFound, TaskError
 from backend.ports import Clock, Progress
 from backend.records import Label, LabelKind, SeriesKey, SetAside, State, Verdict, Version
 from backend.schema import DETECTOR_TAG, TRAINING
@@ -141,7 +141,8 @@ class Retraining:
         spec = in_force(self._records, self._detectors.get(detector))
         labels = self._labelling.list(detector, removed=True)
         touched = max((max(x.created_at, x.removed_at or 0) for x in labels), default=0)
-        if now - touched < nanoseconds(spec.schedule.retrain_after_labels):
+        # after a clock was set back nothing waits for what was touched in the future
+        if 0 <= now - touched < nanoseconds(spec.schedule.retrain_after_labels):
             return None
         present = tuple(label for label in labels if label.removed_at is None)
         reason = self._reason(spec, present, now)
@@ -178,7 +179,12 @@ class Retraining:
         """Series that the newest version lacks for no reason of their own, and may be tried now."""
         lost = set(newest.training.get("to_try_again", ()))
         aside = self._records.series_set_aside(newest.detector) if lost else []
-        return sorted(one.series for one in aside if one.series in lost and one.retry_at <= now)
+        return sorted(
+            one.series
+            for one in aside
+            # one that was set aside in the future was so before the clock was set back
+            if one.series in lost and not one.since <= now < one.retry_at
+        )
 
     def _left_behind(self, detector: str) -> Version | None:
         """The newest version, if the run that made it ended before all was done for it."""
@@ -197,7 +203,7 @@ class Retraining:
             and run.state == "failed"
             and run.details.get("basis") == basis
             and not run.details.get("retry")
-            and now - run.started_at < _RETRY_NS
+            and 0 <= now - run.started_at < _RETRY_NS  # else the clock was set back since
             for run in self._records.runs(spec.name, limit=20)
         )
 
@@ -260,7 +266,7 @@ class Retraining:
             "to_try_again": sorted(trained.lost),
             "rows_known": sum(part.known for part in trained.parts),
             "seconds": round(time.monotonic() - began, 3),
-            **applied_to(self._records, self._detectors.get(spec.name)),
+            **applied_to(self._records, self._still_there(spec.name)),
         }
         digests = json.loads(files["version.json"])["digests"]
         progress(1.0, "storing the version")  # the last moment at which it may be cancelled
@@ -268,6 +274,15 @@ class Retraining:
         version = self._store(outline, files, data_hash(digests), record)
         self._pieces.clear(spec.name)
         return self._bring_in(spec, version, fence)
+
+    def _still_there(self, detector: str) -> DetectorSpec:
+        try:
+            return self._detectors.get(detector)
+        except NotFound as error:
+            raise NotFound(
+                f"The training of {detector!r} ends without a version: the detector has been "
+                "removed meanwhile."
+            ) from error
 
     def _look_back(
         self, outline: Outline, fleet: Sequence[SeriesKey], progress: Progress

@@ -107,7 +107,7 @@ def _fail(
     at, message, state = clock.now(), _message(error), State.FAILED
     if isinstance(error, Cancelled):
         state = State.CANCELLED
-        records.cancel_run(run.id, by=error.by, at=at)  # whoever cancelled what asked for it
+        records.cancel_run(run.id, by=error.by)  # whoever cancelled what asked for it
     if isinstance(error, NormalcyError) and error.retry:
         details["retry"] = True
     records.finish_run(run.id, state, at=at, message=message, details=details)

@@ -93,7 +93,7 @@ class Scoring:
             live, new_from = max(closed, done), max(done, start)
             backfills = self._backfills(detector)
             ahead, labels = _ahead(marks, backfills, live), self._labels(detector)
-            drifting = self._drift.look(spec, promotions[-1], done, labels, fence)
+            drifting = self._drift.look(promotions[-1], done, labels, fence)
             task = Task(spec, labels, live, ahead, new_from, fence, drifting)
             return self._go_on(task, turns, done, backfills, now)
 

@@ -1,6 +1,7 @@
 """Which version scores a point, and versions kept ready in memory."""
 
 import ctypes
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,17 +10,20 @@ from backend.detection.pipeline import Fitted
 from backend.exceptions import NotFound
 from backend.ports import ArtifactStore, ModelFactory, RecordStore
 from backend.records import Promotion, Version
+from backend.services.loading import loading
 from backend.services.versions import from_files
 
-_KEPT = 64
-"""More than a server has detectors: each tick asks for all of them in turn."""
+_DETECTORS = 64
+"""More than a server has: each tick asks for all of them in turn."""
+_EACH = 4
+"""Versions of one detector: late rows are scored by those that served before; older ones rest."""
 
 _NEEDED = ("version", "weights", "probe")
 """How the names of the files begin that scoring needs."""
 
 
 class Served:
-    """Loads versions once and keeps the latest: a version never changes."""
+    """Loads versions once and keeps the latest of each detector: a version never changes."""
 
     def __init__(
         self, records: RecordStore, artifacts: ArtifactStore, make_model: ModelFactory
@@ -27,7 +31,8 @@ class Served:
         self._records = records
         self._artifacts = artifacts
         self._make_model = make_model
-        self._ready: OrderedDict[tuple[str, int], tuple[Version, Fitted]] = OrderedDict()
+        self._ready: OrderedDict[str, OrderedDict[int, tuple[Version, Fitted]]] = OrderedDict()
+        self._keeping = threading.Lock()
         self._provisional: dict[str, bool] = {}
 
     def load(self, detector: str, number: int) -> tuple[Version, Fitted]:
@@ -37,15 +42,26 @@ class Served:
             NotFound: there is no such version, or its files are gone.
             ArtifactError: its files are damaged.
         """
-        name = detector, number
-        if name not in self._ready:
+        own = self._ready.get(detector)
+        ready = own.get(number) if own else None
+        if ready is None:
             version = self._records.version(detector, number)
-            self._ready[name] = version, self._read(version)
+            with loading():
+                ready = version, self._read(version)
             give_back_memory()
-            while len(self._ready) > _KEPT:
-                self._ready.popitem(last=False)
-        self._ready.move_to_end(name)
-        return self._ready[name]
+        with self._keeping:
+            self._keep(detector, number, ready)
+        return ready
+
+    def _keep(self, detector: str, number: int, ready: tuple[Version, Fitted]) -> None:
+        own = self._ready.setdefault(detector, OrderedDict())
+        own[number] = ready
+        own.move_to_end(number)
+        self._ready.move_to_end(detector)
+        if len(own) > _EACH:
+            own.popitem(last=False)
+        if len(self._ready) > _DETECTORS:
+            self._ready.popitem(last=False)
 
     def _read(self, version: Version) -> Fitted:
         """The version without its archive, which is by far the largest of its files."""

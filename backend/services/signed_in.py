@@ -2,6 +2,7 @@
 
 import hmac
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -21,7 +22,13 @@ class Sessions:
     """Sessions begin anew at each sign-in, and end by leaving, by idleness, or after their time."""
 
     def __init__(
-        self, records: RecordStore, clock: Clock, *, idle: timedelta, longest: timedelta
+        self,
+        records: RecordStore,
+        clock: Clock,
+        *,
+        idle: timedelta,
+        longest: timedelta,
+        elsewhere: timedelta | None = None,
     ) -> None:
         """Nothing is read yet.
 
@@ -30,11 +37,14 @@ class Sessions:
             clock: the time.
             idle: how long one lasts without a look.
             longest: how long one lasts at all.
+            elsewhere: how long one lasts at most for which another service vouches, so that what
+                it says of a person is heard again; None for no less than others.
         """
         self._records = records
         self._clock = clock
         self._idle = nanoseconds(idle)
         self._longest = nanoseconds(longest)
+        self._elsewhere = nanoseconds(longest if elsewhere is None else min(elsewhere, longest))
 
     def begin(
         self, kind: SessionKind, name: str, proof: str, *, address: str = "", agent: str = ""
@@ -66,7 +76,7 @@ class Sessions:
         session, now = self._records.session(_digest(secret)), self._clock.now()
         if session is None or not self._lasts(session, now):
             return None
-        if now - session.seen_at >= _MINUTE:
+        if abs(now - session.seen_at) >= _MINUTE:
             with suppress(StoreError):  # it is no reason to refuse the call itself
                 self._records.touch_session(session.id, at=now)
         return session
@@ -104,15 +114,19 @@ class Sessions:
         )
 
     def end_all(self, kind: SessionKind, name: str) -> int:
-        """End all sessions of somebody, and say how many."""
-        return self._end(self._records.sessions(kind, name))
+        """End all sessions of somebody, however the name was typed, and say how many."""
+        return self._end(self._records.sessions(kind, unicodedata.normalize("NFC", name)))
 
     def _end(self, sessions: Sequence[SignedIn]) -> int:
         return sum(self._records.end_session(one.id) for one in sessions)
 
     def _lasts(self, session: SignedIn, now: int) -> bool:
-        """A clock that was set back ends nothing, and lets nothing last longer than from then."""
-        return now - session.seen_at < self._idle and now - session.began_at < self._longest
+        """A clock that was set back by less than a session lasts ends none.
+
+        What seems to have begun further ahead ends: it would last until then otherwise.
+        """
+        longest = self._elsewhere if session.kind is SessionKind.ELSEWHERE else self._longest
+        return now - session.seen_at < self._idle and abs(now - session.began_at) < longest
 
 
 def _digest(secret: str) -> str:

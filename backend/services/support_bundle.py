@@ -15,15 +15,14 @@ from typing import Any, cast
 import psutil
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
-from prometheus_client.metrics_core import Metric
 
 from backend.exceptions import NormalcyError
 from backend.ports import Clock, RecordStore
 from backend.records import Request, Run, State
-from backend.services.anonymity import NOBODY, PERSON, people
+from backend.services.anonymity import NOBODY, PERSON, People, people
 from backend.services.checking import Checking
 from backend.services.detectors import Detectors
-from backend.services.monitoring import Monitoring
+from backend.services.monitoring import Monitoring, Told
 from backend.specs.times import format_time
 
 NOT_READ = "This could not be read: "
@@ -33,6 +32,7 @@ _RUNS = 300
 _LOGS = 60
 """Runs whose log is taken along: those that did not end well first, then the newest."""
 _REQUESTS = 200
+
 Parts = dict[str, str]
 
 
@@ -66,14 +66,11 @@ class SupportBundle:
             "requests.json": self._requests,
             "processes.json": self._processes,
         }
-        return {name: _guarded(collect) for name, collect in collected.items()}
+        return {name: guarded(collect) for name, collect in collected.items()}
 
-    def people(self) -> frozenset[str]:
-        """Every name of a person or a token that is known; none where the records are away."""
-        try:
-            return people(self._records, [spec.name for spec in self._detectors.all()])
-        except NormalcyError:
-            return frozenset()
+    def people(self) -> People:
+        """Every name of a person or a token that can be read."""
+        return people(self._records)
 
     # -- the parts ---------------------------------------------------------------------------------
 
@@ -84,7 +81,7 @@ class SupportBundle:
         )
 
     def _metrics(self) -> str:
-        return generate_latest(cast(CollectorRegistry, _Told(self._monitoring.look()))).decode()
+        return generate_latest(cast(CollectorRegistry, Told(self._monitoring.look()))).decode()
 
     def _definitions(self) -> str:
         found = self._detectors.all()
@@ -148,7 +145,7 @@ class SupportBundle:
     def _processes(self) -> str:
         reports = [
             {name: value for name, value in asdict(one).items() if name != "families"}
-            for one in self._records.process_reports()
+            for one in self._records.process_reports(counts=False)
         ]
         reports = [one | _moments(one, "started_at", "at") for one in reports]
         leases = [
@@ -171,16 +168,6 @@ def versions() -> dict[str, Any]:
     }
 
 
-class _Told:
-    """Families as Prometheus' encoders ask for them."""
-
-    def __init__(self, families: list[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> list[Metric]:
-        return self._families
-
-
 def _request(request: Request) -> dict[str, Any]:
     """A request without what was sent with it and came of it, which may hold what people wrote."""
     told = {**asdict(request), "payload": sorted(request.payload), "result": sorted(request.result)}
@@ -197,7 +184,8 @@ def _moments(told: Mapping[str, Any], *names: str) -> dict[str, str]:
     return {name: format_time(told[name]) for name in names if told[name] is not None}
 
 
-def _guarded(collect: Callable[[], str]) -> str:
+def guarded(collect: Callable[[], str]) -> str:
+    """A part, or why it is not there."""
     try:
         return collect()
     except NormalcyError as error:

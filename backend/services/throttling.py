@@ -45,9 +45,12 @@ class Throttle:
                 times = self._times.get(key, [])
                 if at in times:
                     times.remove(at)
+                if not times:  # who is forgiven takes no other's place
+                    self._times.pop(key, None)
 
     def _wait(self, key: str, now: int) -> int:
-        times = [time for time in self._times.get(key, []) if time > now - self._span]
+        # What lies far ahead was counted by a clock that has been set back since.
+        times = [time for time in self._times.get(key, []) if abs(now - time) < self._span]
         if not times:
             self._times.pop(key, None)
             return 0

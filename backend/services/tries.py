@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
+from threading import Lock
 
 from backend.exceptions import TooManyTries
 from backend.services.throttling import MOST_KEYS, Throttle
@@ -30,6 +31,7 @@ class Tries:
         self._addresses = Throttle(FOR_ADDRESS, _SPAN)
         self._names = Throttle(FOR_NAME, _LONG_SPAN)
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._lock = Lock()
 
     def count(self, name: str, address: str, now: int, *, known: bool = False) -> None:
         """Count a try.
@@ -57,10 +59,15 @@ class Tries:
         place = place_of(address)
         for throttle, key in self._keys(name, place, known=False):
             throttle.forgive((key,), at)
-        self._known[name, place] = None
-        self._known.move_to_end((name, place))
-        while len(self._known) > MOST_KEYS:
-            self._known.popitem(last=False)
+        if name:
+            self._know(name, place)
+
+    def _know(self, name: str, place: str) -> None:
+        with self._lock:
+            self._known[name, place] = None
+            self._known.move_to_end((name, place))
+            while len(self._known) > MOST_KEYS:
+                self._known.popitem(last=False)
 
     def _keys(self, name: str, place: str, known: bool) -> list[tuple[Throttle, str]]:
         keys = [(self._pairs, f"{place} {name}")]

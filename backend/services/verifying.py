@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from backend.exceptions import ArtifactError, InputError, NotFound
+from backend.exceptions import InputError, NormalcyError, NotFound
 from backend.ports import (
     ArtifactStore,
     Backup,
@@ -20,6 +21,8 @@ from backend.services.serving import champion_of
 from backend.services.versions import from_files, made_by
 
 _NEEDED = ("version", "weights", "probe")
+_SHARE_READ = 0.3
+_LONGEST_WORDS = 200
 _SILENT: Progress = lambda share, words: None  # noqa: E731
 
 
@@ -94,16 +97,19 @@ class Verifying:
         """The same of the versions in a backup: the records of an older program are left alone.
 
         Raises:
-            NotFound, InputError, StoreRefused: the backup cannot be read.
+            NotFound: there is no such file, or no such detector in it.
+            InputError, StoreRefused: it cannot be read.
         """
-        with self._backups.open(path, _SILENT) as backup:
+        with self._backups.open(path, _part(progress, 0.0, _SHARE_READ)) as backup:
             artifacts = _artifacts_in(backup.records(), every=every)
             found = {
                 model: _from_backup(backup, artifact)
                 for model, artifact in artifacts.items()
                 if detector in (None, model.rpartition("/")[0])
             }
-            return list(self._verified(found, progress))
+            if detector is not None and not found:
+                raise NotFound(f"{path} holds no version of a detector {detector!r} to verify.")
+            return list(self._verified(found, _part(progress, _SHARE_READ, 1.0)))
 
     def _names(self, detector: str | None) -> Sequence[str]:
         if detector is None:
@@ -124,24 +130,41 @@ class Verifying:
         try:
             files = loads()
             from_files(files, self._make_model)
-        except (ArtifactError, InputError, NotFound) as error:
+        except NormalcyError as error:
             return Verified(model, False, str(error))
+        except Exception as error:  # whatever other libraries raise is what is asked for here
+            words = " ".join(str(error).split())[:_LONGEST_WORDS]
+            return Verified(model, False, f"It cannot be loaded ({type(error).__name__}: {words}).")
         return Verified(model, True, changed=tuple(changed_since(made_by(files))))
 
 
 def _from_backup(backup: Backup, artifact: str) -> Loads:
-    return lambda: backup.artifact(artifact)
+    return lambda: backup.artifact(artifact, _NEEDED)
+
+
+def _part(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part of the work."""
+    return lambda share, words: progress(begin + (end - begin) * share, words)
 
 
 def _artifacts_in(records: RecordDump, *, every: bool) -> dict[str, str]:
-    """The artifacts of versions that serve, or of all, by their names."""
-    named = {
-        f"{row['detector']}/{row['number']}": str(row["artifact"])
-        for row in records.rows("versions")
-    }
-    if every:
-        return named
-    serving: dict[str, str] = {}
-    for row in records.rows("promotions"):  # in the order in which they were made
-        serving[str(row["detector"])] = f"{row['detector']}/{row['number']}"
+    """The artifacts of versions that serve, or of all, by their names.
+
+    Raises:
+        InputError: the records are none of normalcy's.
+    """
+    try:
+        named = {_name(row): str(row["artifact"]) for row in records.rows("versions")}
+        if every:
+            return named
+        # in the order in which they were made
+        serving = {str(row["detector"]): _name(row) for row in records.rows("promotions")}
+    except KeyError as error:
+        raise InputError(
+            f"A version in the backup has no {error}: no normalcy that this one knows made it."
+        ) from error
     return {model: named[model] for model in serving.values() if model in named}
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['detector']}/{row['number']}"

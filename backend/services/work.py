@@ -116,7 +116,7 @@ class Work:
             NotFound: there is no such run.
             Conflict: it has ended already.
         """
-        return self._view(self._records.cancel_run(run, by=by, at=self._clock.now()))
+        return self._view(self._records.cancel_run(run, by=by))
 
     def cancel_request(self, request: int, *, by: str) -> RequestView:
         """End a request that waits at once, and ask for the end of one that is worked on.
@@ -129,7 +129,7 @@ class Work:
         run = self._run_of(found)
         if run is not None and run.state is State.RUNNING:
             with suppress(Conflict):  # it has just ended
-                self._records.cancel_run(run.id, by=by, at=self._clock.now())
+                self._records.cancel_run(run.id, by=by)
         return self.look_at_request(request)
 
     def _view(self, run: Run, request: Request | None = None) -> RunView:

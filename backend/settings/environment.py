@@ -24,22 +24,9 @@ class Variables:
 
     def secret(self, name: str) -> str | None:
         """`NORMALCY_<name>`, or what the file named by `NORMALCY_<name>_FILE` holds."""
-        value, file = self.text(name), self.text(f"{name}_FILE")
-        if file is None:
-            self.secrets |= {value} if value else set()
-            return value
-        if value is not None:
-            self.wrong(f"{name}_FILE", f"expected this or {PREFIX}{name}, both are set")
-        try:
-            held = Path(file).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-            self.wrong(f"{name}_FILE", f"{file} cannot be read: {why}")
-            return None
-        if not held:
-            self.wrong(f"{name}_FILE", f"{file} is empty, expected the secret in it")
+        held = self._held(name)
         self.secrets |= {held} if held else set()
-        return held or None
+        return held
 
     def port(self, name: str) -> int | None:
         """`NORMALCY_<name>` as a TCP port."""
@@ -60,9 +47,12 @@ class Variables:
         return text
 
     def credentials(self, name: str) -> Credentials | None:
-        """User name, password and token of a store; None when none of them is set."""
+        """User name, password and token of a store; None when none of them is set.
+
+        The name is no secret: as `admin` or `normalcy` it is in every other line of the log.
+        """
         found = Credentials(
-            self.secret(f"{name}_USERNAME"),
+            self._held(f"{name}_USERNAME"),
             self.secret(f"{name}_PASSWORD"),
             self.secret(f"{name}_TOKEN"),
         )
@@ -73,3 +63,19 @@ class Variables:
     def wrong(self, name: str, message: str) -> None:
         """Note a mistake in a variable."""
         self.problems.append(Problem(PREFIX + name, message))
+
+    def _held(self, name: str) -> str | None:
+        value, file = self.text(name), self.text(f"{name}_FILE")
+        if file is None:
+            return value
+        if value is not None:
+            self.wrong(f"{name}_FILE", f"expected this or {PREFIX}{name}, both are set")
+        try:
+            held = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+            self.wrong(f"{name}_FILE", f"{file} cannot be read: {why}")
+            return None
+        if not held:
+            self.wrong(f"{name}_FILE", f"{file} is empty, expected the secret in it")
+        return held or None

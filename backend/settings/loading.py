@@ -78,6 +78,16 @@ def load_copy(environ: Mapping[str, str], copy: Path) -> Settings:
     return _Reading(Variables(environ), read_document(copy), config).settings()
 
 
+def home_in(environ: Mapping[str, str]) -> Path:
+    """Where normalcy keeps what is its own, as far as a file tells that may be wrong."""
+    try:
+        config = _config(environ)
+        document = read_document(config) if config else Document()
+    except ConfigurationError:
+        config, document = None, Document()
+    return _Reading(Variables(environ), document, config).home()
+
+
 def require_token(settings: Settings) -> None:
     """Refuse to serve beyond this machine without a token.
 
@@ -121,7 +131,7 @@ class _Reading:
         self._top = self._read_top()
 
     def settings(self) -> Settings:
-        home = self._home()
+        home = self.home()
         store = self._series_url("store") or embedded_url(home / "store")
         results = self._series_url("results") or default_results(store)
         records, web, credentials = self._records(home), self._web(), self._credentials()
@@ -179,7 +189,8 @@ class _Reading:
     def _log_form(self) -> str | None:
         return self._variables.chosen("LOG_FORMAT", ("text", "json"))
 
-    def _home(self) -> Path:
+    def home(self) -> Path:
+        """Directory of what normalcy itself keeps."""
         if named := self._variables.text("HOME"):
             return Path(named).expanduser().absolute()
         if self._top.home and self._config:

@@ -13,15 +13,19 @@ from pathlib import Path
 
 from backend.exceptions import ConfigurationError
 from backend.settings.environment import PREFIX
-from backend.settings.loading import load, load_copy
-from backend.settings.values import Settings
+from backend.settings.loading import home_in, load, load_copy
+from backend.settings.values import Settings, kept_in
 
 logger = logging.getLogger(__name__)
 
 KEPT = f"{PREFIX}CONFIG_KEPT"
 """Names the copy to the processes that this one starts."""
 _TAKEN_UP = {"detectors", "labels", "text"}
+_TOLD_BY_OTHERS = {"secrets"}
+"""What each of them is for has changed with them."""
 _WORDS = {
+    "audit_kept": "audit",
+    "log_form": "NORMALCY_LOG_FORMAT",
     "store_credentials": "the credentials of the store",
     "results_credentials": "the credentials of the results",
     "copy_credentials": "the credentials of normalcy copy",
@@ -51,7 +55,7 @@ class ConfigFile:
             read: reads file and environment again.
             now: the time of the file system, in seconds.
         """
-        self._settings = settings
+        self._settings = self._newest = settings
         self._read = read
         self._now = now
 
@@ -85,9 +89,14 @@ class ConfigFile:
                 f"{file} changes {', '.join(changed)}, which is read at the start only: restart "
                 "normalcy to let all of it take effect"
             )
-        self._settings = fresh
-        keep_copy(fresh)
+        self._newest = fresh
         return fresh
+
+    def is_in_force(self) -> None:
+        """Stand by what was read last, and keep it."""
+        if self._newest is not self._settings:
+            self._settings = self._newest
+            keep_copy(self._settings)
 
     def _is_fresh(self, changed: float) -> bool:
         return abs(self._now() - changed) < _SETTLED_S
@@ -113,6 +122,15 @@ def load_to_run(environ: Mapping[str, str]) -> Settings:
         return settings
 
 
+def load_in_force(environ: Mapping[str, str]) -> Settings:
+    """As `load`; where the file is wrong, what it last said to the service that runs here.
+
+    Raises:
+        ConfigurationError: it is wrong, and there is no copy that is right.
+    """
+    return load_to_run({KEPT: str(kept_in(home_in(environ))), **environ})
+
+
 def keep(settings: Settings, environ: MutableMapping[str, str]) -> None:
     """Keep a copy of what is right, and name it to the processes that are started from here."""
     if settings.config is not None and keep_copy(settings):
@@ -134,7 +152,9 @@ def keep_copy(settings: Settings) -> bool:
 
 
 def _changed_for_good(before: Settings, after: Settings) -> list[str]:
-    names = [field.name for field in fields(Settings) if field.name not in _TAKEN_UP]
+    names = [
+        field.name for field in fields(Settings) if field.name not in _TAKEN_UP | _TOLD_BY_OTHERS
+    ]
     return [
         _WORDS.get(name, name) for name in names if getattr(before, name) != getattr(after, name)
     ]

@@ -23,10 +23,12 @@ class SessionSettings:
     Attributes:
         idle: without a look.
         longest: in any case.
+        elsewhere: in any case, where another service vouches; what it says is then heard again.
     """
 
     idle: timedelta = timedelta(hours=12)
     longest: timedelta = timedelta(days=7)
+    elsewhere: timedelta = timedelta(hours=12)
 
 
 @dataclass(frozen=True)
@@ -241,7 +243,7 @@ class Settings:
     @property
     def kept(self) -> Path:
         """The copy of the configuration that was last in force."""
-        return self.home / "configuration" / "normalcy.yaml"
+        return kept_in(self.home)
 
     @property
     def artifacts(self) -> Path:
@@ -252,3 +254,8 @@ class Settings:
     def logs(self) -> Path:
         """Directory of the tracebacks that the command keeps from its user's screen."""
         return self.home / "logs"
+
+
+def kept_in(home: Path) -> Path:
+    """Where a copy of the configuration that was last in force lies."""
+    return home / "configuration" / "normalcy.yaml"

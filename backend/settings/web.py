@@ -19,7 +19,7 @@ from backend.settings.values import (
 )
 from backend.specs import Duration, Spec
 
-_SHORTEST_SECRET = 16
+SHORTEST_SECRET = 16
 
 
 def _check_network(text: str) -> str:
@@ -87,6 +87,13 @@ class SessionsPart(Spec):
 
     idle: Duration = Field(timedelta(hours=12), ge=timedelta(minutes=1), le=timedelta(days=366))
     longest: Duration = Field(timedelta(days=7), ge=timedelta(minutes=1), le=timedelta(days=366))
+    elsewhere: Duration = Field(
+        timedelta(hours=12), ge=timedelta(minutes=1), le=timedelta(days=366)
+    )
+
+    def settings(self) -> SessionSettings:
+        """As the rest of the program takes it."""
+        return SessionSettings(**dict(self))
 
 
 class WebPart(Spec):
@@ -110,7 +117,7 @@ class WebPart(Spec):
             token=variables.secret("TOKEN"),
             address=url or self.url,
             trusted_proxies=self.trusted_proxies,
-            sessions=SessionSettings(self.sessions.idle, self.sessions.longest),
+            sessions=self.sessions.settings(),
             oidc=oidc.settings(secret) if oidc else None,
             grafana_secret=_long_enough(variables, "GRAFANA_USER_SECRET"),
         )
@@ -127,6 +134,6 @@ class AuditPart(Spec):
 def _long_enough(variables: Variables, name: str) -> str | None:
     """A secret that two programs share; short ones are guessed."""
     secret = variables.secret(name)
-    if secret is not None and len(secret) < _SHORTEST_SECRET:
-        variables.wrong(name, f"expected at least {_SHORTEST_SECRET} characters")
+    if secret is not None and len(secret) < SHORTEST_SECRET:
+        variables.wrong(name, f"expected at least {SHORTEST_SECRET} characters")
     return secret

@@ -88,7 +88,8 @@ class ZipBackups:
             try:
                 yield from _written(unfinished)
                 with self.open(unfinished):
-                    unfinished.replace(path)
+                    pass  # every byte of it was looked at
+                unfinished.replace(path)
                 _sync_directory(path.parent)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -196,6 +197,7 @@ class ZipBackup:
     def __init__(self, archive: zipfile.ZipFile, manifest: _Manifest, path: Path) -> None:
         self._archive = archive
         self._files = manifest.files
+        self._artifacts = _artifacts(manifest.files)
         self._path = path
         self.facts: Mapping[str, Any] = manifest.facts
         self.size = sum(entry.size for entry in manifest.files.values())
@@ -219,16 +221,17 @@ class ZipBackup:
 
     def artifacts(self) -> list[str]:
         """Names of the artifacts in it, sorted."""
-        found = (_ARTIFACT.fullmatch(name) for name in self._files)
-        return sorted({match[1] for match in found if match})
+        return sorted(self._artifacts)
 
-    def artifact(self, name: str) -> dict[str, bytes]:
-        """The files of an artifact in it."""
-        found = ((match, file) for file in self._files if (match := _ARTIFACT.fullmatch(file)))
-        files = {match[2]: file for match, file in found if match[1] == name}
-        if not files:
+    def artifact(self, name: str, prefix: str | tuple[str, ...] = "") -> dict[str, bytes]:
+        """The files of an artifact in it, or only those whose names begin in one of some ways."""
+        if name not in self._artifacts:
             raise NotFound(f"{self._path} holds no model files {name}.")
-        return {own: b"".join(self._chunks(file)) for own, file in files.items()}
+        return {
+            own: b"".join(self._chunks(file))
+            for own, file in self._artifacts[name].items()
+            if own.startswith(prefix)
+        }
 
     def attachments(self) -> list[str]:
         """Names of its files of other kinds."""
@@ -246,8 +249,10 @@ class ZipBackup:
         return [match[1] for match in found if match]
 
     def lines(self, table: str) -> Iterator[bytes]:
-        """The rows of a table, one a line."""
+        """The rows of a table, one a line; none of a table that it does not hold."""
         name = f"records/{table}.jsonl"
+        if name not in self._files:
+            return
         with self._open(name) as stream:
             while line := stream.readline(_LONGEST_LINE):
                 if not line.endswith(b"\n"):
@@ -306,8 +311,8 @@ class ZippedRecords:
         """The rows of a table."""
         for line in self._backup.lines(table):
             try:
-                row = orjson.loads(line)
-            except orjson.JSONDecodeError as error:
+                row = _value(line)
+            except (ValueError, RecursionError) as error:
                 raise _damaged(self._path, f"a row of {table} is no JSON") from error
             if not isinstance(row, dict):
                 raise _damaged(self._path, f"a row of {table} is no row")
@@ -318,6 +323,22 @@ class ZippedRecords:
         if any(type(last) is not int or not 0 <= last < 2**62 for last in self._given.values()):
             raise _damaged(self._path, "its manifest holds a counter that is no number")
         return dict(self._given)
+
+
+def _artifacts(files: Iterable[str]) -> dict[str, dict[str, str]]:
+    """By artifact its files, each with its name in the backup."""
+    found: dict[str, dict[str, str]] = {}
+    for file in files:
+        if match := _ARTIFACT.fullmatch(file):
+            found.setdefault(match[1], {})[match[2]] = file
+    return found
+
+
+def _value(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:  # half of a character, which it refuses and records may hold
+        return json.loads(line)
 
 
 @contextmanager
@@ -367,12 +388,13 @@ def _oddity(info: zipfile.ZipInfo, size: int) -> str:
 
 
 def require_room(directory: Path, size: int) -> None:
-    """Refuse to write what the disk cannot hold.
+    """Refuse to write what the disk cannot hold; the directory need not be there yet.
 
     Raises:
         StoreRefused: there is too little room.
     """
-    free = shutil.disk_usage(directory).free
+    there = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
     if size > free:
         raise StoreRefused(
             f"{directory} has room for {free:,} bytes, and {size:,} are to be written: make room "

@@ -1,6 +1,7 @@
 """Stores that count what is asked of them: how often, how it ended, how long it took."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from time import perf_counter
 from typing import Any, TypeVar, cast
@@ -101,6 +102,8 @@ class _Metered:
                 raise
             if isinstance(answer, Iterator):
                 return self._counting_parts(answer, kind)
+            if isinstance(answer, AbstractContextManager):
+                return self._counting_ends(answer)
             self._meters.store_asked(self._name, "ok", perf_counter() - began, kind)
             return answer
 
@@ -120,6 +123,29 @@ class _Metered:
             raise
         finally:
             self._meters.store_asked(self._name, outcome, took, kind)
+
+    @contextmanager
+    def _counting_ends(self, transaction: AbstractContextManager[Any]) -> Iterator[Any]:
+        """How long a transaction waits for its turn and for the disk; the calls in it count too."""
+        took, outcome, began = 0.0, "ok", perf_counter()
+        failed_within: BaseException | None = None
+        try:
+            with transaction as inner:
+                took = perf_counter() - began
+                try:
+                    yield inner
+                except BaseException as error:
+                    failed_within = error
+                    raise
+                finally:
+                    began = perf_counter()
+        except BaseException as error:
+            if error is not failed_within:
+                outcome = _outcome(error)
+            raise
+        finally:
+            took += perf_counter() - began
+            self._meters.store_asked(self._name, outcome, took, "write")
 
 
 def _outcome(error: BaseException) -> str:

@@ -6,6 +6,8 @@ from flask import Blueprint, Response, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from backend.exceptions import StoreError
+from backend.services.monitoring import Monitoring, Told, records_up
 from backend.web.application import application
 
 metrics = Blueprint("metrics", __name__)
@@ -14,7 +16,16 @@ metrics = Blueprint("metrics", __name__)
 @metrics.get("/metrics")
 def show() -> Response:
     """Work, detectors and processes, as text or OpenMetrics."""
+    return _encoded(application().monitoring)
+
+
+@metrics.errorhandler(StoreError)
+def show_that_records_are_away(_error: StoreError) -> Response:
+    """Nobody can say then whose token it is; that alone is told to whoever asks, to alert by."""
+    return _encoded(Told([records_up(False)]))
+
+
+def _encoded(told: Monitoring | Told) -> Response:
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     # an encoder asks for no more than `collect`
-    registry = cast(CollectorRegistry, application().monitoring)
-    return Response(encode(registry), content_type=content_type)
+    return Response(encode(cast(CollectorRegistry, told)), content_type=content_type)

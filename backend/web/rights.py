@@ -99,6 +99,7 @@ FILTERED = frozenset(
     {
         "/api/v1/alerts",
         "/api/v1/audit",
+        "/api/v1/coverage",
         "/api/v1/detectors",
         "/api/v1/events",
         "/api/v1/labels",
@@ -112,13 +113,22 @@ FILTERED = frozenset(
         "/api/v1/series",
         "/api/v1/runs/<int:id>",
         "/api/v1/runs/<int:id>/cancel",
+        "/api/v1/training",
         "/api/v1/work",
+        "/api/v1/worst",
+        "/grafana",
+        "/grafana/",
+        "/grafana/annotations",
+        "/grafana/metric-payload-options",
+        "/grafana/metrics",
+        "/grafana/query",
+        "/grafana/search",
+        "/grafana/tag-keys",
+        "/grafana/tag-values",
+        "/grafana/variable",
     }
 )
 """What leaves out by itself what a token for some detectors does not see."""
-
-BY_NAME = frozenset({"/api/v1/coverage", "/api/v1/training"})
-"""What shows one detector alone where the query names one."""
 
 IN_BODY = frozenset({"/api/v1/labels", "/api/v1/requests"})
 """Where the body names the detectors that something is to be changed of."""
@@ -157,9 +167,9 @@ def check() -> None:
 def _check_scope(who: Person, rule: str) -> None:
     named = set(_named(rule))
     only = ", ".join(who.detectors)
-    if unknown := sorted(named - set(who.detectors)):
+    if unknown := sorted(named - {*who.detectors, ""}):
         raise Forbidden(f"This token is for {only} only, and not for {', '.join(unknown)}.")
-    if not _narrows(rule, named):
+    if "" in named or not _narrows(rule, named):
         raise Forbidden(f"This token is for {only} only: ask for one of them by name.")
 
 
@@ -169,7 +179,7 @@ def _narrows(rule: str, named: Set[str]) -> bool:
         return True
     if request.method not in READING and rule in IN_BODY:
         return bool(named)
-    return rule in FILTERED or (rule in BY_NAME and bool(request.args.get("detector")))
+    return rule in FILTERED
 
 
 def _is_of_detector(rule: str) -> bool:
@@ -180,7 +190,7 @@ def _named(rule: str) -> Iterator[str]:
     """Every detector that the request names: in its path, its query, its body."""
     if _is_of_detector(rule):
         yield (request.view_args or {})["name"]
-    yield from filter(None, request.args.getlist("detector"))
+    yield from request.args.getlist("detector")
     if request.mimetype == "application/json" and request.get_data():
         yield from _named_in(request.get_json(silent=True))
 

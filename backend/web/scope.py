@@ -29,26 +29,29 @@ def require_same_source(name: str, body: DetectorSpec | Mapping[str, Any]) -> No
     """
     if not person().detectors:
         return
-    spec = body if isinstance(body, DetectorSpec) else _read(name, body)
-    if spec is None:
-        return  # what is wrong with it is told where it is read
-    if other := _others(name, spec):
+    if other := _others(name, body):
         raise Forbidden(
             f"This token is for {', '.join(person().detectors)} only: it may change how a detector "
             f"judges, but not what it reads ({', '.join(other)}). Use a token for all detectors."
         )
 
 
-def _others(name: str, spec: DetectorSpec) -> list[str]:
+def _others(name: str, body: DetectorSpec | Mapping[str, Any]) -> list[str]:
+    """The keys by which it would read something else than before."""
     try:
-        former = application().detectors.get(name)
+        former = application().detectors.get(name).plain()
     except NotFound:
         return list(READ)
-    return [key for key in READ if getattr(spec, key) != getattr(former, key)]
+    told = body.plain() if isinstance(body, DetectorSpec) else _read(name, body)
+    return [key for key in READ if key in told and told[key] != former[key]]
 
 
-def _read(name: str, body: Mapping[str, Any]) -> DetectorSpec | None:
+def _read(name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A definition with its defaults; as it is told, where something in it is wrong.
+
+    What is wrong is told where it is read, and the source may be looked at for that.
+    """
     try:
-        return DetectorSpec.model_validate({**body, "name": name})
+        return DetectorSpec.model_validate({**body, "name": name}).plain()
     except ValidationError:
-        return None
+        return body

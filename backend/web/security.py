@@ -89,8 +89,9 @@ def _guard() -> AnyResponse | None:
         return _ask()
     if found is LOCAL and (refused := _not_here()):
         return refused
-    who.recognized(found or NOBODY)
-    _act(found or NOBODY, _way())
+    caller = found or NOBODY
+    who.recognized(caller)
+    _act(caller, How.GRAFANA if caller.is_of_grafana else _way())
     rights.check()
     return _packed() or _not_ours()
 
@@ -149,13 +150,21 @@ def _user_of_grafana(found: Person) -> Person:
     Anybody can write the header: it is believed only beside the secret that Grafana was given, and
     only of one who shows a token as well.
     """
-    secret, name = application().settings.web.grafana_secret, request.headers.get(GRAFANA_USER, "")
-    if not secret or not _same(request.headers.get(GRAFANA_SECRET, ""), secret):
+    secret, shown = application().settings.web.grafana_secret, request.headers.get(GRAFANA_SECRET)
+    if not secret or not _same(shown or "", secret):
         return found
-    name = name.strip()
+    name = _in_utf8(request.headers.get(GRAFANA_USER, "")).strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         return found
-    return Person(name, found.role, found.detectors)
+    return Person(name, found.role, found.detectors, is_of_grafana=True)
+
+
+def _in_utf8(header: str) -> str:
+    """What Grafana meant by a header: it writes UTF-8, and servers read Latin-1."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def is_configured(secret: str) -> bool:
@@ -178,7 +187,11 @@ def _not_here() -> Response | None:
 
 def _shown() -> list[str]:
     """Every secret the caller shows: API key, bearer token, password."""
-    key, authorization = request.headers.get("X-Api-Key"), request.authorization
+    key = request.headers.get("X-Api-Key")
+    try:
+        authorization = request.authorization
+    except ValueError:  # a password that is not in ASCII, as none that is encoded
+        authorization = None
     shown = [key, authorization and authorization.token, authorization and authorization.password]
     return [secret for secret in shown if secret]
 

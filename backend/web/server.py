@@ -3,7 +3,7 @@
 Without a server in front of it, whatever reaches the port reaches this. So a request has to come
 at a pace, an answer has to be taken at one, what waits in memory for either is bounded, who is
 idle makes room for who is not, and every refusal is a sentence that arrives, also while the one
-who is refused still sends.
+who is refused still sends. Time is counted by a clock that nobody sets.
 """
 
 import logging
@@ -14,16 +14,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-import orjson
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.receiver import ChunkedReceiver
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
-from waitress.utilities import BadRequest, Error
+from waitress.wasyncore import poll2
 
-from backend.web.errors import HTTP_REASONS, MACHINE_PATHS
+from backend.web.incoming import IN_MEMORY, LARGEST_HEAD, PATIENCE_S, SLOWEST, Parser
 from backend.web.security import LARGEST_BODY
 
 _log = logging.getLogger(__name__)
@@ -32,145 +29,40 @@ THREADS = 8
 """Requests that are answered at once."""
 
 CONNECTIONS = 1000
-"""Kept open at once; where one more comes, who has been idle for longest goes."""
+"""Kept open at once; where one more comes, the one of which nothing came for longest goes."""
 
 FILES = 4
 """For each connection: itself, what comes and what goes where that is large, and one for others."""
 
-PATIENCE_S = 60
-"""For how long a request may come in, and an answer be taken, at any pace."""
-
-SLOWEST = 10_000
-"""Bytes a second by which more than that time is earned."""
-
 IDLE_S = 120
 """For how long a connection is kept that asks for nothing."""
+
+FRESH_S = 5
+"""For so long one that asks for nothing is worth as much as one in the middle of something."""
 
 LINGER_S = 30
 """For how long what a refused sender still sends is read, or it would not see the answer."""
 
-LARGEST_HEAD = 256 * 1024
-MOST_LINES = 200
-LONGEST_CHUNK_LINE = 1024
-LONGEST_TRAILER = 8 * 1024
+TO_FINISH_S = 10
+"""When told to end: for how long answers under way may still be given and taken."""
 
-IN_MEMORY = 64 * 1024
-"""Of a body, and of an answer that waits; the rest lies in a temporary file."""
+SELDOM_S = 60
+"""Between two lines of the log that say the same of how crowded it is."""
+
+IN_TURN = 2
+"""Requests of a connection that are read ahead: the one that is answered, and the next."""
 
 MOST_OF_HEADS = 32 * 1024 * 1024
 MOST_OF_BODIES = 256 * 1024 * 1024
-"""Bytes of all requests that are still coming in: in memory, and in temporary files."""
+"""Bytes of all requests that come in or wait to be answered: in memory, and in temporary files."""
 
 AT_ONCE = 64
 """Connections that are taken before the others are looked at again."""
-
-_SENTENCES = {
-    400: "This is no request that an HTTP server understands: {}.",
-    408: f"The request did not arrive within {PATIENCE_S} s: send it in smaller parts, or faster.",
-    413: "The request is larger than 4 MiB: send it in parts.",
-    431: f"The head of the request is larger than {LARGEST_HEAD // 1024} KiB: ask for less at "
-    "once, or delete the cookies of this address.",
-    503: "Too many large requests are coming in at this moment: send it again later.",
-    501: "Of transfer encodings only chunked is taken: send the request without another.",
-}
-
-
-class Refusal(Error):
-    """Why a request came to nothing before anybody read it, as a sentence."""
-
-    def __init__(self, code: int, detail: str, path: str) -> None:
-        super().__init__(_SENTENCES[code].format(detail.rstrip(".")))
-        self.code = code
-        self.reason = HTTP_REASONS[code]
-        self._to_program = path.startswith(MACHINE_PATHS)
-
-    def to_response(self, ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Status, headers and body: JSON for machines, text for people."""
-        kind, body = "text/plain; charset=utf-8", self.body.encode()
-        if self._to_program:
-            kind = "application/json"
-            body = orjson.dumps({"message": self.body, "error": self.reason})
-        headers = [("Content-Type", kind), ("X-Content-Type-Options", "nosniff")]
-        return f"{self.code} {self.reason}", headers, body
-
-
-class Chunks(ChunkedReceiver):
-    """A body in chunks, whose lines between them are as short as those of any client."""
-
-    def received(self, s: bytes) -> int:
-        """Take some bytes; how many of them belong to the body."""
-        consumed: int = super().received(s)
-        if len(self.control_line) > LONGEST_CHUNK_LINE or len(self.trailer) > LONGEST_TRAILER:
-            self.error = BadRequest("a line between the chunks of the body does not end")
-        return consumed
-
-
-class Parser(HTTPRequestParser):
-    """Reads a request, and knows when it began to come."""
-
-    headers: dict[str, str]
-    error: Any
-    body_rcv: Any
-    header_bytes_received: int
-    body_bytes_received: int
-
-    def __init__(self, adj: Adjustments) -> None:
-        super().__init__(adj)
-        self.began = time.time()
-
-    def received(self, data: bytes) -> int:
-        """Take some bytes; how many of them belong to this request."""
-        consumed: int = super().received(data)
-        if self.error is not None and not isinstance(self.error, Refusal):
-            self.refuse(self.error.code, self.error.body)
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the head.
-
-        Raises:
-            ParsingError: it is none.
-        """
-        # Lines of one name are joined one by one, which takes time by the square of their number.
-        if (lines := header_plus.count(b"\n")) > MOST_LINES:
-            raise ParsingError(f"it has {lines} header lines, more than {MOST_LINES}")
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # a length of very many digits, an address that is none
-            raise ParsingError("its address or a number in its head cannot be read") from error
-        if self.chunked:
-            self.body_rcv = Chunks(self.body_rcv.getbuf())
-
-    def refuse(self, code: int, detail: str = "") -> None:
-        """End it with a sentence."""
-        # Of a head that is not whole the address is read here, so that a program is told as one.
-        begun = self.header_plus[:LONGEST_CHUNK_LINE].split(b" ")[1:2]
-        asked = (
-            getattr(self, "path", "")
-            if self.headers_finished
-            else b"".join(begun).decode("latin-1")
-        )
-        if not hasattr(self, "path"):  # what an answer needs to know of its request
-            self.headers = {}
-            super().parse_header(b"GET / HTTP/1.0\r\n")
-        self.error = Refusal(code, detail, asked)
-        self.completed = True
-
-    @property
-    def is_large(self) -> bool:
-        """Whether more of it has come than most requests have."""
-        return self.header_bytes_received + self.body_bytes_received > IN_MEMORY
-
-    def is_overdue(self, now: float) -> bool:
-        """Whether it comes in too slowly."""
-        came = self.header_bytes_received + self.body_bytes_received
-        return now - self.began > PATIENCE_S + came / SLOWEST
 
 
 class Channel(HTTPChannel):
     """A connection that has to get on."""
 
-    parser_class = Parser
     request: Any
     requests: list[Any]
     socket: Any
@@ -181,6 +73,17 @@ class Channel(HTTPChannel):
         self._left_at: float | None = None
         self._sent = 0
         self._taking: tuple[float, int] | None = None
+        self._unread = b""
+
+    @property
+    def last_activity(self) -> float:
+        """When something last came, was sent, or was answered."""
+        return self._active_at
+
+    @last_activity.setter
+    def last_activity(self, _wall: float) -> None:
+        # waitress tells it by the clock on the wall, which may be set meanwhile
+        self._active_at = time.monotonic()
 
     def service(self) -> None:
         """Answer the request whose turn it is."""
@@ -188,17 +91,98 @@ class Channel(HTTPChannel):
         self._lingers = self.requests[0].error is not None
         super().service()
 
+    # -- what comes
+
+    def readable(self) -> bool:
+        """Whether more may come: not while what has come is not read, nor at the end."""
+        return bool(super().readable()) and not self._unread and not self.server.ends
+
     def received(self, data: bytes) -> bool:
         """Take some bytes; whether they are any use."""
-        useful: bool = super().received(data)
+        self._unread += data
+        useful = self._parse()
         if self.request is not None and self.request.is_large and self.server.is_full():
             self._refuse(503)
         return useful
+
+    def _parse(self) -> bool:
+        """Read what has come, but few requests ahead: thousands of them fit into one piece."""
+        with self.requests_lock:
+            while self._unread and len(self.requests) < IN_TURN:
+                if self._is_closing:
+                    self._unread = b""
+                    return False
+                self._parse_one()
+        return True
+
+    @property
+    def _is_closing(self) -> bool:
+        """Whether nothing more is answered; where a refused request ends nobody knows."""
+        refused = bool(self.requests) and self.requests[-1].error is not None
+        return bool(self.will_close or self.close_when_flushed or refused)
+
+    def _parse_one(self) -> None:
+        if self.request is None:
+            self.request = Parser(self.adj)
+        taken = self.request.received(self._unread)
+        self._unread = self._unread[taken:]
+        if not self.request.completed:
+            if self._is_waited_with() and not self.requests:  # else when those are answered
+                self.send_continue()
+            return
+        request, self.request = self.request, None
+        self.sent_continue = False
+        if request.error is not None:
+            self._unread = b""
+        if not request.empty:
+            self._take_up(request)
+
+    def _is_waited_with(self) -> bool:
+        """Whether its body comes when it is asked for."""
+        asked = self.request.expect_continue and self.request.headers_finished
+        return bool(asked and not self.sent_continue)
+
+    def _take_up(self, request: Any) -> None:
+        self.requests.append(request)
+        if len(self.requests) == 1:
+            self.server.add_task(self)
+
+    def _refuse(self, code: int) -> None:
+        """Answer what has come so far of a request by a sentence, in its turn."""
+        with self.requests_lock:
+            request, self.request = self.request, None
+            self._unread = b""
+            request.refuse(code)
+            self._take_up(request)
+
+    def handle_read(self) -> None:
+        """Take what came."""
+        if self._left_at is None:
+            super().handle_read()
+            return
+        try:
+            self.recv(IN_MEMORY)
+        except OSError:
+            self.handle_close()
+
+    # -- what goes
+
+    def writable(self) -> bool:
+        """Whether something is to be sent, or read that came with an earlier request."""
+        return bool(super().writable()) or self._may_go_on
+
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether the next requests can be read: those before were answered, and that was taken."""
+        done = not self.requests and not self.total_outbufs_len
+        return bool(self._unread) and done and not self.server.ends
 
     def handle_write(self) -> None:
         """Send what waits; after a refusal keep listening, to nothing."""
         if not self._lingers:
             super().handle_write()
+            if self.socket is not None and self._may_go_on:
+                self._parse()
             return
         # A thread may be adding to what waits, as long as a request is being answered.
         self._flush_exception(self._flush_some_if_lockable if self.requests else self._flush_some)
@@ -215,15 +199,29 @@ class Channel(HTTPChannel):
         self._sent += sent
         return sent
 
-    def handle_read(self) -> None:
-        """Take what came."""
-        if self._left_at is None:
-            super().handle_read()
-            return
+    def write_soon(self, data: Any) -> int:
+        """Keep a part of an answer until it is taken; how many bytes it has.
+
+        Raises:
+            OSError: there is no room for it, and the connection ends.
+        """
         try:
-            self.recv(IN_MEMORY)
+            kept: int = super().write_soon(data)
+        except OSError as error:
+            _log.error("An answer cannot be kept in a temporary file: %s", error)
+            self.will_close = True  # how much of it is left to send is not known any more
+            raise
+        return kept
+
+    def _linger(self) -> None:
+        self.close_when_flushed = False
+        self._left_at = time.monotonic()
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
         except OSError:
-            self.handle_close()
+            self.will_close = True
+
+    # -- whether it gets on
 
     def look(self, now: float) -> None:
         """End it if it does not get on; at once, as who takes nothing is never ready for more."""
@@ -247,52 +245,85 @@ class Channel(HTTPChannel):
         free = self._left_at is None and not self.requests and not self.total_outbufs_len
         return free and self.request is not None and self.request.is_overdue(now)
 
-    def waits_since(self) -> tuple[bool, float] | None:
-        """Whether it sends something, and since when it keeps waiting; None while it is served."""
-        if self.requests or self.total_outbufs_len:
-            return None
-        if self._left_at is not None:
-            return False, self._left_at
-        if self.request is not None:
-            return True, self.request.began
-        return False, self.last_activity
-
-    def _linger(self) -> None:
-        self.close_when_flushed = False
-        self._left_at = time.time()
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.will_close = True
-
-    def _refuse(self, code: int) -> None:
-        """Answer what has come so far of a request by a sentence, in its turn."""
-        with self.requests_lock:
-            request, self.request = self.request, None
-            request.refuse(code)
-            self.requests.append(request)
-            if len(self.requests) == 1:
-                self.server.add_task(self)
-
     def _takes_too_long(self, now: float) -> bool:
         """Whether whoever asked takes the answer too slowly, also one that a thread waits with."""
         began, before = self._taking = self._taking or (now, self._sent)
         return now - began > PATIENCE_S + (self._sent - before) / SLOWEST
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an answer is made, or is to be taken."""
+        return bool(self.requests or self.total_outbufs_len)
+
+    def claim(self, now: float) -> tuple[bool, float] | None:
+        """Its claim to stay, the least first; None while it is served.
+
+        Whether it is in the middle of something, or may soon be, and when something last came of
+        it. Who has just come must not be the first to go: all others may be sending for ever.
+        """
+        if self._left_at is not None:
+            return False, self._left_at
+        if self.requests and not self.total_outbufs_len:
+            return None
+        at_something = self.is_under_way or self.request is not None
+        return at_something or now - self.last_activity < FRESH_S, self.last_activity
 
 
 class Server(TcpWSGIServer):
     """Looks after its connections each second, and always has room for another."""
 
     channel_class = Channel
+    active_channels: dict[int, Channel]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.ends = False
+        self._next_look = 0.0
+        self._said: dict[str, float] = {}
+        super().__init__(*args, **kwargs)
+
+    def run(self) -> None:
+        """Answer until SystemExit or KeyboardInterrupt, and finish what is under way."""
+        try:
+            while self._map:
+                poll2(self.adj.asyncore_loop_timeout, self._map)
+        except (SystemExit, KeyboardInterrupt):
+            self._finish()
+
+    def _finish(self) -> None:
+        self.ends = True
+        self.del_channel()
+        self.socket.close()  # others are not to wait for nothing
+        deadline = time.monotonic() + TO_FINISH_S
+        while self._finishes() and time.monotonic() < deadline:
+            poll2(0.2, self._map)
+        self.task_dispatcher.shutdown(timeout=1)
+
+    def _finishes(self) -> bool:
+        """Whether an answer is under way; who waits for none is let go."""
+        for channel in list(self.active_channels.values()):
+            if not channel.is_under_way:
+                channel.handle_close()
+        return bool(self.active_channels)
+
+    def readable(self) -> bool:
+        """Whether another connection can be taken; asked each time before the others are."""
+        now = time.monotonic()
+        if now >= self._next_look:
+            self._next_look = now + self.adj.cleanup_interval
+            self.maintenance(now)
+        return bool(self.accepting) and len(self.active_channels) < self.adj.connection_limit
 
     def maintenance(self, now: float) -> None:
         """End connections that do not get on."""
         for channel in list(self.active_channels.values()):
             channel.look(now)
+        if waiting := len(self.task_dispatcher.queue):
+            self._say("%d requests wait for one of %d threads", waiting, THREADS)
 
     def is_full(self) -> bool:
         """Whether what is coming in takes as much room as it may."""
-        coming = [one.request for one in self.active_channels.values() if one.request is not None]
+        channels = self.active_channels.values()
+        coming = [one for each in channels for one in (*each.requests, each.request) if one]
         heads = sum(len(request.header_plus) for request in coming)
         bodies = sum(request.body_bytes_received for request in coming)
         return heads > MOST_OF_HEADS or bodies > MOST_OF_BODIES
@@ -312,32 +343,40 @@ class Server(TcpWSGIServer):
         _log.exception("A connection could not be taken")
 
     def _make_room(self) -> None:
+        now = time.monotonic()
         waiting = [
-            (*since, number)
+            (*claim, number)
             for number, channel in self.active_channels.items()
-            if (since := channel.waits_since()) is not None
+            if (claim := channel.claim(now)) is not None
         ]
         if waiting:
             *_, number = min(waiting)
             self.active_channels[number].handle_close()
+        self._say(
+            "All %d connections are in use: who does nothing with one for longest loses it",
+            self.adj.connection_limit,
+        )
+
+    def _say(self, text: str, *values: object) -> None:
+        """Warn, but seldom: what crowds it may do so a thousand times a second."""
+        now = time.monotonic()
+        if now >= self._said.get(text, 0.0):
+            self._said[text] = now + SELDOM_S
+            _log.warning(text, *values)
 
 
-def make_server(
-    app: Callable[..., Iterable[bytes]], listener: socket.socket, **options: Any
-) -> Server:
+def make_server(app: Callable[..., Iterable[bytes]], listener: socket.socket) -> Server:
     """A server of an application, ready to `run`.
 
     Args:
         app: what answers.
         listener: where it is asked.
-        options: of waitress, besides those that bound it.
     """
     adjustments = Adjustments(
         threads=THREADS,
         ident="normalcy",
         connection_limit=connections(),
         cleanup_interval=1,
-        asyncore_use_poll=True,  # select stops at file 1,024
         max_request_header_size=LARGEST_HEAD,
         max_request_body_size=LARGEST_BODY,
         recv_bytes=IN_MEMORY,
@@ -345,8 +384,11 @@ def make_server(
         outbuf_overflow=IN_MEMORY,
         channel_request_lookahead=1,  # what it takes to notice that a browser has gone
         log_socket_errors=False,
-        **options,
+        # `proxies` does it, and has to know that some came.
+        clear_untrusted_proxy_headers=False,
     )
+    # It warns of each request that waits; the server does so seldom.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     dispatcher = ThreadedTaskDispatcher()
     dispatcher.set_thread_count(adjustments.threads)
     return Server(

@@ -1,6 +1,6 @@
 """Who asks, and what that person may do."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,6 +23,7 @@ class Person:
         detectors: for these only; for all if empty.
         is_account: whether it is a person with a password, and not a token.
         is_elsewhere: whether it is a person for whom another service vouches.
+        is_of_grafana: whether it is one of Grafana's users, as Grafana told.
     """
 
     name: str
@@ -30,12 +31,16 @@ class Person:
     detectors: tuple[str, ...] = ()
     is_account: bool = False
     is_elsewhere: bool = False
+    is_of_grafana: bool = False
 
     def may(self, role: Role, detector: str | None = None) -> bool:
         """Whether the person may do what needs a role, for a detector if one is named."""
         known = detector is None or not self.detectors or detector in self.detectors
         return known and self.role.may(role)
 
+
+LOOKED_THROUGH = 5000
+"""Rows that are looked through for those of the detectors that a token is for."""
 
 NEEDS = "needed_role"
 """Where a view carries the role that it needs."""
@@ -67,6 +72,21 @@ def seen(rows: Iterable[T], detector_of: Callable[[T], str]) -> list[T]:
     """Those rows that are of detectors which the person may see."""
     who = person()
     return [row for row in rows if who.may(Role.VIEWER, detector_of(row))]
+
+
+def first_seen(
+    ask: Callable[[int], Sequence[T]], detector_of: Callable[[T], str], limit: int
+) -> list[T]:
+    """The first rows that the person may see; those of other detectors take no one's place.
+
+    Args:
+        ask: so many rows, in order.
+        detector_of: the detector of a row.
+        limit: how many are wanted.
+    """
+    if not person().detectors:
+        return list(ask(limit))
+    return seen(ask(LOOKED_THROUGH), detector_of)[:limit]
 
 
 def require(role: Role, detector: str | None = None) -> None:

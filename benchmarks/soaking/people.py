@@ -42,6 +42,8 @@ class Told:
     """Notes of labels that may be there or not."""
     requests: dict[int, str] = field(default_factory=dict)
     """Work asked for: number to kind."""
+    rolled_back: Counter[str] = field(default_factory=Counter)
+    """How often a former version was to serve again, by detector."""
     ends: Counter[str] = field(default_factory=Counter)
     """How the work that was asked for ended, as `retrain done`."""
     answers: Counter[str] = field(default_factory=Counter)
@@ -216,9 +218,12 @@ class Maintainer(_Person):
         self._have_done({"kind": "backfill", "detector": course.fleet.name, **asked})
 
     def _roll_back(self, course: Course) -> None:
-        if self._is_quiet():
-            self._caller.ask("POST", f"/api/v1/detectors/{course.fleet.name}/rollback", {})
-            self._settle()
+        if not self._is_quiet():
+            return
+        name = course.fleet.name
+        if self._caller.ask("POST", f"/api/v1/detectors/{name}/rollback", {}) is not None:
+            self._told.rolled_back[name] += 1
+        self._settle()
 
     def _is_quiet(self) -> bool:
         """Whether nothing that was asked for is still to be done."""

@@ -274,12 +274,19 @@ def judge_labels(app: Application, told: Told) -> Tally:
     return tally
 
 
-def judge_versions(app: Application, fleets: Sequence[str]) -> Tally:
-    """Every version that is on record or has served can be loaded, and has its number once."""
+def judge_versions(app: Application, fleets: Sequence[str], told: Told) -> Tally:
+    """Every version that is on record or has served can be loaded, and has its number once.
+
+    What was rolled back has served again.
+    """
     tally = Tally()
     for name in fleets:
         versions = app.records.versions(name)
-        promised = {one.number for one in app.records.promotions(name)}
+        served = [one.number for one in app.records.promotions(name)]
+        promised = set(served)
+        if (missing := told.rolled_back[name] - (len(served) - len(promised))) > 0:
+            tally.lost += missing
+            tally.note(f"{missing} times {name} was rolled back and is not")
         numbers = [one.number for one in versions]
         tally.rows += len(versions)
         tally.doubled += len(numbers) - len(set(numbers))

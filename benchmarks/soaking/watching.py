@@ -75,6 +75,7 @@ class Watch:
     plant: Plant
     samples: list[Sample] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _failed: BaseException | None = None
 
     def __enter__(self) -> "Watch":
         self._began = time.monotonic()
@@ -85,15 +86,22 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
+        if self._failed is not None:
+            raise self._failed
 
     def _go_on(self) -> None:
-        while not self._stop.wait(EVERY_S):
-            second = time.monotonic() - self._began
-            for process in self.plant.tree():
-                role = role_of(process)
-                found = sample(process, role, second) if role else None
-                if found is not None:
-                    self.samples.append(found)
+        try:
+            while not self._stop.wait(EVERY_S):
+                self._look(time.monotonic() - self._began)
+        except BaseException as error:
+            self._failed = error
+
+    def _look(self, second: float) -> None:
+        for process in self.plant.tree():
+            role = role_of(process)
+            found = sample(process, role, second) if role else None
+            if found is not None:
+                self.samples.append(found)
 
 
 @dataclass(frozen=True)

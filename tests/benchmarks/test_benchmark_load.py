@@ -82,6 +82,14 @@ def test_the_table_compares_busy_with_idle():
     assert found.failures == []
 
 
+def test_a_service_that_answered_nothing_is_told_of_all_the_same():
+    idle = Answers("idle", 10.0)
+    idle.failed["ConnectionRefusedError"] += 1
+    found = Load(50, 1000, idle, answers("busy", 0.1), 29.0, 30.0)
+
+    assert any("ConnectionRefusedError" in line for line in table(found))
+
+
 def test_a_service_that_did_nothing_beside_says_nothing():
     busy = answers("busy", 0.1)
     busy.failed["/api/v1/labels 500"] += 1

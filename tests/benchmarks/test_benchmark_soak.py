@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from backend.ports import Points
-from backend.records import Label, LabelKind
+from backend.records import Label, LabelKind, Promotion
 from benchmarks.soak import Soak, plain, report
 from benchmarks.soaking.course import LATEST_S, SECOND, Fleet, course
 from benchmarks.soaking.faults import FATAL, FAULTS, Scene, Troubles
 from benchmarks.soaking.people import Told
 from benchmarks.soaking.sensors import lines
-from benchmarks.soaking.verdict import Tally, compare, judge_labels
+from benchmarks.soaking.verdict import Tally, compare, judge_labels, judge_versions
 from benchmarks.soaking.watching import LEAST_S, WARM_S, Sample, draw, growths, restarts, write_csv
 from tests.fakes.records import MemoryRecordStore
 
@@ -139,6 +139,29 @@ def test_labels_are_out_of_force_where_that_was_acknowledged_and_nowhere_else(re
     ignored = judge_labels(Records(records), told)
 
     assert (unasked.wrong, asked.wrong, ignored.wrong) == (1, 0, 1)
+
+
+class Served:
+    """Promotions of one detector, in order."""
+
+    def __init__(self, *numbers):
+        self.records = self
+        self._numbers = numbers
+
+    def promotions(self, name):
+        return [Promotion(name, number, at, at, "") for at, number in enumerate(self._numbers)]
+
+    def versions(self, name):
+        return []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost"), [((), 1), ((1, 2), 1), ((1, 2, 1), 0), ((1, 2, 1, 3, 1), 0)]
+)
+def test_who_was_told_that_it_is_rolled_back_finds_it_so(numbers, lost):
+    told = Told(rolled_back={"rooms": 1})
+
+    assert judge_versions(Served(*numbers), ["rooms"], told).lost == lost + len({*numbers})
 
 
 # -- the sensors -----------------------------------------------------------------------------------
@@ -281,6 +304,12 @@ def test_a_clean_run_has_nothing_failed():
     assert found.failures == []
     assert not any("FAILED" in line for line in report(found))
     assert plain(found)["tallies"]["rooms: scores"]["rows"] == 5
+
+
+def test_a_run_in_which_there_was_nothing_to_compare_has_failed():
+    found = Soak(1, 1, caught_up_s=2.0, exit_code=0, tallies={"rooms: scores": Tally()})
+
+    assert found.failures == ["rooms: scores: there is nothing to compare"]
 
 
 def test_everything_that_failed_is_said():

@@ -77,6 +77,7 @@ def test_from_the_first_look_to_a_version_that_serves(page: Page, plant: Plant, 
     look.click()
     expect(page.locator(".said")).to_contain_text("Version 2", timeout=90_000)
     page.wait_for_function("() => !document.getElementById('progress')")
+    page.wait_for_load_state()  # of the page that took its place: only then does it ask
     shot(page, "review")
     steps.end("review what would change")
 

@@ -26,6 +26,7 @@ from backend.services.passwords import Passwords
 from backend.services.promotion import Promoting
 from backend.services.queries import Queries
 from backend.services.scored_part import ScoringReport
+from backend.services.signed_in import Sessions
 from backend.services.suggesting import Suggesting
 from backend.services.work import Work
 from backend.settings import Settings, parse_time
@@ -173,6 +174,7 @@ def normalcy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Comman
         queries=Queries(records, results, results, detectors, clock),
         checking=Checking(),
         access=Access(records, detectors, clock, Passwords(cost=2), has_token=False),
+        sessions=Sessions(records, clock, idle=timedelta(hours=12), longest=timedelta(days=7)),
         audit=AuditLog(records, clock, timedelta(days=730)),
         close=lambda: None,
     )

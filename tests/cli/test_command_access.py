@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backend.cli import cli
-from backend.records import Role
+from backend.records import Role, SessionKind
 from backend.services.access import Access
 from tests.cli.conftest import HOUR, NOW, Command
 
@@ -52,6 +52,21 @@ def test_it_is_never_an_argument(normalcy: Command) -> None:
         assert "--password" not in help_
         assert "standard input" in help_
         assert typed(normalcy, "", name, "ada", PASSWORD).exit_code == 2
+
+
+def test_a_person_is_signed_out_everywhere(normalcy: Command) -> None:
+    sessions = normalcy.application.sessions
+    secrets = [
+        sessions.begin(kind, name, "1")
+        for kind in (SessionKind.ACCOUNT, SessionKind.ELSEWHERE)
+        for name in ("K\u00f6nig", "lee")
+    ]
+    done = normalcy("access", "sign-out", "Ko\u0308nig")
+    assert done.stdout == "sessions of Ko\u0308nig that ended: 2\n"
+    assert [sessions.found(one) is None for one in secrets] == [True, False, True, False]
+    told = json.loads(normalcy("access", "sign-out", "lee", "--json").stdout)
+    assert told == {"name": "lee", "ended": 2}
+    assert "ended: 0" in normalcy("access", "sign-out", "nobody").stdout
 
 
 def test_what_will_not_do_is_one_sentence(normalcy: Command, access: Access) -> None:

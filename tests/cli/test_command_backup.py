@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,40 @@ def test_verify_tells_what_would_be_refused(here: Machine, tmp_path: Path) -> No
     path = here.told("backup", tmp_path)["file"]
     (line,) = here.told("models", "verify", "--backup", path, code=1)
     assert line["model"] == "gas-room/2"
-    assert here.told("models", "verify", "pump", "--backup", path) == []
+    typo = here("models", "verify", "pump", "--backup", path, code=1).stderr
+    assert f"{path} holds no version of a detector 'pump'" in typo
     assert "There is no detector 'pump'" in here("models", "verify", "pump", code=1).stderr
+
+
+def test_a_backup_is_verified_without_touching_records(
+    here: Machine, there: Machine, tmp_path: Path
+) -> None:
+    path = here.told("backup", tmp_path)["file"]
+    assert there.told("models", "verify", "--backup", path, code=1)[0]["model"] == "gas-room/2"
+    assert not list(there.home.glob("records.sqlite3*"))
+
+
+def test_a_directory_that_is_not_mounted_is_no_file_name(here: Machine, tmp_path: Path) -> None:
+    told = here("backup", f"{tmp_path}/backups/", code=1).stderr
+    assert f"There is no directory {tmp_path}/backups: make it, or mount" in told
+    assert not (tmp_path / "backups").exists()
+
+
+def test_going_back_to_an_older_program(here: Machine, tmp_path: Path) -> None:
+    """What docs/backups.md tells of it: the newer records are moved away, not replaced."""
+    path = here.told("backup", tmp_path)["file"]
+    records = here.home / "records.sqlite3"
+    connection = sqlite3.connect(records)
+    connection.execute("UPDATE normalcy_schema SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+
+    refused = here("restore", path, "--replace", code=1).stderr
+    assert "restore a backup from before the update into an empty record store" in refused
+    for file in here.home.glob("records.sqlite3*"):
+        file.rename(tmp_path / file.name)
+    assert here.told("restore", path)["versions"] == 2
+    assert here.told("models", "list", "gas-room")[0]["model"] == "gas-room/2"
 
 
 def test_verify_is_silent_about_versions_that_are_right(

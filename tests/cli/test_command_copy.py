@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backend.ports import Credentials, Points, Query
-from backend.records import Label, LabelKind
+from backend.records import AuditEntry, Label, LabelKind
 from backend.schema import SCORES
 from backend.services.copying_progress import Reached
 from backend.stores.checkpoints import FileCheckpoints
@@ -59,6 +59,13 @@ def labels_of(url: str) -> list[Label]:
     return found
 
 
+def audited_in(url: str) -> list[AuditEntry]:
+    records = SqlRecordStore(url)
+    found = records.audit()
+    records.close()
+    return found
+
+
 def without_password(url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}"))
@@ -81,6 +88,15 @@ def test_everything_goes_to_another_store(normalcy: Command, origin: str, tmp_pa
     (found,) = read(target, "air", "temp")
     assert found.tags == {"room": "a, b"}
     assert found.fields["temp"].tolist() == (np.arange(ROWS) / 7).tolist()
+
+
+def test_the_audit_log_tells_of_it(normalcy: Command, origin: str, tmp_path: Path) -> None:
+    target = f"embedded://{tmp_path}/new"
+    normalcy("copy", "--from", origin, "--to", target, "--measurement", "air")
+
+    entry = json.loads(normalcy("audit", "list", "--json").stdout)[0]
+    assert (entry["action"], entry["how"]) == ("series.copy", "command")
+    assert entry["words"] == f"from {origin} to {target}: {ROWS} rows of air"
 
 
 def test_results_go_alone(normalcy: Command, origin: str, tmp_path: Path) -> None:
@@ -136,6 +152,7 @@ def test_labels_go_to_another_record_store(normalcy: Command, labels: str, tmp_p
     assert "labels copied: 1, there already: 0" in first.stdout
     assert json.loads(again.stdout)["labels_there"] == 1
     assert labels_of(new) == labels_of(labels)
+    assert [(one.action, one.how) for one in audited_in(new)] == [("label.add", "command")]
 
 
 @pytest.mark.parametrize("variable", ["NORMALCY_COPY_TO_RECORDS_URL", "NORMALCY_RECORDS_URL"])

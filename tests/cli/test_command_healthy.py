@@ -12,7 +12,8 @@ import pytest
 from backend.cli import liveness
 from backend.cli.listening import Ear
 from backend.executors.pulse import SignOfLife
-from backend.settings import WebSettings
+from backend.settings import WebSettings, load
+from backend.settings.rereading import keep
 from tests.cli.conftest import Command
 
 
@@ -83,6 +84,31 @@ def test_jobs_that_do_not_run_are_unwell(host: Command, tmp_path: Path) -> None:
 
     assert said.startswith("jobs FAIL: none is known to run on this host over")
     assert "start normalcy jobs" in said
+
+
+def test_a_wrong_edit_is_no_reason_to_be_unwell(
+    host: Command, tmp_path: Path, pages: http.server.ThreadingHTTPServer
+) -> None:
+    """The service goes on with the former one, and would not start with this one."""
+    config = tmp_path / "normalcy.yaml"
+    config.write_text(f"home: {tmp_path}\nweb: {{port: {pages.server_port}}}\n")
+    environ = {"NORMALCY_CONFIG": str(config)}
+    keep(load(environ), environ)
+    host.session.environ = {"NORMALCY_CONFIG": str(config)}
+    config.write_text(f"{config.read_text()}detektors: {{}}\n")
+
+    assert [line.split(":")[0] for line in host("healthy").stdout.splitlines()] == [
+        "web ok",
+        "jobs ok",
+    ]
+
+
+def test_a_wrong_file_of_a_service_that_never_ran_is_told(host: Command, tmp_path: Path) -> None:
+    config = tmp_path / "normalcy.yaml"
+    config.write_text("detektors: {}\n")
+    host.session.environ = {"NORMALCY_CONFIG": str(config), "NORMALCY_HOME": str(tmp_path)}
+
+    assert "detektors" in host("healthy", code=2).stderr
 
 
 def test_pages_that_answer_with_an_error_are_unwell(

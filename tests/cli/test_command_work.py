@@ -3,6 +3,8 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from backend.records import Verdict
 from backend.services.checking import CheckLine
 from backend.services.scored_part import ScoringReport
@@ -124,6 +126,17 @@ def test_check_fails_when_one_thing_is_not_well(normalcy: Command) -> None:
     assert "FAIL  results        start the server" in normalcy("check", code=1).stdout
     told = json.loads(normalcy("check", "--json", code=1).stdout)
     assert told[-1] == {"what": "results", "ok": False, "detail": "start the server"}
+
+
+@pytest.mark.parametrize(("token", "is_well"), [("a" * 15, False), ("a" * 16, True)])
+def test_check_tells_of_a_token_that_can_be_guessed(
+    normalcy: Command, token: str, is_well: bool
+) -> None:
+    normalcy.session.environ = {"NORMALCY_TOKEN": token}
+
+    told = normalcy("check", code=0 if is_well else 1).stdout
+    assert ("can be guessed" in told) is not is_well
+    assert token not in told
 
 
 def test_check_tells_that_the_pages_need_a_token(normalcy: Command) -> None:

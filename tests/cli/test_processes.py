@@ -116,6 +116,54 @@ def test_a_fatal_exit_code_ends_everything(tmp_path: Path) -> None:
     assert sleeper.process.returncode == -signal.SIGTERM
 
 
+def test_an_exit_code_that_was_fatal_at_the_start_is_not_once_a_child_has_run(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """As of pages whose token's file is away for a moment: the scoring beside them goes on."""
+    told: list[str] = []
+    child, said = talking(tmp_path, "READY=1")
+    supervisor = Supervisor([child], frozenset({2}), tell=told.append, clock=clock)
+    supervisor.tend()
+    wait_until_ready(said)
+    supervisor.tend()
+    assert child.process is not None
+    child.process.kill()
+    child.process.wait(WAIT_S)
+    child.command = python("raise SystemExit(2)")
+    supervisor.tend()
+    clock.now = 1
+    lives(supervisor, child)
+
+    assert supervisor.tend() == 0
+    assert told[-1] == "jobs ended with exit code 2; starting it again in 2 s"
+    supervisor.end_all()
+
+
+def test_a_child_that_dies_for_days_is_still_started_again(clock: Clock) -> None:
+    child = Child("jobs", python("raise SystemExit(1)"), failures=2000)
+    supervisor = Supervisor([child], tell=lambda text: None, clock=clock)
+    lives(supervisor, child)
+
+    supervisor.tend()
+
+    assert (child.failures, child.restart_at) == (2001, 60)
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(clock: Clock) -> None:
+    told: list[str] = []
+    child = Child("jobs", ["/nowhere/normalcy"])
+    supervisor = Supervisor([child], tell=told.append, clock=clock)
+
+    supervisor.tend()
+    clock.now = 1
+    supervisor.tend()
+
+    assert told == [
+        f"jobs cannot be started (No such file or directory); starting it again in {wait} s"
+        for wait in (1, 2)
+    ]
+
+
 def test_to_stop_ends_all_children(tmp_path: Path) -> None:
     children = []
     pipes = [ready_file(tmp_path / name) for name in ("a", "b")]
@@ -176,19 +224,31 @@ def test_signals_set_an_event_and_are_given_back() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_a_signal_is_heard_also_while_the_event_is_just_being_waited_for() -> None:
+    """A handler that waited for what the thread holds which it interrupts would wait for ever."""
+    with stop_on_signals() as stop:
+        with stop._cond:
+            for _ in range(2):
+                os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(WAIT_S)
+
+
 def test_a_module_runs_in_this_interpreter() -> None:
     assert module("jobs", "-x") == [sys.executable, "-m", "jobs", "-x"]
 
 
-def test_how_a_child_was_ended_is_named(clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("number", "name"), [(signal.SIGKILL, "SIGKILL"), (signal.SIGRTMIN + 3, "signal 37")]
+)
+def test_how_a_child_was_ended_is_named(clock: Clock, number: int, name: str) -> None:
     told: list[str] = []
-    child = Child("web", python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"))
+    child = Child("web", python(f"import os; os.kill(os.getpid(), {int(number)})"))
     supervisor = Supervisor([child], tell=told.append, clock=clock)
     lives(supervisor, child)
 
     supervisor.tend()
 
-    assert told == ["web was ended by SIGKILL; starting it again in 1 s"]
+    assert told == [f"web was ended by {name}; starting it again in 1 s"]
 
 
 # -- children that live and do not get on ----------------------------------------------------------
@@ -323,6 +383,42 @@ def test_whoever_watches_is_told_when_all_are_ready_and_that_it_gets_on(
     assert later == {"WATCHDOG=1", "STATUS=at work", "READY=1"}
     assert systemd.heard() == {"STOPPING=1"}
     systemd.close()
+
+
+def test_a_child_that_died_already_holds_up_the_start_of_the_whole_no_longer(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """While the records are away the pages are there; systemd would end them with the rest."""
+    systemd = Ear()
+    child, said = talking(tmp_path, "READY=1")
+    dies = Child("web", python("raise SystemExit(1)"), patience_s=10)
+    watcher = Watcher({"NOTIFY_SOCKET": systemd.address})
+    supervisor = Supervisor([child, dies], tell=lambda text: None, clock=clock, watcher=watcher)
+    lives(supervisor, dies)
+    wait_until_ready(said)
+    systemd.heard()
+
+    let_pass(supervisor, clock, 6)
+
+    assert "READY=1" in systemd.heard()
+    supervisor.end_all()
+    systemd.close()
+
+
+def test_a_child_that_cannot_be_heard_runs_all_the_same(
+    clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("deep" * 25)  # too long a name for a socket
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    told: list[str] = []
+    child = Child("jobs", python("import os; raise SystemExit('NOTIFY_SOCKET' in os.environ)"), 10)
+    supervisor = Supervisor([child], tell=told.append, clock=clock, watcher=Watcher({}))
+    lives(supervisor, child)
+
+    assert child.ended() == 0
+    assert told == ["jobs is not watched for signs of life: AF_UNIX path too long"]
+    assert list(deep.iterdir()) == []
 
 
 def test_a_child_hears_of_its_own_supervisor_only(

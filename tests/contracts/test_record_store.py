@@ -553,9 +553,9 @@ class TestRuns:
 
     def test_one_that_goes_on_is_asked_to_end_once(self, store: RecordStore) -> None:
         run = store.start_run("retrain", "a", worker="w", at=NOW)
-        asked = store.cancel_run(run.id, by="ada", at=NOW + 1)
+        asked = store.cancel_run(run.id, by="ada")
         assert asked == replace(run, cancelled_by="ada")
-        assert store.cancel_run(run.id, by="bob", at=NOW + 2) == asked
+        assert store.cancel_run(run.id, by="bob") == asked
         assert store.tell_run(run.id, share=0.1, words="", at=NOW).cancelled_by == "ada"
         store.finish_run(run.id, State.CANCELLED, at=NOW + 3, message="enough", details={})
         store.finish_run(run.id, State.DONE, at=NOW + 4, details={"version": 3})
@@ -567,14 +567,14 @@ class TestRuns:
         run = store.start_run("retrain", "a", worker="w", at=NOW)
         store.finish_run(run.id, State.DONE, at=NOW, details={})
         with pytest.raises(Conflict, match="done"):
-            store.cancel_run(run.id, by="ada", at=NOW)
+            store.cancel_run(run.id, by="ada")
         assert store.run(run.id).cancelled_by is None
 
     def test_one_asked_to_end_is_cancelled_where_it_is_found_interrupted(
         self, store: RecordStore
     ) -> None:
         runs = [store.start_run("retrain", name, worker="w", at=NOW) for name in "ab"]
-        store.cancel_run(runs[1].id, by="ada", at=NOW)
+        store.cancel_run(runs[1].id, by="ada")
         assert store.interrupt_runs(worker="w", at=NOW) == 2
         states = [store.run(run.id).state for run in runs]
         assert states == [State.INTERRUPTED, State.CANCELLED]
@@ -592,7 +592,7 @@ class TestRuns:
         for ask in (
             lambda: store.finish_run(77, State.DONE, at=NOW, details={}),
             lambda: store.tell_run(77, share=0.1, words="", at=NOW),
-            lambda: store.cancel_run(77, by="ada", at=NOW),
+            lambda: store.cancel_run(77, by="ada"),
             lambda: store.run(77),
             lambda: store.run_log(77),
         ):
@@ -1281,6 +1281,7 @@ def test_what_a_process_says_takes_the_place_of_what_it_said(store: RecordStore)
     other = said("b:2:c", role="web")
     store.report_process(other)
     assert store.process_reports() == [other, later]
+    assert store.process_reports(counts=False) == [other, replace(later, families={})]
 
 
 def test_what_processes_said_is_forgotten(store: RecordStore) -> None:
@@ -1450,6 +1451,19 @@ class TestDrift:
             store.answer_drift(made.id, DriftAnswer.ACCEPTED, by="bob", at=NOW + 2)
         with pytest.raises(NotFound, match="no proposal 999"):
             store.answer_drift(999, DriftAnswer.ACCEPTED, by="bob", at=NOW + 2)
+
+    def test_proposals_that_were_answered_long_ago_are_forgotten(self, store: RecordStore) -> None:
+        for at in range(3):
+            made = store.propose_retraining(DriftProposal("pump", 1, NOW, "it drifts"))
+            if at < 2:
+                store.answer_drift(made.id, DriftAnswer.DISMISSED, by="ann", at=NOW + at)
+        run = store.start_run("score", "pump", worker="me", at=NOW)
+        store.finish_run(run.id, State.DONE, at=NOW, details={})
+
+        assert store.ended(before=NOW + 1) == 2
+        assert store.forget_ended(before=NOW + 1, limit=1) == 1
+        assert store.forget_ended(before=NOW + 1) == 1
+        assert [one.id for one in store.drift_proposals()] == [made.id, made.id - 1]
 
 
 class TestUpkeep:

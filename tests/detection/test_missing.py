@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from backend import schema
+from backend.detection.explaining import look
 from backend.detection.grid import Rows
+from backend.detection.members import members_of
 from backend.detection.missing import UNKNOWN, WHOLE, MissingSets, learn_substitutes
 from backend.detection.pipeline import Carried, Fitted, Scored, go_on, score
 from backend.detection.training import Outcome, fit
 from backend.models.registry import build
+from backend.ports import Floats, Times, Voice
 from tests.detection.fleets import fitted, rows_of, spec, waves
+from tests.fakes.models import LinearModel
 
 CHANNELS = ("a", "b", "c", "d")
 TRAINED = 1500
@@ -186,6 +190,114 @@ def test_one_series_lacks_a_channel_and_its_neighbor_does_not_notice(model):
     np.testing.assert_array_equal(scored.score[0], whole.score[0])
     assert (scored.channels_used[0] == 4).all()
     assert scored.judged[1, 150:].all()
+
+
+def test_a_series_on_its_own_judges_without_a_channel_as_in_its_fleet(model):
+    rows = rows_of(without(sensors(400, 2, seed=10), 1))
+    whole = score(model, rows)
+    alone = score(members_of(model, [1], build), rows.select([1]))
+    assert whole.judged[1, 100:].all()
+    for name in ("error", "score", "judged", "reason", "contributions", "expected"):
+        np.testing.assert_array_equal(getattr(alone, name)[0], getattr(whole, name)[1], name)
+
+
+def test_without_a_channel_input_is_outside_no_more_than_with_it():
+    values = sensors(TRAINED) + 50.0  # a value that is not there is not one of 0
+    made = spec(channels=CHANNELS, model={"kind": "pca"}, threshold={"kind": "quantile"})
+    outcome = fit(made, rows_of(values), np.ones(values.shape[:2], dtype=bool), build)
+    assert outcome.fitted is not None
+    live = sensors(400, seed=12) + 50.0
+    whole, lacking = score(outcome.fitted, rows_of(live)), without(live, 1)
+    scored = score(outcome.fitted, rows_of(lacking))
+    assert scored.judged[0, 100:].all()
+    assert scored.outside.sum() <= whole.outside.sum()
+    lacking[0, 300, 0] = 500.0
+    assert score(outcome.fitted, rows_of(lacking)).outside[0, 300]
+
+
+def test_what_a_channel_adds_is_found_with_what_the_model_saw_of_a_missing_one():
+    """A kind that tells no parts is asked by hiding channels, in windows that are filled."""
+    mute = model_of("isolation_forest")
+    live = sensors(400, seed=13)
+    live[0, 300:, :2] += 40.0
+    scored = score(mute, rows_of(without(live, 3)))
+    assert scored.flag[0, 310]
+    shares = scored.contributions[0, 310]
+    assert shares[3] == 0
+    np.testing.assert_allclose(shares.sum(), 1)
+    # of what is filled in by the mean, the same comes out as if that were measured
+    filled = score(mute, rows_of(_with(without(live, 3), scored.expected, 3)))
+    np.testing.assert_allclose(shares[:3], _shares(filled.contributions[0, 310, :3]), atol=0.02)
+    calm = look(mute, rows_of(without(sensors(400, seed=14), 3)))
+    assert calm.contribution[3] == 0
+
+
+def _with(values: np.ndarray, expected: np.ndarray, channel: int) -> np.ndarray:
+    """The values with what stands for a channel in its place."""
+    values[..., channel] = expected[..., channel]
+    return values
+
+
+def _shares(parts: np.ndarray) -> np.ndarray:
+    return parts / parts.sum()
+
+
+def test_an_operating_mode_is_known_by_the_channels_that_are_there():
+    rng = np.random.default_rng(3)
+    state = np.arange(1500) // 50 % 2
+    values = rng.standard_normal((1, 1500, 4)) * np.where(state, 3.0, 1.0)[None, :, None]
+    values += np.outer(state, [40.0, -20.0, 30.0, 0.0])[None]
+    made = spec(
+        channels=CHANNELS,
+        model={"kind": "robust_z"},
+        modes="found",
+        threshold={"kind": "quantile", "q": 0.99, "per_mode": True, "follow": None},
+        checks={"flatline": 0, "rate": 0},
+    )
+    outcome = fit(made, rows_of(values), np.ones(values.shape[:2], dtype=bool), build)
+    assert outcome.fitted is not None
+    whole = score(outcome.fitted, rows_of(values))
+    scored = score(outcome.fitted, rows_of(without(values, 1)))
+    assert len(np.unique(whole.threshold)) > 1
+    assert scored.judged[0, 100:].all()
+    np.testing.assert_array_equal(scored.threshold, whole.threshold)
+
+
+class Counting(LinearModel):
+    """Counts the windows that a series has to look at."""
+
+    looked_at = 0
+
+    def assess(self, windows: Floats, times: Times) -> tuple[Voice, ...]:
+        Counting.looked_at += windows.shape[1]
+        return super().assess(windows, times)
+
+
+def gappy(series: int) -> np.ndarray:
+    """A fleet in which each series lacked three channels of its own for a while."""
+    values = sensors(TRAINED, series)
+    for s in range(series):
+        values[s, 700:760, [c for c in range(4) if c != s % 4]] = np.nan
+    return values
+
+
+def learned_counting(values: np.ndarray) -> tuple[Fitted, int]:
+    made = spec(channels=CHANNELS, threshold={"kind": "quantile"})
+    Counting.looked_at = 0
+    outcome = fit(made, rows_of(values), np.ones(values.shape[:2], dtype=bool), Counting)
+    assert outcome.fitted is not None
+    return outcome.fitted, Counting.looked_at
+
+
+def test_what_others_lacked_neither_changes_a_series_nor_costs_it_anything():
+    values = gappy(4)
+    fleet, together = learned_counting(values)
+    _, one = learned_counting(values[:1])
+    assert together == one
+    assert fleet.missing.absent.shape == (4, 4 + 6 + 1, 4)
+    alone, _ = learned_counting(values[2:3])
+    np.testing.assert_array_equal(fleet.missing.absent[2], alone.missing.absent[0])
+    np.testing.assert_allclose(fleet.missing.factor[2], alone.missing.factor[0], rtol=1e-9)
 
 
 def test_a_machine_whose_state_is_not_known_is_blind_and_not_off():

@@ -48,8 +48,32 @@ def test_a_row_far_from_all_modes_and_an_absent_one_are_of_none():
     values, _ = two_states()
     modes = learned(values)
     values[0, 10] = 100.0
-    values[0, 11, 0] = np.nan
-    assert (modes.of(values)[0, 10:12] == UNKNOWN).all()
+    values[0, 11] = np.nan
+    values[0, 12] = (np.nan, 100.0)
+    assert (modes.of(values)[0, 10:13] == UNKNOWN).all()
+
+
+def test_a_row_that_lacks_a_channel_is_of_the_mode_that_the_others_tell():
+    values, _ = two_states()
+    modes = learned(values)
+    whole = modes.of(values)[0]
+    values[0, ::2, 0] = np.nan
+    values[0, 1::3, 1] = np.nan
+    values[0, 6] = np.nan
+    found = modes.of(values)[0]
+    assert found[6] == UNKNOWN
+    told = np.isfinite(values[0]).any(axis=1)
+    assert (found == whole)[told].mean() > 0.95
+    parts = [modes.of(values[:, t : t + 7]) for t in range(0, 600, 7)]
+    assert np.array_equal(np.concatenate(parts, axis=1)[0], found)
+
+
+def test_channels_kept_aside_tell_no_mode():
+    values, _ = two_states()
+    active = np.array([[True, False]])
+    modes = learn_modes(values, np.ones((1, 600), dtype=bool), active, None, seed=0)
+    values[0, :, 0] = np.nan
+    assert (modes.of(values) == UNKNOWN).all()
 
 
 def test_a_mode_does_not_depend_on_how_rows_are_cut():

@@ -93,7 +93,7 @@ def test_a_task_that_grows_beyond_its_memory_is_ended(
 ) -> None:
     executor = connect(cluster.scheduler_address, memory=200 * MB)
 
-    with pytest.raises(OutOfMemory, match="more than 200 MB"):
+    with pytest.raises(OutOfMemory, match="more than 191 MiB"):
         executor.run("grow", {"bytes": 400 * MB}, LIMIT_S)
 
 

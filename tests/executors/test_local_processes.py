@@ -1,6 +1,7 @@
 """Real worker processes: limits, deaths, slots, and the end of it all."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from backend.exceptions import OutOfMemory, TaskTimeout, WorkerDied
 from backend.executors import LocalProcesses, memory
 from backend.executors.limits import Limits
+from backend.executors.local import _TimeLeft
 from tests.executors.conftest import lets_go_on
 from tests.executors.endings import LIMIT_S as START
 from tests.executors.endings import ended
@@ -281,6 +284,67 @@ def test_the_workers_of_a_slot_step_back_for_those_of_another() -> None:
     assert train["end_first"] > score["end_first"]
 
 
+# -- loading ---------------------------------------------------------------------------------------
+
+SLOW = "tests.executors.slow_functions:run_task"
+
+
+@pytest.fixture
+def slow() -> Iterator[LocalProcesses]:
+    """Its worker takes longer to start, and then to load a library, than its work may take."""
+    made = LocalProcesses(SLOW, {"score": 1}, place)
+    yield made
+    made.close()
+
+
+def test_what_a_worker_has_to_load_first_does_not_count_as_its_work(slow: LocalProcesses) -> None:
+    """Else it would be ended before it is warm, and so would each that takes over."""
+    first = slow.run("score", {}, 1.0)
+
+    assert slow.run("score", {}, 1.0) == first
+
+
+def test_a_worker_that_is_never_done_with_loading_is_ended(
+    slow: LocalProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = slow.run("score", {}, START)["pid"]
+    monkeypatch.setattr("backend.executors.local.TO_LOAD_S", 0.2)
+
+    with pytest.raises(TaskTimeout, match=r"not done with loading .* after 0\.2 s") as caught:
+        slow.run("for ever", {}, START)
+
+    assert caught.value.retry
+    assert ended(pid)
+
+
+def test_work_and_loading_have_a_time_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("backend.executors.local.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("backend.executors.local.TO_LOAD_S", 100.0)
+    left = _TimeLeft(10.0, loading=True)
+
+    seen = []
+    for now[0], loads in ((60.0, False), (64.0, True), (94.0, False)):
+        seen.append(left.seconds())
+        left.switch(loading=loads)
+    now[0] = 99.0
+
+    assert seen == [40.0, 6.0, 10.0]
+    assert left.seconds() == 1.0
+
+
+def test_a_machine_without_room_for_a_worker_is_said(executor: LocalProcesses) -> None:
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, usual[1]))
+    try:
+        with pytest.raises(WorkerDied, match=r"could not be started: .*Too many open"):
+            executor.run("echo", {}, START)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+    assert executor.run("echo", {"now": True}, START) == {"now": True}
+
+
 # -- many calls ------------------------------------------------------------------------------------
 
 
@@ -396,7 +460,7 @@ def test_a_worker_that_grows_beyond_its_limit_is_ended_and_replaced(small: Local
         small.run("grow", {"bytes": TOO_MUCH, "detector": "gas-room"}, START)
 
     assert str(caught.value).startswith(
-        "The grow of gas-room needs more than 200 MB of memory and was ended: raise workers.memory"
+        "The grow of gas-room needs more than 191 MiB of memory and was ended: raise workers.memory"
     )
     assert not caught.value.retry
     assert ended(before)

@@ -58,11 +58,11 @@ class TestText:
         assert place.startswith("tests.logs[")
         assert words == ["score", "detector=pump"]
 
-    def test_the_run_id_ends_the_line(self, lines):
+    def test_what_joins_it_with_others_ends_the_line(self, lines):
         start()
-        with log_fields(run_id="ab12", detector="pump"):
-            log.info("score detector=pump")
-        assert lines.getvalue().endswith("score detector=pump run_id=ab12\n")
+        with log_fields(run_id="ab12", detector="pump", request="17"):
+            log.info("retrain detector=pump")
+        assert lines.getvalue().endswith("retrain detector=pump run_id=ab12 request=17\n")
 
     def test_a_name_does_not_begin_a_line_of_its_own(self, lines):
         start()

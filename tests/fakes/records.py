@@ -305,9 +305,10 @@ class MemoryRecordStore:
         with self._lock:
             self._reports[report.name] = replace(report, families=_plain(report.families))
 
-    def process_reports(self) -> list[ProcessReport]:
+    def process_reports(self, *, counts: bool = True) -> list[ProcessReport]:
         with self._lock:
-            return [self._reports[name] for name in sorted(self._reports)]
+            told = [self._reports[name] for name in sorted(self._reports)]
+        return told if counts else [replace(one, families={}) for one in told]
 
     def forget_processes(self, names: Collection[str]) -> None:
         with self._lock:
@@ -344,7 +345,7 @@ class MemoryRecordStore:
             self._runs[run] = replace(before, progress=share, words=words, told_at=at)
             return self._runs[run]
 
-    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+    def cancel_run(self, run: int, *, by: str) -> Run:
         with self._lock:
             found = self.run(run)
             if found.state is not State.RUNNING:
@@ -905,7 +906,9 @@ class MemoryRecordStore:
 
     def ended(self, *, before: int) -> int:
         with self._lock:
-            return len(_ended(self._runs, before)) + len(_ended(self._requests, before))
+            answered = _answered(self._proposals, before)
+            runs, requests = _ended(self._runs, before), _ended(self._requests, before)
+            return len(runs) + len(requests) + len(answered)
 
     def forget_ended(self, *, before: int, limit: int = 500) -> int:
         with self._lock:
@@ -916,7 +919,11 @@ class MemoryRecordStore:
                 self._logs.pop(run, None)
             for request in requests:
                 del self._requests[request]
-            return len(runs) + len(requests)
+            rest = limit - len(runs) - len(requests)
+            answered = _answered(self._proposals, before)[:rest]
+            for proposal in answered:
+                del self._proposals[proposal]
+            return len(runs) + len(requests) + len(answered)
 
     def _new_number(self) -> int:
         self._given += 1
@@ -932,6 +939,10 @@ def _same(one: Alert, other: Alert) -> bool:
 
 def _ended(rows: Mapping[int, Any], before: int) -> list[int]:
     return sorted(number for number, row in rows.items() if (row.finished_at or before) < before)
+
+
+def _answered(rows: Mapping[int, DriftProposal], before: int) -> list[int]:
+    return sorted(n for n, row in rows.items() if (row.answered_at or before) < before)
 
 
 def _is_due(message: Message, at: int) -> bool:

@@ -16,7 +16,7 @@ from backend.services.scored_part import ScoringReport
 from backend.settings import load
 from tests.fakes.clock import StillClock
 from tests.fakes.models import LinearModel
-from tests.faults.tally import Facts, Key, Value
+from tests.faults.tally import Facts, Key, Value, each
 from tests.services.plant import NORMAL, ROOMS, at, sensor
 
 DETECTOR: Mapping[str, Any] = {
@@ -148,15 +148,15 @@ class Site:
     def rows(self, measurement: str, fields: tuple[str, ...]) -> dict[Key, Value]:
         """What was written, by series and time; events that were withdrawn left out."""
         whole = Query(measurement, fields, 0, at(500_000), {"detector": "rooms"}, ("room",))
-        found: dict[Key, Value] = {}
+        found: list[tuple[Key, Value]] = []
         for part in self.app.results.read(whole):
             valid = part.fields.get("valid", np.ones(len(part)))
             columns = [part.fields[name] for name in fields]
             for row, time in enumerate(part.times.tolist()):
                 if valid[row]:
                     values = tuple(_plain(column[row]) for column in columns)
-                    found[measurement, part.tags["room"], time] = values
-        return found
+                    found.append(((measurement, part.tags["room"], time), values))
+        return each(found)
 
     def coverage(self) -> Query:
         """How much of what was due was judged, tick by tick."""
@@ -164,10 +164,10 @@ class Site:
 
     def labels(self) -> dict[Key, Value]:
         """What people said."""
-        return {
-            ("label", label.detector, label.start, label.stop, str(label.kind)): ()
+        return each(
+            (("label", label.detector, label.start, label.stop, str(label.kind)), ())
             for label in self.app.records.labels()
-        }
+        )
 
     def versions(self) -> dict[Key, Value]:
         """The versions whose files can be read, and whether they serve."""

@@ -1,7 +1,8 @@
 """What a fault has cost: compared point by point with what would have been without it."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Key = tuple[object, ...]
@@ -10,6 +11,16 @@ Facts = Mapping[Key, Value]
 """Everything that was acknowledged or written, each under what makes it the one it is."""
 
 _NEAR = 1e-9
+
+
+def each(facts: Iterable[tuple[Key, Value]]) -> dict[Key, Value]:
+    """Facts of which several may have one key: what is there twice has a key of its own as well."""
+    seen: Counter[Key] = Counter()
+    found: dict[Key, Value] = {}
+    for key, value in facts:
+        found[(*key, f"again {seen[key]}") if seen[key] else key] = value
+        seen[key] += 1
+    return found
 
 
 @dataclass(frozen=True)

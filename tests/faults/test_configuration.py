@@ -150,6 +150,48 @@ def test_a_file_that_is_being_written_is_left_alone(site: Site, outcome: Outcome
     assert names(site) == ["halls", "rooms"]
 
 
+def without_detectors(site: Site) -> None:
+    edited(site, detectors={})
+
+
+@pytest.mark.parametrize("part", [without_detectors, without_quote])
+def test_a_file_that_is_written_while_it_is_read_is_read_again(
+    site: Site, outcome: Outcome, monkeypatch: pytest.MonkeyPatch, part: Callable[[Site], None]
+) -> None:
+    """What was read of it may be any part, and a valid one, too."""
+    before = site.facts()
+    part(site)
+    read = ConfigFile.read
+
+    def slowly(file: ConfigFile) -> Any:
+        try:
+            return read(file)
+        finally:
+            edited(site, detectors=with_other(site))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ConfigFile, "read", slowly)
+        site.app.reconfiguring.look()
+    assert names(site) == ["rooms"]
+    assert site.app.reconfiguring.problem == ""
+    assert site.app.settings.kept.exists() is False
+    outcome.compare(site.facts(), before)
+
+    edited(site, detectors=with_other(site))
+    site.app.reconfiguring.look()
+    assert names(site) == ["halls", "rooms"]
+
+
+def test_only_what_was_taken_up_is_kept(site: Site, outcome: Outcome) -> None:
+    before = site.facts()
+    keep(site.app.settings, dict(site.environ))
+    first = site.app.settings.kept.read_text()
+    future_label(site)
+    site.app.reconfiguring.look()
+    assert site.app.settings.kept.read_text() == first
+    outcome.compare(site.facts(), before)
+
+
 def test_the_timetable_takes_it_up(site: Site, outcome: Outcome) -> None:
     before = site.facts()
     edited(site, detectors=with_other(site))
@@ -242,10 +284,11 @@ def test_a_process_that_is_started_in_the_middle_goes_on_as_those_beside_it(
 
 
 def test_a_copy_that_is_wrong_too_does_not_hide_the_mistake(site: Site, outcome: Outcome) -> None:
+    before = site.facts()
     environ = dict(site.environ)
     keep(load(environ), environ)
     site.write("store: 1")
     site.app.settings.kept.write_text("store: 2", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=str(site.config)):
         load_to_run(environ)
-    outcome.compare(site.labels(), site.labels())
+    outcome.compare(site.facts(), before)

@@ -11,7 +11,7 @@ from backend.grafana.annotations import GrafanaAnnotations
 from backend.grafana.client import GrafanaClient, Patience
 from backend.ports import Credentials
 from backend.services.label_sync import Deletions
-from tests.faults.tally import Facts, Outcome
+from tests.faults.tally import Facts, Outcome, each
 from tests.servers.stub import Answer, Asked, StubServer
 from tests.services.annotated import MINUTE, NOON, Annotated
 
@@ -32,7 +32,7 @@ def a_world() -> Annotated:
 
 
 def said(world: Annotated) -> Facts:
-    return {("label", *one): () for one in world.said()}
+    return each((("label", *one), ()) for one in world.said())
 
 
 def quiet(world: Annotated) -> bool:
@@ -79,8 +79,7 @@ def test_down_in_the_middle(world: Annotated, outcome: Outcome, after: int) -> N
 
 
 def shown(world: Annotated) -> Facts:
-    found = world.shown()
-    return {(*one, found[:number].count(one)): () for number, one in enumerate(found)}
+    return each((tuple(one), ()) for one in world.shown())
 
 
 @pytest.mark.fault("Grafana slow")

@@ -88,11 +88,12 @@ def test_a_new_training_serves_in_its_place(site: Site, outcome: Outcome) -> Non
 def test_a_save_that_ended_in_the_middle_is_in_nobodys_way(
     site: Site, undisturbed: Facts, outcome: Outcome
 ) -> None:
+    before = site.facts()
     folder = files_of(site, 1)[0].parent
     for name in (".unfinished-0123456789abcdef", "2"):
         (folder.parent / name).mkdir()
         (folder.parent / name / "fitted.json").write_bytes(b'{"half": ')
-    outcome.compare(site.facts(), site.facts())
+    outcome.compare(site.facts(), before)
     site.tick(1000)
     outcome.compare(site.facts(), undisturbed)
     assert site.train().number == 2  # over what was left of a former try

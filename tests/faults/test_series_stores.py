@@ -246,6 +246,27 @@ def test_what_keeps_up_looks_at_nothing_twice(
     outcome.compare(site.facts(), undisturbed)
 
 
+@pytest.mark.fault("store down in the middle")
+@pytest.mark.parametrize("restarted", [False, True])
+def test_down_while_it_keeps_up(
+    site: Site,
+    undisturbed: Facts,
+    outcome: Outcome,
+    restarted: bool,
+) -> None:
+    """What goes on from memory is written last of all, and is due until it is."""
+    site.tick(980)  # memory is trusted for some hours, and `lateness` reaches back for less
+    watch(site, [], breaks_after=0)
+    with pytest.raises(StoreUnavailable):
+        site.tick(1000)
+    if restarted:
+        site.restart()
+    else:
+        del site.app.results.write_all  # type: ignore[method-assign]
+    site.tick(1000)
+    outcome.compare(site.facts(), undisturbed)
+
+
 # -- slow, full, busy ------------------------------------------------------------------------------
 
 

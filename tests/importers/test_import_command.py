@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -6,10 +7,14 @@ from click.testing import CliRunner
 
 from backend.cli.import_ import command
 from backend.cli.session import Session
-from backend.exceptions import ImportFileError
+from backend.exceptions import ImportFileError, StoreUnavailable
 from backend.ports import Query
+from backend.services.audit_log import AuditLog, Wanted
+from tests.fakes.clock import StillClock
+from tests.fakes.records import MemoryRecordStore
 from tests.fakes.series import MemorySeriesStore
 
+NOW = 1_780_000_000_000_000_000
 CONTENT = "시간,온도 (°C),방\n2024-01-05 22:00:00,21.5,A\n2024-01-05 22:00:00,22.5,B\n"
 
 
@@ -19,8 +24,13 @@ def store():
 
 
 @pytest.fixture
-def run(store, monkeypatch):
-    monkeypatch.setattr(Session, "application", SimpleNamespace(source=store))
+def audit():
+    return AuditLog(MemoryRecordStore(), StillClock(NOW), timedelta(days=30))
+
+
+@pytest.fixture
+def run(store, audit, monkeypatch):
+    monkeypatch.setattr(Session, "application", SimpleNamespace(source=store, audit=audit))
 
     def invoked(*arguments, fails=False):
         result = CliRunner().invoke(
@@ -47,6 +57,44 @@ def test_a_file_is_imported_and_summed_up(run, store, write):
         ("A", [21.5]),
         ("B", [22.5]),
     ]
+
+
+def test_the_audit_log_tells_of_what_was_written_only(run, audit, write):
+    file = write(CONTENT)
+    run(file, *ARGUMENTS, *MORE)
+    run(file, *ARGUMENTS, *MORE, "--dry-run")
+    run(write("time,temp\nsoon,1\n"), "--measurement", "air", fails=True)
+
+    (entry,) = audit.entries(Wanted())
+    assert (entry.action, entry.at) == ("series.import", NOW)
+    assert entry.words == f"{file.name} into air: 2 rows of 2 series"
+
+
+def test_the_audit_log_tells_of_an_import_that_was_cut_off(run, store, audit, write, monkeypatch):
+    def full(measurement, batches):
+        raise StoreUnavailable("The disk is full.")
+
+    monkeypatch.setattr(store, "write", full)
+    file = write(CONTENT)
+    assert "disk is full" in str(run(file, *ARGUMENTS, *MORE, fails=True).exception)
+
+    (entry,) = audit.entries(Wanted())
+    assert entry.words == f"{file.name} into air, not to its end"
+
+
+def test_an_audit_log_that_cannot_be_written_is_told_with_what_was_done(
+    run, store, audit, write, monkeypatch
+):
+    def locked(*given):
+        raise StoreUnavailable("The record store is locked.")
+
+    monkeypatch.setattr(audit, "note", locked)
+    told = str(run(write(CONTENT), *ARGUMENTS, *MORE, fails=True).exception)
+
+    assert told == (
+        "The record store is locked. What was asked for is done: the audit log lacks it."
+    )
+    assert store.measurements() == ["air"]
 
 
 def test_a_dry_run_prints_json_and_writes_nothing(run, store, write):

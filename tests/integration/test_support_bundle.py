@@ -3,7 +3,11 @@
 import base64
 import json
 import os
+import resource
 import stat
+import subprocess
+import sys
+import traceback
 import zipfile
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -12,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from backend.bootstrap import Application, bootstrap
-from backend.cli import cli
+from backend.cli import cli, support_bundle_run
 from backend.cli.session import Session
 from backend.records import Label, LabelKind, Role, State
 from backend.services.access import TokenDraft
@@ -39,6 +43,7 @@ SECRETS = {
     "NORMALCY_COPY_FROM_TOKEN": "planted-copy-token",
     "NORMALCY_COPY_TO_RECORDS_URL": "postgresql://copier:planted-copy-word@db.example.com/copy",
 }
+NOBODY_KNOWS_HER = "there is no Zoë Berg\n    nor another Zoë\nZoë: none"
 POSTGRES = "postgresql://keeper:planted%20records%2Fword@127.0.0.1:1/normalcy?connect_timeout=2"
 WORDS = (
     *(value for name, value in SECRETS.items() if not name.endswith("_URL")),
@@ -96,7 +101,7 @@ def fill(application: Application) -> list[str]:
     words = f"asked by Anna Berg, with {SECRETS['NORMALCY_STORE_PASSWORD']}"
     records.tell_run(going.id, share=0.5, words=words, at=now)
     message = f"refused: {SECRETS['NORMALCY_TOKEN']} at http://u:planted-in-a-log@db/ (anna.berg)"
-    records.cancel_run(going.id, by="anna.berg", at=now)
+    records.cancel_run(going.id, by="anna.berg")
     records.finish_run(going.id, State.FAILED, at=now, message=message, details={"by": "Çelik"})
     (user,) = records.users()
     return [token.digest, secret, user.password_hash, "planted-account-password"]
@@ -163,6 +168,96 @@ def test_it_is_made_while_the_records_are_away(environ: dict[str, str], tmp_path
     whole = "\n".join(found.values())
     for word in (*WORDS, "planted%20records"):
         assert not [form for form in forms(word) if form in whole], word
+
+
+def test_while_nobody_can_say_which_words_are_names_no_message_is_taken_along(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    try:
+        raise ValueError(NOBODY_KNOWS_HER)
+    except ValueError:
+        traceback_kept(tmp_path, traceback.format_exc())
+
+    found = bundle({**environ, "NORMALCY_RECORDS_URL": POSTGRES}, tmp_path / "bundle.zip")
+
+    assert "may stand in the other files" in found["names.txt"]
+    kept = found["logs/normalcy-20260101T000000.log"].splitlines()
+    assert "test_support_bundle.py" in kept[0]
+    assert kept[-1] == "ValueError: …"
+    assert "Zoë" not in "\n".join(found.values())
+
+
+def traceback_kept(tmp_path: Path, text: str) -> None:
+    logs = tmp_path / "home" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "normalcy-20260101T000000.log").write_text(text)
+
+
+def test_of_a_long_log_the_end_is_taken_and_no_half_of_a_secret(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    secret = SECRETS["NORMALCY_TOKEN"]
+    lines = [f"{secret} {number:06d}" for number in range(20_000)]
+    traceback_kept(tmp_path, "\n".join(lines))
+
+    (log,) = [
+        text
+        for name, text in bundle(environ, tmp_path / "bundle.zip").items()
+        if name.startswith("logs/")
+    ]
+
+    kept = log.splitlines()
+    assert 1000 < len(kept) < 10_000
+    assert {line.rpartition(" ")[0] for line in kept} == {"[secret]"}
+    assert kept[-1].endswith("019999")
+
+
+def test_it_is_made_of_what_is_left_of_an_installation(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "records.sqlite3").write_bytes(b"no database at all" * 1000)
+    (home / "artifacts").write_text("this should be a folder")
+    (home / "logs").write_text("and so should this")
+    (home / os.fsdecode(b"\xe9t\xe9.txt")).touch()
+
+    found = bundle(environ, tmp_path / "bundle.zip")
+
+    assert "is damaged or not an SQLite database" in found["runs.json"]
+    assert r"\udce9t\udce9.txt" in found["files.txt"]
+    assert json.loads(found["settings.json"])["settings"]["store"]
+
+
+def test_of_many_files_those_at_the_top_are_told(environ: dict[str, str], tmp_path: Path) -> None:
+    deep = tmp_path / "home" / "artifacts" / "gas-room"
+    deep.mkdir(parents=True)
+    for number in range(support_bundle_run._FILES):
+        (deep / f"{number}").touch()
+
+    told = bundle(environ, tmp_path / "bundle.zip")["files.txt"].splitlines()
+
+    assert len(told) == support_bundle_run._FILES + 1
+    assert any(line.endswith(" records.sqlite3") for line in told)
+    assert told[-1] == "… and more"
+
+
+def test_half_a_file_is_not_left_behind(environ: dict[str, str], tmp_path: Path) -> None:
+    """Where the disk is full, which a limit on the size of files stands for."""
+    out = tmp_path / "bundle.zip"
+    ended = subprocess.run(
+        [sys.executable, "-m", "backend", "support-bundle", "--out", str(out)],
+        env={**os.environ, **environ},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert ended.returncode == 1
+    assert f"{out} cannot be written (File too large)" in ended.stderr
+    assert not out.exists()
 
 
 def test_only_its_owner_may_read_it(environ: dict[str, str], tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
-"""Times that stand still on the clock."""
+"""Times that stand still on the clock, and those of which many were missed."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.triggers.base import BaseTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.aligned import AlignedTrigger
+from jobs.aligned import AlignedTrigger, SteadyTrigger
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -73,3 +74,33 @@ def test_it_is_later_than_now_by_one_interval_at_most(
 
     assert timedelta() < found - now <= every
     assert again - found == every
+
+
+def test_equal_intervals_count_from_the_time_before() -> None:
+    trigger = SteadyTrigger(timedelta(seconds=5))
+
+    assert trigger.get_next_fire_time(NOON, NOON) == NOON + 5 * SECOND
+    assert trigger.get_next_fire_time(NOON, NOON + 7 * SECOND) == NOON + 5 * SECOND
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [SteadyTrigger(SECOND), AlignedTrigger(SECOND, timedelta())],
+    ids=["steady", "aligned"],
+)
+def test_of_a_year_of_seconds_that_were_missed_only_the_last_one_is_looked_at(
+    trigger: BaseTrigger,
+) -> None:
+    """APScheduler asks for one after another, and keeps them all."""
+    now = NOON + timedelta(days=366, seconds=0.5)
+
+    last = trigger.get_next_fire_time(NOON, now)
+
+    assert last == NOON + timedelta(days=366)
+    assert trigger.get_next_fire_time(last, now) == last + SECOND
+
+
+def test_a_clock_that_was_set_back_brings_no_time_twice() -> None:
+    trigger = SteadyTrigger(SECOND)
+
+    assert trigger.get_next_fire_time(NOON, NOON - timedelta(hours=1)) == NOON + SECOND

@@ -52,7 +52,7 @@ def test_a_worker_has_a_while_to_come_to_its_next_step(here: Bench) -> None:
     watch = Watch(here.records, MINE, grace_s=5, monotonic=lambda: now[0])
     run = begin(here)
     assert watch.is_wanted()
-    here.records.cancel_run(run.id, by="ada", at=NOON)
+    here.records.cancel_run(run.id, by="ada")
     heard = []
     for now[0] in (10.0, 14.9, 15.0):
         heard.append(watch.is_wanted())
@@ -67,7 +67,7 @@ def test_runs_of_others_do_not_count(here: Bench) -> None:
         ("retrain", "gas-room", "there:2:b"),
     ):
         run = here.records.start_run(kind, name, worker=worker, at=NOON)
-        here.records.cancel_run(run.id, by="ada", at=NOON)
+        here.records.cancel_run(run.id, by="ada")
     watch = Watch(here.records, MINE, grace_s=0)
     assert watch.is_wanted()
     assert watch.ended_for is None
@@ -101,7 +101,7 @@ def test_a_worker_that_does_not_come_to_a_step_is_ended_and_the_run_says_by_whom
 
     def work(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
         run = begin(here, details={"basis": "x"})
-        here.records.cancel_run(run.id, by="ada", at=NOON)
+        here.records.cancel_run(run.id, by="ada")
         return {}
 
     here.tasks.answer = work
@@ -118,7 +118,7 @@ def test_a_worker_that_does_not_come_to_a_step_is_ended_and_the_run_says_by_whom
 def test_one_that_ended_by_itself_keeps_its_own_words(here: Bench) -> None:
     def work(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
         run = begin(here)
-        here.records.cancel_run(run.id, by="ada", at=NOON)
+        here.records.cancel_run(run.id, by="ada")
         here.records.finish_run(run.id, State.CANCELLED, at=NOON, message="Enough.", details={})
         raise Cancelled("Enough.", "ada")
 
@@ -173,12 +173,12 @@ def test_what_a_dead_process_was_to_end_is_cancelled_not_taken_up(
     here: Bench, tmp_path: Any
 ) -> None:
     run = here.records.start_run("retrain", "gas-room", worker="there:1:b", at=NOON)
-    here.records.cancel_run(run.id, by="ada", at=NOON)
+    here.records.cancel_run(run.id, by="ada")
     here.records.take_lease("retrain:gas-room", "there:1:b", length=0)
     with here.work.leased("retrain:gas-room"):
         assert here.records.run(run.id).state is State.CANCELLED
     other = bench(tmp_path / "other")
     lost = other.records.start_run("retrain", "gas-room", worker="there:1:b", at=NOON)
-    other.records.cancel_run(lost.id, by="ada", at=NOON)
+    other.records.cancel_run(lost.id, by="ada")
     assert take_over(other.work) == 1
     assert other.records.run(lost.id).state is State.CANCELLED

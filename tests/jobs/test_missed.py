@@ -294,6 +294,68 @@ def test_only_trainings_by_the_clock_are_made_up_for(here: Bench) -> None:
     assert [line.id for line in lines if line.makes_up] == ["retrain:gas-room"]
 
 
+# -- times that are others now ---------------------------------------------------------------------
+
+
+def known(one: Bench, **schedule: Any) -> Timetable:
+    """A timetable that has looked at its detector once, and whose scheduler never runs."""
+    one.specs["pump"] = detector("pump", **schedule)
+    timetable = Timetable(one.work)
+    timetable._scheduler.start(paused=True)
+    timetable.refresh()
+    return timetable
+
+
+def changed(timetable: Timetable, one: Bench, **schedule: Any) -> None:
+    one.specs["pump"] = detector("pump", **schedule)
+    timetable.refresh()
+
+
+def test_a_shorter_interval_has_missed_nothing(
+    here: Bench, minutely: Entry, caplog: pytest.LogCaptureFixture
+) -> None:
+    at(here, MONDAY)
+    timetable = known(here, score="1h")
+    serve(here, minutely, MONDAY)
+    at(here, MONDAY + HOUR - timedelta(seconds=30))
+    changed(timetable, here, score="1m")
+    timetable._fired["score:pump"] = MONDAY + HOUR
+    timetable._run(timetable._entries["score:pump"])
+
+    assert misfired(here, "score") == 0
+    assert [one for one in here.records.runs("pump") if one.kind == "missed"] == []
+    assert "missed" not in caplog.text
+    timetable._scheduler.shutdown()
+
+
+def test_what_is_missed_after_the_change_counts(here: Bench, minutely: Entry) -> None:
+    at(here, MONDAY)
+    timetable = known(here, score="1h")
+    serve(here, minutely, MONDAY)
+    changed(timetable, here, score="1m")
+    timetable._fired["score:pump"] = MONDAY + HOUR
+    timetable._run(timetable._entries["score:pump"])
+
+    assert misfired(here, "score") == 59
+    timetable._scheduler.shutdown()
+
+
+def test_a_training_that_comes_more_often_now_is_not_made_up_for(here: Bench) -> None:
+    serve(here, nightly(lambda lease: None), MONDAY.replace(day=1, hour=3))
+    at(here, MONDAY.replace(day=20))
+    timetable = known(here, retrain="0 3 1 * *")
+    changed(timetable, here, retrain="0 3 * * *")
+    timetable.make_up()
+    now = run_what_waits(timetable)
+    changed(timetable, here, retrain="0 3 * * *", lateness="1h")
+    at(here, MONDAY.replace(day=20) + DAY)
+    timetable.make_up()
+
+    assert now == 0
+    assert run_what_waits(timetable) == 1
+    timetable._scheduler.shutdown()
+
+
 # -- a clock that is set ---------------------------------------------------------------------------
 
 

@@ -313,23 +313,60 @@ def test_a_job_with_a_bug_never_ends_the_rest(
     assert "KeyError: 'a bug'" in caplog.text
 
 
+def test_a_detector_that_has_gone_leaves_nothing_behind(here: Bench, timetable: Timetable) -> None:
+    timetable._scheduler.start(paused=True)
+    here.specs["a"] = detector("a", retrain="0 3 * * *")
+    timetable.refresh()
+    for line in list(timetable._entries.values()):
+        timetable._fired[line.id] = datetime.now(UTC)
+        timetable._missed.served(line, 0)
+        timetable._missed.begins(line, 0)
+
+    del here.specs["a"]
+    timetable.refresh()
+
+    missed = timetable._missed
+    assert timetable._entries == timetable._fired == missed._served == missed._in_force == {}
+
+
+def test_a_look_that_broke_off_half_way_is_made_anew(
+    here: Bench, timetable: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timetable._scheduler.start(paused=True)
+    here.specs["a"], here.specs["b"] = detector("a"), detector("b")
+
+    def lines(work: Any, spec: Any) -> list[Entry]:
+        if spec.name == "b":
+            raise StoreUnavailable("down")
+        return detector_entries(work, spec)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jobs.scheduler.detector_entries", lines)
+        with pytest.raises(StoreUnavailable):
+            timetable.refresh()
+    timetable.refresh()
+
+    assert scheduled(timetable) == {"score:a", "labels:a", "score:b", "labels:b"}
+
+
 # -- how it ends -----------------------------------------------------------------------------------
 
 
-def test_a_job_that_overruns_its_limit_is_told() -> None:
+@pytest.mark.parametrize(("pool", "longest"), [(HOUSEKEEPING, 120), ("score", 720)])
+def test_a_job_that_overruns_its_limit_is_told(pool: str, longest: int) -> None:
+    """What is done by a worker may have to wait until that one has loaded what it needs."""
     now = [0.0]
     inside, leave = threading.Event(), threading.Event()
     timetable = Timetable(work=None, monotonic=lambda: now[0])  # type: ignore[arg-type]
     work = {"stopping": threading.Event(), "patience": Patience()}
     timetable._work = type("Work", (), work)()
-    line = entry(lambda: inside.set() or leave.wait(WAIT_S))
-    timetable._entries[line.id] = line
+    line = entry(lambda: inside.set() or leave.wait(WAIT_S), pool=pool)
     thread = threading.Thread(target=timetable._run, args=[line])
     thread.start()
     assert inside.wait(WAIT_S)
 
     seen = []
-    for now[0] in (119, 121):
+    for now[0] in (longest - 1, longest + 1):
         seen.append(timetable.overdue())
     leave.set()
     thread.join(WAIT_S)

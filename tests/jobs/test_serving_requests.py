@@ -1,9 +1,11 @@
+import logging
 from typing import Any
 
 import pytest
 
 from backend.exceptions import LeaseLost, StoreUnavailable, WorkerDied
 from backend.records import Request, State
+from backend.services.log_fields import fields, work_fields
 from jobs.places import REQUESTED
 from jobs.serving_requests import BACKFILL_LIMIT, serve_request
 from tests.jobs.workplaces import SECOND, Bench, detector, states
@@ -39,6 +41,27 @@ def test_a_waiting_request_is_served(here: Bench) -> None:
     told = {"kinds": ["retrain"], "request": asked.id, "detector": "gas-room"}
     assert here.tasks.asked == [("serve_request", told)]
     assert here.tasks.leases == ["retrain:gas-room"]
+
+
+def test_its_number_stands_in_the_lines_of_its_work_and_once_in_each(
+    here: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked = ask(here, "retrain")
+    bound: list[str] = []
+
+    def work(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        bound.append(fields()["request"])
+        with work_fields(arguments):  # as its worker does
+            bound.append(fields()["request"])
+        return {"served": True, "request": asked.id}
+
+    here.tasks.answer = work
+    serve_request(here.work, ("retrain",))
+
+    assert bound == [str(asked.id)] * 2
+    told = [line.getMessage() for line in caplog.records if line.name == "jobs.workplace"]
+    assert told == ["retrain detector=gas-room took_s=0.0 served=True"]
 
 
 def test_one_whose_detector_another_process_trains_lets_others_pass(here: Bench) -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -77,11 +78,21 @@ def test_of_commands_the_pid_tells_and_only_here(here: Bench) -> None:
     ended, lasting = f"{HOST}:{pid_of_nobody()}", f"{HOST}:{os.getpid()}"
     others = [f"elsewhere:{pid_of_nobody()}", "somebody", "a:b"]
     for worker in (ended, lasting, *others):
-        here.records.start_run("retrain", "gas-room", worker=worker, at=NOON)
+        here.records.start_run("retrain", "gas-room", worker=worker, at=time.time_ns())
 
     assert take_over(here.work) == 1
     assert state_of(here, ended) is State.INTERRUPTED
     assert {state_of(here, worker) for worker in (lasting, *others)} == {State.RUNNING}
+
+
+def test_a_command_is_gone_whose_pid_another_process_was_given_since(here: Bench) -> None:
+    worker = f"{HOST}:{os.getpid()}"
+    here.records.start_run("retrain", "gas-room", worker=worker, at=NOON)
+
+    assert take_over(here.work) == 1
+    here.records.start_run("retrain", "gas-room", worker=worker, at=NOON)
+    here.records.start_run("retrain", "gas-room", worker=worker, at=time.time_ns())
+    assert take_over(here.work) == 0  # that one lives, and is not told from the other by its name
 
 
 def test_what_it_was_asked_for_is_free_at_once(here: Bench) -> None:

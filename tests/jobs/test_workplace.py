@@ -7,6 +7,7 @@ import pytest
 from backend.exceptions import (
     LeaseLost,
     NotEnoughNormalData,
+    NotFound,
     OutOfMemory,
     StoreUnavailable,
     TaskTimeout,
@@ -16,6 +17,7 @@ from backend.records import State
 from backend.services.log_fields import fields
 from jobs.workplace import Task
 from tests.jobs.workplaces import NOON, SECOND, Bench, states
+from tests.jobs.workplaces import detector as defined
 
 TASK = Task("score", "score", "gas-room", timedelta(minutes=1), {"detector": "gas-room"})
 
@@ -49,6 +51,20 @@ def test_a_lost_worker_is_put_on_record_by_the_job(here: Bench, error: Exception
     assert here.work.perform(TASK) is error
     assert states(here.records) == [("score", State.FAILED, str(error))]
     assert here.records.runs()[0].worker == "here:1:a"
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_detector_that_was_removed_a_moment_ago_is_no_failure(
+    here: Bench, is_there: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    if is_there:
+        here.specs["gas-room"] = defined()
+    here.tasks.answer = raising(NotFound("There is no detector 'gas-room'."))
+    with caplog.at_level(logging.INFO):
+        here.work.perform(TASK)
+
+    assert len(here.records.runs()) == int(is_there)
+    assert ("left out: it has been removed" in caplog.text) is not is_there
 
 
 def test_the_run_that_a_lost_worker_left_open_is_closed(here: Bench) -> None:

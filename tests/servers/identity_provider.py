@@ -31,6 +31,7 @@ class Provider:
         header: of the statement.
         key: what it signs with; its document always names the first one.
         broken: status of every answer instead.
+        odd: paths whose answers break off, or are not packed as they say.
         asked: paths and forms, in order.
     """
 
@@ -43,6 +44,7 @@ class Provider:
     key: Any = None
     published: Any = None
     broken: int | None = None
+    odd: dict[str, str] = field(default_factory=dict)
     nonce: str = ""
     challenge: str = ""
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -124,11 +126,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({**form, "authorization": self.headers.get("Authorization", "")})
 
     def _answer(self, form: dict[str, str]) -> None:
-        status, told = self.provider.answer(urlsplit(self.path).path, form)
+        path = urlsplit(self.path).path
+        status, told = self.provider.answer(path, form)
         body = told if isinstance(told, bytes) else json.dumps(told).encode()
+        odd = self.provider.odd.get(path)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", str(len(body) + (odd == "broken off")))
+        if odd == "not packed":
+            self.send_header("Content-Encoding", "gzip")
         self.end_headers()
         self.wfile.write(body)
 

@@ -100,6 +100,20 @@ class TestThrottle:
         throttle.forgive(("a", "unknown"), 5)
         assert throttle.wait(("a",), 6) == 0
 
+    def test_a_clock_that_was_set_back_makes_nobody_wait_for_it(self) -> None:
+        throttle = Throttle(1, 100)
+        throttle.wait(("a",), 10_000)
+        assert throttle.wait(("a",), 9_950) == 150
+        assert throttle.wait(("a",), 5_000) == 0
+
+    def test_who_is_forgiven_pushes_nobody_out(self) -> None:
+        throttle = Throttle(1, 100)
+        throttle.wait(("a",), 0)
+        for number in range(MOST_KEYS + 1):
+            throttle.wait((str(number),), 1)
+            throttle.forgive((str(number),), 1)
+        assert throttle.wait(("a",), 2) == 98
+
     def test_memory_is_bounded(self) -> None:
         throttle = Throttle(1, 100)
         for number in range(MOST_KEYS + 1):

@@ -16,6 +16,7 @@ from backend.records import (
     How,
     Identity,
     Label,
+    LabelDraft,
     LabelKind,
     Promotion,
     Role,
@@ -32,8 +33,11 @@ from backend.services.acting import Actor, acting, actor
 from backend.services.audit_log import AuditLog, Wanted
 from backend.services.audited import ACTIONS, ASKING, AUDITED, UNSAID, audited, differences
 from backend.services.comparison_request import COMPARE
+from backend.services.detectors import Detectors
 from backend.services.dry_run import DRY_RUN
+from backend.services.labelling import Labelling
 from backend.services.requests import EXPLAIN
+from backend.specs import DetectorSpec
 from backend.stores.records import SqlRecordStore
 from tests.fakes.clock import StillClock
 from tests.fakes.records import MemoryRecordStore
@@ -93,6 +97,30 @@ def test_an_entry_says_who_how_and_from_where(store):
 def test_where_nobody_is_known_the_record_says_who(store):
     store.add_labels([LABEL])
     assert (last(store).who, last(store).how) == ("x", How.JOB)
+
+
+def test_who_signs_in_acts_whoever_was_signed_in_there_before(store):
+    with acting(ANNA):
+        store.begin_session(SignedIn(0, "d", SessionKind.ACCOUNT, "bob", "1", NOW, NOW))
+        assert (last(store).who, last(store).how, last(store).address) == (
+            "bob", How.PAGE, "10.0.0.1",
+        )  # fmt: skip
+        store.begin_session(SignedIn(0, "e", SessionKind.CONFIGURED, "", "1", NOW, NOW))
+        assert last(store).who == ""
+        store.keep_identity(Identity("https://id.example", "7", "mia", NOW, NOW))
+        assert last(store).who == "mia"
+        assert actor() == ANNA
+
+
+def test_labels_of_the_configuration_are_said_by_it_whoever_asks_first(store):
+    spec = DetectorSpec(name="pump", measurement="m", channels=("a",), every=timedelta(minutes=1))
+    detectors = Detectors({"pump": spec}, store, StillClock(NOW))
+    draft = LabelDraft("pump", LabelKind.NORMAL, NOW - 20, NOW - 10)
+    labelling = Labelling(store, detectors, StillClock(NOW), (draft,))
+    with acting(ANNA):
+        labelling.list()
+    assert (last(store).action, last(store).who) == ("label.add", "normalcy.yaml")
+    assert (last(store).how, last(store).address) == (How.JOB, "")
 
 
 def test_many_labels_are_one_entry_for_each_detector(store):
@@ -184,7 +212,9 @@ def test_what_a_person_asks_of_the_jobs_is_told_and_what_they_ask_of_themselves_
         made = store.add_request("backfill", "pump", {"start": 1, "stop": 2}, by="anna", at=NOW)
         store.cancel_request(made.id, by="anna", at=NOW)
         run = store.start_run("score", "pump", worker="w", at=NOW)
-        store.cancel_run(run.id, by="anna", at=NOW)
+        store.cancel_run(run.id, by="anna")
+        store.cancel_run(run.id, by="bo")
+    store.cancel_run(run.id, by="anna")  # by the worker that stops
     assert [one.words for one in store.audit()] == [
         f"score, run {run.id}",
         f"backfill, request {made.id}",
@@ -222,7 +252,7 @@ def test_the_actions_are_known_by_name():
     source = inspect.getsource(inspect.getmodule(audited))
     named = set(re.findall(r'"([a-z]+\.[a-z]+)"', source))
     answers = {f"drift.{one}" for one in DriftAnswer if one is not DriftAnswer.OPEN}
-    elsewhere = {"results.remove", "restore"}
+    elsewhere = {"results.remove", "series.import", "series.copy", "restore"}
     assert named | elsewhere == set(ACTIONS)
     assert answers <= named
 

@@ -1,26 +1,36 @@
 """Backups of a plant: made while it works, restored elsewhere, and never by halves."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from backend.exceptions import Conflict, InputError, NotFound
-from backend.ports import Query
-from backend.records import Label, LabelKind, Role, User, Verdict
+from backend.exceptions import (
+    Conflict,
+    InputError,
+    NotFound,
+    StoreRefused,
+    StoreUnavailable,
+)
+from backend.ports import Query, Restoration
+from backend.records import Label, LabelKind, Role, StoredDetector, User, Verdict
 from backend.services.backing_up import BACKUP, BackingUp, Remembered
 from backend.services.restoring import RESTORE, Places, Restoring
 from backend.services.verifying import Verifying
 from backend.stores.artifacts import FileArtifactStore
 from backend.stores.backups import ZipBackups
 from backend.stores.embedded import EmbeddedSeriesStore
+from backend.stores.embedded.copying import staged
+from backend.stores.embedded.database import Database
 from backend.stores.records import SqlRecordStore
 from backend.stores.records.dumping import SqlRecordDumps
 from tests.fakes.clock import StillClock
@@ -192,9 +202,11 @@ class TestWhatIsThere:
 
         assert {label.detector for label in there.records.labels()} == {"rooms"}
         assert found.kept is not None
+        there.clock.time += 10**9
         again = there.restore(found.kept, replace=True)
         assert {label.detector for label in there.records.labels()} == {"pump"}
-        assert again.kept != found.kept or again.kept is not None
+        assert again.kept is not None
+        assert again.kept != found.kept
 
     def test_other_model_files_of_the_same_name_stay_until_the_records_are_in(
         self, homes: Callable[..., Home], tmp_path: Path
@@ -266,6 +278,140 @@ class TestWhatIsThere:
         with pytest.raises(NotFound):
             there.artifacts.load("rooms/1")
 
+    def test_files_of_one_version_that_the_disk_does_not_give_keep_nothing_else_out(
+        self, homes: Callable[..., Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = homes("here").fill()
+
+        def failing(name: str, prefix: object = "") -> None:
+            raise StoreUnavailable("weights.npz cannot be read (Input/output error).")
+
+        monkeypatch.setattr(here.artifacts, "load", failing)
+        made = here.backing_up.run(tmp_path / "a.backup")
+
+        (line,) = made.left_out
+        assert line == "rooms/1: weights.npz cannot be read (Input/output error)."
+        assert made.rows["labels"] == 1
+
+    def test_what_json_can_hold_goes_with_it(
+        self, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        """Half of a character, as a script may send it, and a number of any length."""
+        here, there = homes("here"), homes("there")
+        odd = {"plant": "\ud83d", "count": 10**30}
+        here.records.save_detector(StoredDetector("pump", odd, "ada", NOW))
+
+        there.restore(here.backing_up.run(tmp_path / "a.backup").path)
+
+        (found,) = there.records.detectors()
+        assert found.spec["plant"] == "\ud83d"
+        assert found.spec["count"] == 10**30
+
+    def test_a_newer_embedded_store_leaves_records_and_files_as_they_are(
+        self, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        here, there = homes("here").fill(), homes("there")
+        measured(here.series)
+        newer = tmp_path / "newer.sqlite3"
+        newer.write_bytes(b"".join(here.series.copied_out()))
+        connection = sqlite3.connect(newer)
+        connection.execute("PRAGMA user_version = 9")
+        connection.close()
+        stores = {"source.sqlite3": lambda: iter([newer.read_bytes()])}
+        path = here.backing_up.run(tmp_path / "a.backup", stores=stores).path
+
+        with pytest.raises(StoreRefused, match="newer normalcy"):
+            there.restore(path)
+        assert there.records.labels() == []
+        assert there.artifacts.names() == []
+        assert there.series.measurements() == []
+
+    def test_records_of_a_newer_program_are_refused_before_anything_is_written(
+        self, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        there = homes("there").fill()
+        path = tmp_path / "a.backup"
+        with ZipBackups().create(path) as draft:
+            draft.add("artifacts/pump/1/version.json", [b"{}"])
+            draft.tell(schema="9999", counters={}, made_at=NOW)
+
+        with pytest.raises(StoreRefused, match="newer normalcy"):
+            there.restore(path, replace=True)
+        assert there.artifacts.names() == ["rooms/1"]
+        assert list(there.directory.glob("before-restore-*")) == []
+
+    def test_only_stores_that_are_replaced_are_kept(
+        self, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        """What the sensors measured may be far larger than all the rest."""
+        here, there, empty = homes("here").fill(), homes("there").fill(), homes("empty")
+        made = here.backing_up.run(tmp_path / "a.backup")
+        for one in (there, empty):
+            measured(one.series)
+
+        kept = there.restore(made.path, replace=True).kept
+        assert kept is not None
+        with ZipBackups().open(kept) as backup:
+            assert backup.attachments() == ["normalcy.yaml"]
+        assert empty.restore(made.path).kept is None
+        assert rows(there.series) == rows(empty.series) == 20
+
+    def test_jobs_that_are_started_meanwhile_are_noticed(
+        self, homes: Callable[..., Home], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, there = homes("here").fill(), homes("there")
+        made = here.backing_up.run(tmp_path / "a.backup")
+        save = there.artifacts.save
+
+        def saved(name: str, files: Mapping[str, bytes]) -> None:
+            save(name, files)
+            there.records.take_lease("process:me", holder="host:1:a", length=60 * 10**9)
+
+        monkeypatch.setattr(there.artifacts, "save", saved)
+        with pytest.raises(Conflict, match="Jobs are running"):
+            there.restore(made.path)
+        assert there.records.labels() == []
+
+    def test_a_new_version_never_meets_the_files_of_one_that_is_gone(
+        self, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        here, there = homes("here").fill(), homes("there")
+        made = here.backing_up.run(tmp_path / "a.backup")
+        there.artifacts.save("rooms/7", {"trained": b"since"})
+
+        there.restore(made.path)
+
+        assert there.records.next_number("rooms") == 8
+
+    @pytest.mark.parametrize("left_out", [5, None, "rooms/1"])
+    def test_a_manifest_that_is_not_ours_is_refused_before_anything_is_changed(
+        self, left_out: object, homes: Callable[..., Home], tmp_path: Path
+    ) -> None:
+        there, path = homes("there"), tmp_path / "a.backup"
+        with ZipBackups().create(path) as draft:
+            draft.tell(schema="0001", counters={}, made_at=NOW, left_out=left_out)
+
+        with pytest.raises(InputError, match="does not say what it lacks"):
+            there.restore(path)
+        assert there.records.upkeep() == []
+
+    def test_the_home_need_not_be_there_yet(
+        self, homes: Callable[..., Home], tmp_path: Path, postgres: PostgresServer
+    ) -> None:
+        here, there = homes("here").fill(), homes("there", postgres.new_database())
+        made = here.backing_up.run(tmp_path / "a.backup")
+        there.series.close()
+        shutil.rmtree(there.directory)
+
+        found = there.restore(made.path)
+        there.clock.time += 10**9
+        shutil.rmtree(there.directory)
+        again = there.restore(made.path, replace=True)
+
+        assert found.configuration is not None
+        assert again.kept is not None
+        assert again.kept.is_file()
+
     def test_an_embedded_store_needs_its_place(
         self, homes: Callable[..., Home], tmp_path: Path
     ) -> None:
@@ -301,8 +447,8 @@ class TestEmbeddedCopies:
             content = file.read_bytes()
 
         words = "newer normalcy" if harm == "newer" else "is no embedded store"
-        with pytest.raises(Exception, match=words):
-            store.copied_in(iter([content]))
+        with pytest.raises((InputError, StoreRefused), match=words):
+            put(store, [content])
         assert rows(store) == 20
         store.close()
 
@@ -313,12 +459,40 @@ class TestEmbeddedCopies:
         first = next(chunks)
         measured(store, 10, 20)
         copy = EmbeddedSeriesStore(tmp_path / "copy")
-        copy.copied_in(iter([first, *chunks]))
+        put(copy, [first, *chunks])
 
         assert rows(copy) == 20
         assert rows(store) == 40
         for one in (store, copy):
             one.close()
+
+    def test_a_writer_that_hangs_is_not_waited_for_without_end(self, tmp_path: Path) -> None:
+        store = EmbeddedSeriesStore(tmp_path / "store")
+        measured(store)
+        hasty = Database(tmp_path / "store", busy_seconds=0.01)
+        with (
+            staged(hasty, store.copied_out()) as replace,
+            hanging(tmp_path / "store"),
+            pytest.raises(StoreUnavailable, match="another process has been writing"),
+        ):
+            replace()
+        assert rows(store) == 20
+        hasty.close()
+        store.close()
+
+
+@contextmanager
+def hanging(directory: Path) -> Iterator[None]:
+    """Another writer, in the middle of a transaction."""
+    connection = sqlite3.connect(directory / "series.sqlite3", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    yield
+    connection.close()
+
+
+def put(store: EmbeddedSeriesStore, chunks: Iterable[bytes]) -> None:
+    with store.staged(chunks) as replace:
+        replace()
 
 
 def measured(store: EmbeddedSeriesStore, start: int = 0, stop: int = 10) -> None:
@@ -405,11 +579,12 @@ with ZipBackups().create(Path(sys.argv[1])) as draft:
         class Killed(BaseException):
             pass
 
-        def killed(*given: object, **named: object) -> None:
-            raise Killed
+        class Cut:
+            def load(self, restoration: Restoration) -> None:
+                raise Killed
 
         with monkeypatch.context() as patch:
-            patch.setattr(there.dumps, "load", killed)
+            patch.setattr(there.dumps, "staged", lambda dump: nullcontext(Cut()))
             with pytest.raises(Killed):
                 there.restore(made.path)
         assert there.records.labels() == []
@@ -432,6 +607,7 @@ def test_a_backup_can_be_verified_before_the_program_is_changed(
 
     (one,) = verifying.in_backup(made.path)
     assert (one.model, one.ok) == ("rooms/1", True)
-    assert verifying.in_backup(made.path, "pump") == []
+    with pytest.raises(NotFound, match="holds no version of a detector 'pump'"):
+        verifying.in_backup(made.path, "pump")
     assert len(verifying.in_backup(made.path, every=True)) == 1
     assert verifying.run() == []

@@ -19,7 +19,7 @@ def cancel_at(plant: Plant, stage: str, by: str = "ada") -> Progress:
     def heard(share: float, words: str) -> None:
         if words == stage:
             (run,) = plant.records.open_runs()
-            plant.records.cancel_run(run.id, by=by, at=plant.clock.now())
+            plant.records.cancel_run(run.id, by=by)
 
     return heard
 
@@ -108,7 +108,7 @@ def test_a_backfill_stops_between_its_parts(monkeypatch: pytest.MonkeyPatch):
 def test_a_request_ends_with_the_run_that_is_cancelled_and_says_by_whom():
     plant = plant_with_labels()
     asked = plant.requests.ask("retrain", "rooms", by="anna")
-    plant.requests._retraining = Whispering(plant, lambda run: plant.records.cancel_run)
+    plant.requests._retraining = Whispering(plant, plant.records.cancel_run)
     done = plant.requests.serve_one("worker")
     assert (done.id, done.state, done.cancelled_by) == (asked.id, State.CANCELLED, "ada")
     assert newest(plant).state is State.CANCELLED
@@ -118,8 +118,7 @@ def test_a_run_ends_with_the_request_that_is_cancelled():
     plant = plant_with_labels()
     asked = plant.requests.ask("retrain", "rooms", by="anna")
     plant.requests._retraining = Whispering(
-        plant,
-        lambda run: lambda number, by, at: plant.records.cancel_request(asked.id, by=by, at=at),
+        plant, lambda run, by: plant.records.cancel_request(asked.id, by=by, at=0)
     )
     done = plant.requests.serve_one("worker")
     assert (done.state, done.cancelled_by) == (State.CANCELLED, "ada")
@@ -142,7 +141,7 @@ def test_one_whose_worker_died_while_it_was_cancelled_is_not_begun_again():
 class Whispering:
     """A retraining during which somebody cancels, between reading and fitting."""
 
-    def __init__(self, plant: Plant, cancel: Callable[[Run], Callable[..., object]]) -> None:
+    def __init__(self, plant: Plant, cancel: Callable[..., object]) -> None:
         self._plant, self._cancel = plant, cancel
         self._retraining = plant.retraining
 
@@ -150,7 +149,7 @@ class Whispering:
         def heard(share: float, words: str) -> None:
             if words == "reading":
                 (run,) = self._plant.records.open_runs()
-                self._cancel(run)(run.id, by="ada", at=0)
+                self._cancel(run.id, by="ada")
             progress(share, words)
 
         return self._retraining.run(detector, heard, **how)

@@ -1,5 +1,7 @@
 """Channels that are gone, renamed, stuck or in another unit, told by what the source holds."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,47 @@ def told(plant: Plant, found: ChannelChanges) -> str:
 def test_what_happened_to_a_channel_is_told(late, words):
     plant, found = plant_with(**late)
     assert (words in told(plant, found)) if words else told(plant, found) == ""
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [
+        (58, "x has not reported for 540 min, and x_new began then and looks like it"),
+        (400, "x has not reported for 66 h, and x_new began then and looks like it"),
+    ],
+)
+def test_a_new_name_is_told_long_after_it_was_given(points, words):
+    plant, found = plant_with(x=GONE, x_new=NOW[:, 0])
+    more = np.tile(sensor(0)[:700] + 50.0, (2, 1))[: points - 40]
+    times = np.arange(740, 700 + points, dtype=np.int64) * STEP + START
+    columns = {"x_new": more[:, 0], "y": more[:, 1]}
+    plant.source.write("air", [Points({"room": "a"}, times, columns)])
+    plant.now(700 + points)
+    assert words in told(plant, found)
+
+
+def test_a_channel_that_is_gone_for_very_long_is_gone_at_least_so_long():
+    plant, found = plant_with(x=GONE)
+    y = np.resize(sensor(0)[:700, 1] + 50.0, 5000)
+    times = np.arange(740, 5740, dtype=np.int64) * STEP + START
+    plant.source.write("air", [Points({"room": "a"}, times, {"y": y})])
+    plant.now(5740)
+    assert "x has not reported for at least 810 h" in told(plant, found)
+
+
+def test_a_machine_that_is_off_has_no_channel_that_is_stuck():
+    plant, _ = plant_with(x=np.full(40, 50.5), y=np.full(40, -50.0))
+    stores = plant.stores
+    found = ChannelChanges(stores.source, stores.records, stores.artifacts, plant.clock)
+    assert "may be stuck" in told(plant, found)
+    off = plant.spec.model_copy(update={"judge_when": "y > 0"})
+    assert "room=a" not in found.told(off, KEYS)
+
+
+def test_a_detector_on_another_grid_than_its_version_tells_nothing():
+    plant, found = plant_with(x=GONE)
+    other = plant.spec.model_copy(update={"every": timedelta(minutes=1)})
+    assert found.told(other, KEYS) == {}
 
 
 def test_a_series_that_is_silent_as_a_whole_has_no_channel_that_is_gone():

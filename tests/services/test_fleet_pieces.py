@@ -22,6 +22,7 @@ from backend.models.registry import build
 from backend.ports import Points
 from backend.records import LabelKind, State, Version
 from backend.services.fingerprints import piece_hash
+from backend.services.log_fields import log_fields
 from backend.services.piece_size import Sizing
 from backend.services.versions import from_files, read_archive, read_calibration, unpack
 from tests.fakes.models import LinearModel
@@ -39,12 +40,14 @@ class Workers(InProcess):
         super().__init__(self._do)
         self._plant = plant
         self.asked: list[tuple[str, ...]] = []
+        self.told: list[tuple[str, str | None]] = []
         self.fails: Callable[[tuple[str, ...]], NormalcyError | None] = lambda keys: None
 
     def _do(self, task: str, arguments: dict[str, Any]) -> dict[str, Any]:
         assert task == "fit_piece"
         keys = tuple(arguments["keys"])
         self.asked.append(keys)
+        self.told.append((arguments["detector"], arguments.get("run_id")))
         if error := self.fails(keys):
             raise error
         return self._plant.retraining.fit_piece(arguments)
@@ -197,6 +200,13 @@ def test_a_piece_asks_the_source_for_its_own_series_alone(monkeypatch):
     plant.train()
     assert [query.series for query in asked if query.every] == workers.asked
     assert all(query.oldest == 1 for query in asked if query.series is None)
+
+
+def test_a_piece_is_told_whose_work_it_is_so_that_its_lines_are_found():
+    plant, workers = fleet()
+    with log_fields(run_id="ab12"):
+        plant.train()
+    assert workers.told == [(plant.spec.name, "ab12")] * 3
 
 
 def test_a_budget_is_shared_by_all_series_that_have_normal_time():

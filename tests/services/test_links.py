@@ -1,6 +1,7 @@
 """Signed links: one statement each, for a while, and nothing else."""
 
 from datetime import timedelta
+from string import ascii_letters, digits
 
 import pytest
 from itsdangerous import URLSafeSerializer
@@ -45,12 +46,21 @@ def test_what_was_never_signed_is_refused(change: str) -> None:
 
 def test_every_letter_counts() -> None:
     one = token(Statement(17, LabelKind.NORMAL))
-    for place in range(len(one) - 1):
+    for place in range(len(one)):
         other = one[:place] + ("A" if one[place] != "A" else "B") + one[place + 1 :]
         with pytest.raises(LinkError):
             links().read(other, NOW)
         with pytest.raises(LinkError):
             links().read(one[:place], NOW)
+
+
+def test_a_link_is_written_in_one_way_only() -> None:
+    """Or what was used up could be used again, as long as its signature means the same."""
+    one = token(Statement(17, LabelKind.NORMAL))
+    letters = (set(ascii_letters) | set(digits) | set("-_")) - {one[-1]}
+    for other in [*(one[:-1] + letter for letter in letters), f"{one}=", f"{one}!", f"{one}\n"]:
+        with pytest.raises(LinkError, match="damaged"):
+            links().read(other, NOW)
 
 
 def test_another_installation_or_another_use_of_the_key_signs_otherwise() -> None:

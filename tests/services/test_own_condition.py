@@ -90,6 +90,11 @@ class TestDisk:
         assert not found.ok
         assert "Input/output error" in found.detail
 
+    def test_a_folder_that_cannot_even_be_looked_for(self, tmp_path):
+        (found,) = disk_lines({"home": tmp_path / ("x" * 300)})
+        assert not found.ok
+        assert found.detail.endswith(": File name too long")
+
 
 @pytest.mark.parametrize(("available", "well"), [(10**9, True), (10**8, False)])
 def test_memory(available: int, well: bool):
@@ -110,6 +115,11 @@ class TestKeys:
         assert found.ok is well
         assert well or found.detail.endswith(f": chmod 600 {key}")
 
+    def test_one_that_cannot_even_be_looked_at(self, tmp_path):
+        (found,) = key_lines([tmp_path / ("x" * 300)])
+        assert not found.ok
+        assert found.detail.endswith(": File name too long")
+
 
 class TestProcesses:
     def test_one_that_lives(self):
@@ -118,7 +128,7 @@ class TestProcesses:
         assert found.ok
         assert found.what == "process jobs on here"
         assert found.detail.startswith("up for 1 h, ")
-        assert re.search(r"\d (MB|GB) of memory", found.detail)
+        assert re.search(r"\d (MiB|GiB) of memory", found.detail)
 
     def test_one_that_fell_silent(self):
         (found,) = process_lines([report(at=NOW - 5 * MINUTE)], NOW)

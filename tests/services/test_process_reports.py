@@ -70,6 +70,16 @@ class TestTogether:
         name = 'normalcy_process_start_time_seconds{host="here",process="jobs"}'
         assert samples(one, two)[name] == samples(one)[name] > 0
 
+    def test_what_says_yes_or_how_full_one_is_is_not_added_up(self):
+        meters = Meters()
+        meters.configured(outdated=True)
+        families = plain(meters.registry)
+        one, two = report("a", families=families), report("b", families=families)
+        where = '{host="here",process="jobs"}'
+        assert samples(one, two)[f"normalcy_configuration_outdated{where}"] == 1
+        name = f"normalcy_process_open_fds{where}"
+        assert samples(one, two)[name] == samples(one)[name] > 0
+
     def test_when_a_counter_began_is_left_out(self):
         assert not any("_created" in name for name in samples(report(families=counted(1))))
 
@@ -110,6 +120,11 @@ class TestAbsence:
         assert not is_gone(replace(far, at=NOW - 599 * SECOND), report("me"))
         assert is_gone(replace(far, at=NOW - 601 * SECOND), report("me"))
 
+    def test_one_whose_clock_is_ahead_stays_to_be_told_of_for_a_day(self):
+        far = report("far", host="there")
+        assert not is_gone(replace(far, at=NOW + 3600 * SECOND), report("me"))
+        assert is_gone(replace(far, at=NOW + 25 * 3600 * SECOND), report("me"))
+
     def test_nobody_is_gone_to_itself(self):
         assert not is_gone(report("me", at=0), report("me"))
 
@@ -145,6 +160,25 @@ class TestReporter:
         teller.tell()
         teller.stop()
         assert records.process_reports() == []
+
+    def test_one_that_has_to_leave_tells_why_at_the_end(self, records):
+        teller, meters = self.reporter(records), Meters()
+        teller._meters = meters
+        teller.tell()
+        meters.stuck("chore")
+        teller.stop(in_order=False)
+        (said,) = records.process_reports()
+        samples = said.families["normalcy_jobs_stuck"]["samples"]
+        assert samples == [["normalcy_jobs_stuck_total", {"kind": "chore"}, 1.0]]
+
+    def test_it_does_not_read_what_all_others_count(self, records):
+        asked = []
+        process_reports = records.process_reports
+        records.process_reports = lambda **how: asked.append(how) or process_reports(**how)
+        teller = self.reporter(records)
+        teller.tell()
+        teller.stop()
+        assert asked == [{"counts": False}] * 2
 
     def test_with_it_its_workers_that_ended_are_no_longer_told_of(self, records):
         ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -55,7 +55,7 @@ def test_a_share_never_goes_back_nor_beyond_the_whole():
 def test_once_cancelled_every_step_hears_it():
     bench = Bench()
     bench.tell(0.1, "fitting")
-    bench.records.cancel_run(bench.run.id, by="ada", at=1)
+    bench.records.cancel_run(bench.run.id, by="ada")
     bench.tell(0.2, "fitting")
     bench.seconds += 1
     for _ in range(2):

@@ -11,6 +11,7 @@ from backend.ports import Points
 from backend.records import Label, LabelDraft, LabelKind
 from backend.schema import SCORES
 from backend.services.versions import read_archive
+from tests.fakes.series import MemorySeriesStore
 from tests.services.plant import START, STEP, Plant, at
 
 FIRST, LENGTH = 400, 12
@@ -158,6 +159,19 @@ def test_what_is_left_out_is_told_and_what_is_lacking_because_of_it():
     flag(made, 0, END + 50)
     with pytest.raises(Exception, match="were flagged and nobody called them normal"):
         made.train()
+
+
+def test_a_flag_of_a_coarser_grid_speaks_of_all_its_buckets():
+    made = plant()
+    times = np.arange(0, END, 6, dtype=np.int64) * STEP + START
+    hours = np.zeros(len(times))
+    hours[10:13] = 1.0
+    made.results = MemorySeriesStore()
+    made.wire()
+    made.results.write(SCORES, [Points({"detector": "rooms", "room": "a"}, times, {"flag": hours})])
+    found = learned(made)
+    assert not found[60:78].any()
+    assert found[[59, 78]].all()
 
 
 def test_flags_of_one_series_say_nothing_of_another():

@@ -3,12 +3,13 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backend.exceptions import ArtifactError
+from backend.exceptions import ArtifactError, InputError
 from backend.services import program as programs
 from backend.services import versions
 from backend.services.joining import _made_with
@@ -191,6 +192,34 @@ class TestVerifying:
         plant.artifacts.remove("rooms/1")
         (one,) = self.verifying(plant).run()
         assert "There is no artifact rooms/1" in one.words
+
+    def test_whatever_a_library_raises_is_told_and_the_rest_verified(self, plant: Plant) -> None:
+        """As where a new one has no more what the model is made of."""
+        plant.label(600, 650)
+        plant.train()
+        made = []
+
+        def breaking(*given: Any) -> LinearModel:
+            made.append(given)
+            if len(made) == 1:
+                raise AttributeError("module 'keras' has no attribute 'x'")
+            return LinearModel(*given)
+
+        plant.make_model = breaking
+        first, second = self.verifying(plant).run(every=True)
+
+        assert (first.ok, second.ok) == (False, True)
+        assert first.words == (
+            "It cannot be loaded (AttributeError: module 'keras' has no attribute 'x')."
+        )
+
+    def test_versions_in_a_backup_of_no_normalcy(self, plant: Plant, tmp_path: Path) -> None:
+        path = tmp_path / "a.backup"
+        with ZipBackups().create(path) as draft:
+            draft.add("records/versions.jsonl", [b'{"detector":"rooms"}\n'])
+            draft.tell(schema="0001", counters={}, made_at=1)
+        with pytest.raises(InputError, match="A version in the backup has no 'number'"):
+            self.verifying(plant).in_backup(path)
 
     def test_detectors_without_versions(self, plant: Plant) -> None:
         empty = Plant()

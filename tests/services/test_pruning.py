@@ -191,6 +191,47 @@ def test_leftovers_of_crashes_go_a_day_later_and_pieces_after_a_week(yard: Yard)
     assert yard.artifacts.names() == ["rooms/1", "rooms/10", "rooms/piece-a"]
 
 
+def test_a_clock_that_leaps_ahead_for_an_hour_takes_nothing_away(yard: Yard) -> None:
+    def ended(days: float) -> None:
+        time = NOW - round(days * DAY)
+        run = yard.records.start_run("score", "rooms", worker="me", at=time)
+        yard.records.finish_run(run.id, State.DONE, at=time, message="", details={})
+
+    for days in (91, 1):
+        ended(days)
+    first = yard.pruning().daily()
+    yard.plant.clock.time = NOW + 400 * DAY
+    leapt = yard.pruning().daily()
+    yard.plant.clock.time = NOW + DAY // 24
+    back = yard.pruning().daily()
+
+    assert first is not None
+    assert back is not None
+    assert (first.runs, leapt, back.runs) == (1, None, 0)
+    assert len(yard.records.runs()) == 1
+
+
+def test_what_was_put_off_is_done_the_next_time_whenever_that_is(yard: Yard) -> None:
+    """As on a machine that runs for some hours a week."""
+    yard.pruning().daily()
+    for week, is_put_off in ((1, True), (2, False), (3, True)):
+        yard.plant.clock.time = NOW + 7 * week * DAY
+        assert (yard.pruning().daily() is None) is is_put_off
+
+
+def test_files_stay_where_no_version_is_on_record(yard: Yard) -> None:
+    """As where the records were moved away to be mended, or another address is set."""
+    yard.artifact("rooms/1", 300)
+    yard.artifact("rooms/piece-b", 8)
+
+    plan, done = yard.pruning().plan(), yard.pruning().run()
+
+    assert plan.artifacts == done.artifacts == ("rooms/piece-b",)
+    assert yard.artifacts.names() == ["rooms/1"]
+    assert "no version is on record: they stay" in plan.note
+    assert plan.note == done.note
+
+
 def test_runs_and_requests_go_after_their_time(yard: Yard) -> None:
     old, young = NOW - 91 * DAY, NOW - 89 * DAY
     for at_ in (old, young):
@@ -233,6 +274,24 @@ class TestResults:
         assert self.times(yard) == kept
         assert 0 < len(kept) < len(before)
         assert yard.pruning(results=keep).plan().results == ()
+
+    def test_a_long_time_goes_in_pieces(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Scoring waits while rows are deleted."""
+        self.scored(yard)
+        yard.plant.clock.time = at(1400) + 40 * DAY
+        lengths: list[int] = []
+        delete = yard.series.delete
+
+        def deleted(measurement: str, where: Any, start: int, stop: int) -> None:
+            lengths.append(stop - start)
+            delete(measurement, where, start, stop)
+
+        monkeypatch.setattr(yard.series, "delete", deleted)
+        yard.pruning(results=timedelta(days=7)).run()
+
+        assert self.times(yard) == []
+        assert max(lengths) <= 7 * DAY
+        assert len(lengths) > len(set(yard.series.measurements()))
 
     def test_another_store_is_left_to_its_own_means(self, yard: Yard) -> None:
         keep = Keep(results=timedelta(days=400))

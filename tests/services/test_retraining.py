@@ -417,8 +417,22 @@ class TestDue:
         soon, later = plant.clock.now() + QUIET, plant.clock.now() + 61 * 60 * 10**9
         assert plant.retraining.due("rooms", soon) is None
         assert plant.retraining.due("rooms", later) == "there is no model yet"
+        set_back = plant.clock.now() - 60 * 60 * 10**9
+        assert plant.retraining.due("rooms", set_back) == "there is no model yet"
         plant.label(600, 650)
         assert plant.retraining.due("rooms", plant.clock.now() + QUIET) == "there is no model yet"
+
+    def test_one_that_is_removed_while_it_trains_says_so(self):
+        plant = Plant()
+        plant.measure()
+        plant.label(0, 600)
+
+        def heard(share: float, words: str) -> None:
+            plant.detectors.configure({})
+
+        with pytest.raises(NotFound, match="ends without a version: the detector has been removed"):
+            plant.retraining.run("rooms", heard)
+        assert plant.records.versions("rooms") == []
 
     def test_daily_while_the_model_is_provisional(self):
         plant = Plant(learn_from="4d")

@@ -1,12 +1,16 @@
 """Detectors, promotion, requests, serving and versions."""
 
+import gc
 import io
+import logging
+import weakref
 
 import numpy as np
 import pytest
 
 from backend.exceptions import ArtifactError, Conflict, InputError, NotFound
 from backend.records import Promotion, State, StoredDetector, Verdict
+from backend.services.log_fields import event_of
 from backend.services.serving import Served, shifts
 from backend.services.versions import from_files
 from tests.fakes.models import LinearModel
@@ -133,6 +137,14 @@ class TestRequests:
         assert done.progress == pytest.approx(1.0)
         assert plant.requests.serve_one("worker") is None
 
+    def test_what_is_asked_for_is_said_with_its_number(self, caplog):
+        caplog.set_level(logging.INFO, "backend.services.requests")
+        asked = Plant().requests.ask("retrain", "rooms", by="anna")
+        (line,) = caplog.records
+        assert line.getMessage() == f"asked kind=retrain detector=rooms request={asked.id}"
+        told = {"kind": "retrain", "detector": "rooms", "request": str(asked.id)}
+        assert event_of(line) == ("asked", told)
+
     def test_the_same_request_twice_is_one(self):
         plant = Plant()
         first = plant.requests.ask("retrain", "rooms", by="anna")
@@ -186,6 +198,17 @@ class TestVersions:
         first = served.load("rooms", 1)
         monkeypatch.setattr(plant.artifacts, "load", lambda name: pytest.fail("loaded again"))
         assert served.load("rooms", 1)[1] is first[1]
+
+    def test_versions_that_no_tick_asks_for_any_more_leave_memory(self):
+        plant = Plant().ready()
+        for _ in range(5):
+            plant.train()
+        served = Served(plant.records, plant.artifacts, LinearModel)
+        first = weakref.ref(served.load("rooms", 1)[1])
+        latest = [served.load("rooms", number)[1] for number in (2, 3, 4, 5)]
+        gc.collect()
+        assert first() is None
+        assert [served.load("rooms", number)[1] for number in (2, 3, 4, 5)] == latest
 
     @pytest.mark.parametrize(
         "harm",

@@ -54,8 +54,23 @@ def test_every_secret_that_is_read_is_known(tmp_path: Path) -> None:
     expected = {"planted-token", "planted-in-a-file", "planted-password"}
     expected |= {"planted word", "planted%20word", WEBHOOK, "planted-key-of-a-hook"}
     assert expected <= found
-    # names of databases and servers stand in messages
-    assert not {"normalcy_of_the_plant", "db", "keeper", "chat.example.com", "hooks"} & found
+    # names of databases, servers and their users stand in messages
+    named = {"normalcy_of_the_plant", "db", "keeper", "reader", "chat.example.com", "hooks"}
+    assert not named & found
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////srv/records.sqlite3", "postgresql+psycopg://keeper@db/normalcy"]
+)
+def test_an_address_without_a_password_is_no_secret(tmp_path: Path, url: str) -> None:
+    found = settings(tmp_path, RECORDS_URL=url)
+    assert not found.secrets
+    assert shown(found)["records"] == url
+
+
+def test_a_password_behind_the_question_mark_is_one_by_itself() -> None:
+    url = "postgresql://db/normalcy?user=keeper&password=planted%20word&sslpassword=planted-too"
+    assert list(parts_of_secret(url)) == [url, "planted word", "planted-too"]
 
 
 def test_a_secret_that_is_no_address_is_itself_alone() -> None:

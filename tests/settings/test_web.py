@@ -8,6 +8,7 @@ import pytest
 from backend.exceptions import ConfigurationError
 from backend.records import Role
 from backend.settings import Settings, load
+from backend.settings.values import SessionSettings
 
 OIDC = "issuer: https://id.example/realms/plant, client_id: normalcy"
 SECRET = "hush-hush-hush-hush"
@@ -24,7 +25,9 @@ def test_nothing_is_on_unless_it_is_said(tmp_path: Path) -> None:
     settings = load({"NORMALCY_HOME": str(tmp_path)})
     web = settings.web
     assert (web.oidc, web.grafana_secret, web.trusted_proxies) == (None, None, ())
-    assert (web.sessions.idle, web.sessions.longest) == (timedelta(hours=12), timedelta(days=7))
+    assert web.sessions == SessionSettings(
+        idle=timedelta(hours=12), longest=timedelta(days=7), elsewhere=timedelta(hours=12)
+    )
     assert settings.audit_kept == timedelta(days=730)
 
 
@@ -32,7 +35,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     text = f"""
 web:
   trusted_proxies: [10.0.0.7, 10.1.0.0/16, "::1"]
-  sessions: {{idle: 1h, longest: 1d}}
+  sessions: {{idle: 1h, longest: 1d, elsewhere: 8h}}
   oidc: {{{OIDC}, label: Plant ID, scopes: [openid, groups], name_claim: email,
     groups_claim: realm_access.roles, roles: {{ops: labeller, owners: admin}},
     default_role: viewer}}
@@ -41,7 +44,9 @@ audit: {{keep: 90d}}
     settings = loaded(tmp_path, text, OIDC_SECRET=SECRET, GRAFANA_USER_SECRET=SECRET + "2")
     web = settings.web
     assert web.trusted_proxies == ("10.0.0.7/32", "10.1.0.0/16", "::1/128")
-    assert (web.sessions.idle, web.sessions.longest) == (timedelta(hours=1), timedelta(days=1))
+    assert web.sessions == SessionSettings(
+        idle=timedelta(hours=1), longest=timedelta(days=1), elsewhere=timedelta(hours=8)
+    )
     assert web.oidc is not None
     assert web.oidc.roles == {"ops": Role.LABELLER, "owners": Role.ADMIN}
     assert (web.oidc.default_role, web.oidc.label) == (Role.VIEWER, "Plant ID")

@@ -70,6 +70,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     with ZipBackups().open(path) as backup:
         assert backup.size == sum(map(len, FILES.values()))
         assert backup.attachment("other") is None
+        assert backup.artifact("pump/1", "version") == {"version.json": b"{}"}
         with pytest.raises(NotFound):
             backup.artifact("pump/2")
 
@@ -250,8 +251,14 @@ def test_rows_that_are_none_are_refused(line: bytes, words: str, tmp_path: Path)
         read(path)
 
 
+def test_a_table_that_it_does_not_hold_has_no_rows(tmp_path: Path) -> None:
+    with ZipBackups().open(made(tmp_path / "a.backup")) as backup:
+        assert list(backup.records().rows("versions")) == []
+
+
 def test_too_little_room_is_told_before_anything_is_written(tmp_path: Path) -> None:
     require_room(tmp_path, 1)
+    require_room(tmp_path / "not/there/yet", 1)
     with pytest.raises(StoreRefused, match="make room first"):
         require_room(tmp_path, 1 << 60)
 

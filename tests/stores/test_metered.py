@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -29,6 +30,16 @@ class Odd:
         yield from range(parts)
         if error:
             raise error
+
+    @contextmanager
+    def together(
+        self, first: BaseException | None = None, last: BaseException | None = None
+    ) -> Iterator[None]:
+        if first:
+            raise first
+        yield
+        if last:
+            raise last
 
     def close(self) -> None:
         pass
@@ -94,6 +105,21 @@ def test_a_stream_that_nobody_reads_to_its_end(store, meters):
     next(parts)
     parts.close()
     assert count(meters.registry, "read", "ok") == 1
+
+
+@pytest.mark.parametrize("end", ["first", "last"])
+def test_a_transaction_that_does_not_begin_or_end(store, meters, end):
+    """Who waits for the lock, and for the disk, waits at its ends."""
+    with pytest.raises(StoreUnavailable), store.together(**{end: StoreUnavailable("locked")}):
+        pass
+    assert count(meters.registry, "write", "unavailable") == 1
+
+
+def test_what_fails_within_a_transaction_is_counted_once(store, meters):
+    with pytest.raises(StoreUnavailable), store.together():
+        store.write(StoreUnavailable("away"))
+    assert count(meters.registry, "write", "unavailable") == 1
+    assert count(meters.registry, "write", "ok") == 1
 
 
 def test_closing_is_not_asking(store, meters):

@@ -15,7 +15,9 @@ from sqlalchemy import exc as sqlalchemy_errors
 from backend.exceptions import (
     ConfigurationError,
     Conflict,
+    InputError,
     NormalcyError,
+    NotFound,
     StoreRefused,
     StoreUnavailable,
 )
@@ -217,6 +219,12 @@ class TestErrors:
     def test_states_of_postgresql_that_stay_as_they_are(self, state: str) -> None:
         assert isinstance(translate(with_state(state), "Store x"), StoreRefused)
 
+    def test_a_value_that_it_has_no_room_for_is_the_callers_mistake(self) -> None:
+        cause = Exception("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+        ours = translate(sqlalchemy_errors.DataError("SELECT 1", {}, cause), "Store x")
+        assert isinstance(ours, InputError)
+        assert "cannot contain NUL" in str(ours)
+
     def test_a_duplicate_is_a_conflict(self, path: Path) -> None:
         store = sqlite_store(path)
         rows = [{"detector": "a", "last": 1}] * 2
@@ -268,6 +276,12 @@ class TestErrors:
         with pytest.raises(StoreRefused):
             store.add_labels([Label(0, "gas-room", LabelKind.NORMAL, **values)])  # type: ignore[arg-type]
         assert store.labels() == []
+        store.close()
+
+    def test_no_account_has_a_name_with_a_nul(self, url: str) -> None:
+        store = SqlRecordStore(url)
+        with pytest.raises((NotFound, InputError)):
+            store.user("ada\0")
         store.close()
 
     @pytest.mark.parametrize("value", [2**63 - 1, -(2**63)])

@@ -1,5 +1,6 @@
 """Sign-in, sessions, roles and tokens, as a browser and as programs meet them."""
 
+import json
 import re
 from typing import Any
 
@@ -98,6 +99,19 @@ class TestSignIn:
         assert client.get("/api/v1/me").json["name"] == "script"
         world.access.revoke_token(1)
         assert client.get("/").status_code == 303
+
+    @pytest.mark.parametrize("configured", [True, False])
+    def test_who_signs_in_by_a_right_token_does_not_wait(self, configured):
+        """Many people may share an address, and a wall of screens begins its day at once."""
+        world = make_world("the-configured-token")
+        _, made = world.access.add_token(TokenDraft("wall", Role.VIEWER), by="local")
+        app = create_app(world)
+        for _ in range(60):
+            shown = "the-configured-token" if configured else made
+            assert sign_in(app.test_client(), "", shown).status_code == 303
+        for _ in range(10):
+            assert sign_in(app.test_client(), "", "guessed").status_code == 422
+        assert sign_in(app.test_client(), "", made).status_code == 429
 
     def test_the_configured_token_serves_too_and_its_cookie_does_not_tell_it(self):
         client = make_world("the-configured-token").client()
@@ -317,23 +331,33 @@ class TestTokenForSomeDetectors:
             "/api/v1/detectors/gas-room/series",
             "/api/v1/labels?detector=gas-room",
             "/api/v1/coverage?detector=pump&detector=gas-room",
-            "/api/v1/coverage",
-            "/api/v1/worst",
-            "/api/v1/worst?detector=pump",
+            "/api/v1/coverage?detector=",
+            "/api/v1/labels?detector=",
+            "/api/v1/runs?detector=pump&detector=",
             "/api/v1/users?detector=pump",
             "/api/v1/catalogue/measurements",
+            "/api/v1/fleet/groups",
+            "/api/v1/rules",
             "/api/v1/users",
             "/api/v1/tokens",
             "/",
             "/access",
+            "/metrics",
             "/readyz",
-            "/grafana/",
         ],
     )
     def test_everything_else_is_refused_with_a_sentence(self, world, headers, path):
         answer = world.client().get(path, headers=headers)
         assert answer.status_code == 403
         assert "for pump only" in answer.get_data(as_text=True)
+
+    @pytest.mark.parametrize("path", ["runs", "requests"])
+    def test_rows_of_others_take_no_place_of_its_own(self, world, headers, path):
+        for number, detector in enumerate(("pump", *["gas-room"] * 3)):
+            world.requests.ask("backfill", detector, {"start": number, "stop": 9}, by="x")
+            world.records.start_run("score", detector, worker="w", at=NOW)
+        rows = world.client().get(f"/api/v1/{path}?limit=2", headers=headers).json
+        assert [row["detector"] for row in rows] == ["pump"]
 
     def test_it_changes_its_own_only(self, world, headers):
         client = world.client()
@@ -357,6 +381,16 @@ class TestTokenForSomeDetectors:
         assert answer.status_code == 422
         assert "line 2: it names the detector 'gas-room'" in answer.json["message"]
         assert world.records.labels() == []
+
+    @pytest.mark.parametrize("named", ["gas-room", "no-such-one"])
+    def test_nor_do_annotations_or_their_mistakes_tell_of_others(self, world, headers, named):
+        drawn = {"time": 1, "timeEnd": 60_000, "tags": ["normal", f"detector:{named}", "x:y"]}
+        sent = {"name": "a.json", "content": json.dumps([drawn])}
+        path = "/api/v1/detectors/pump/labels/import"
+        answer = world.client().post(path, json=sent, headers=headers)
+        assert answer.status_code == 422
+        assert f"it names the detector {named!r}, and this file is" in answer.json["message"]
+        assert "known" not in answer.json["message"]
 
     def test_naming_its_own_opens_nothing_that_does_not_heed_the_name(self, world, headers):
         client, eve = world.client(), {"name": "eve", "password": PASSWORD, "role": "admin"}

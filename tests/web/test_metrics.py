@@ -74,6 +74,33 @@ class TestRights:
         assert "gas-room" not in answer.text
 
 
+class TestWithoutRecords:
+    def away(self, *_given, **_named):
+        raise StoreUnavailable("The record store is away.")
+
+    @pytest.mark.parametrize("accept", ["", OPENMETRICS])
+    def test_that_they_are_away_is_told_though_nobody_knows_whose_token_it_is(self, accept):
+        """Else the alert that names them would never come."""
+        world = make_world(TOKEN)
+        world.records.token_by_digest = world.records.users = self.away
+        shown = {"Authorization": "Bearer made-by-normalcy-access", "Accept": accept}
+        answer = world.client().get("/metrics", headers=shown)
+        assert answer.status_code == 200
+        read = read_openmetrics if accept else read_text
+        (family,) = read(answer.text)
+        (sample,) = family.samples
+        assert (sample.name, sample.labels, sample.value) == ("normalcy_records_up", {}, 0)
+
+    def test_the_token_of_the_configuration_is_told_what_the_process_itself_counts(self):
+        world = make_world(TOKEN)
+        world.records.report_process = world.records.open_requests = self.away
+        shown = {"Authorization": f"Bearer {TOKEN}"}
+        text = world.client().get("/metrics", headers=shown).text
+        assert "normalcy_records_up 0.0" in text
+        assert "normalcy_build_info" in text
+        assert "normalcy_detectors" not in text
+
+
 class TestRequests:
     def test_they_are_counted_by_the_rule_of_their_address(self, client):
         client.get("/api/v1/detectors/gas-room")

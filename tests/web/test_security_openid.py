@@ -1,8 +1,11 @@
 """Signing in by another service, over real HTTP: an honest provider, and one that lies."""
 
 import re
+import threading
 import time
 from base64 import urlsafe_b64encode
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,8 +18,11 @@ from joserfc.jwk import RSAKey
 
 from backend.openid import Client, OpenIdProvider
 from backend.openid.fetching import LARGEST
+from backend.openid.provider import AT_ONCE
 from backend.records import Role, SessionKind
 from backend.services.elsewhere import Elsewhere, Mapped
+from backend.services.signed_in import Sessions
+from backend.web import create_app
 from tests.servers.identity_provider import Provider, running_provider
 from tests.web.forms import post
 from tests.web.worlds import World, make_world
@@ -188,6 +194,12 @@ class TestArriving:
         answer = arrive(client, provider, preferred_username="<script>x", groups=[])
         assert "<script>x" not in answer.text
 
+    def test_an_address_that_no_cookie_holds_does_not_stop_the_sign_in(self, client, provider):
+        long = "/label?series=" + "x,가" * 3000
+        brought = provider.approve(depart(client, long), groups=["owners"])
+        assert len(client.get_cookie("normalcy_8087").value) < 4000
+        assert client.get(f"{START}/back", query_string=brought).location == "/"
+
     def test_it_leads_back_nowhere_else(self, client, provider):
         brought = provider.approve(depart(client, "https://evil.example/"), groups=["owners"])
         assert client.get(f"{START}/back", query_string=brought).location == "/"
@@ -340,10 +352,13 @@ class TestLies:
         else:
             refused(client.get(f"{START}/back", query_string=brought), 502, "not accepted")
 
-    def test_an_answer_without_end(self, client, provider, monkeypatch):
+    def test_an_answer_without_end(self, client, provider, monkeypatch, caplog):
         endless = b'{"x": "' + b"y" * (LARGEST + 1) + b'"}'
+        brought = provider.approve(depart(client), groups=["owners"])
         monkeypatch.setattr(provider, "answer", lambda asked, form: (200, endless))
-        refused(client.get(START), 502, "not accepted")
+        refused(world_with(provider.issuer).client().get(START), 502, "not accepted")
+        refused(client.get(f"{START}/back", query_string=brought), 502, "not accepted")
+        assert caplog.text.count(f"more than {LARGEST} bytes") == 2
 
 
 class TestAProviderThatIsAway:
@@ -373,8 +388,56 @@ class TestAProviderThatIsAway:
         assert client.get("/alerts").status_code == 200
         assert provider.asked == []
 
+    @pytest.mark.parametrize("path", ["/jwks", "/token", "/.well-known/openid-configuration"])
+    @pytest.mark.parametrize("odd", ["broken off", "not packed"])
+    def test_an_answer_that_is_no_whole_one(self, client, provider, path, odd):
+        provider.odd = {path: odd}
+        answer = client.get(START)
+        if not path.startswith("/."):
+            brought = provider.approve(answer.location, groups=["owners"])
+            answer = client.get(f"{START}/back", query_string=brought)
+        refused(answer, 503, "Plant ID cannot be reached")
+
+    def test_one_that_hangs_holds_few_threads(self, world, provider, monkeypatch):
+        """Other pages go on, however many strangers ask to be led there."""
+        came, answers = threading.Semaphore(0), threading.Event()
+
+        def hang(path: str, form: dict[str, str]) -> tuple[int, Any]:
+            came.release()
+            answers.wait(30)
+            return 500, {}
+
+        app = create_app(world)
+        with monkeypatch.context() as hanging, ThreadPoolExecutor(AT_ONCE) as pool:
+            hanging.setattr(provider, "answer", hang)
+            waiting = [pool.submit(app.test_client().get, START) for _ in range(AT_ONCE)]
+            assert all(came.acquire(timeout=30) for _ in range(AT_ONCE))
+            refused(app.test_client().get(START), 503, "Plant ID cannot be reached")
+            assert not any(one.done() for one in waiting)
+            answers.set()
+            assert {one.result(30).status_code for one in waiting} == {503}
+        assert arrive(app.test_client(), provider).status_code == 303
+
 
 class TestSession:
+    def test_groups_are_heard_again_after_half_a_day(self, world, client, provider):
+        world.sessions = Sessions(
+            world.records,
+            world.clock,
+            idle=timedelta(hours=12),
+            longest=timedelta(days=7),
+            elsewhere=timedelta(hours=12),
+        )
+        arrive(client, provider)
+        for hours, status in ((11, 200), (1, 401)):
+            world.clock.time += hours * 3600 * 10**9
+            assert client.get("/api/v1/me").status_code == status
+        ada = world.client()
+        post(ada, "/sign-in", "/sign-in", name="ada", password=PASSWORD)
+        for _ in range(3):
+            world.clock.time += 11 * 3600 * 10**9
+            assert ada.get("/api/v1/me").status_code == 200
+
     def test_it_ends_when_the_group_means_nothing_any_more(self, world, client, provider):
         arrive(client, provider)
         assert client.get("/api/v1/me").status_code == 200

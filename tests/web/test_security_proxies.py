@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backend.records import Role
+from backend.records import How, Role
 from backend.services.access import TokenDraft
 from backend.services.audit_log import Wanted
 from backend.web.proxies import TrustedProxies
@@ -174,7 +174,13 @@ class TestUserOfGrafana:
         headers = self.headers(world, Role.LABELLER)
         answer = world.client().post("/api/v1/labels", json=self.label(), headers=headers)
         assert answer.json[0]["created_by"] == "mia"
-        assert world.audit.entries(Wanted(action="label"))[0].who == "mia"
+        entry = world.audit.entries(Wanted(action="label"))[0]
+        assert (entry.who, entry.how) == ("mia", How.GRAFANA)
+
+    def test_a_name_is_read_as_grafana_writes_it(self, world):
+        sent = "미아 Müller".encode().decode("latin-1")
+        headers = self.headers(world, Role.VIEWER, **{"X-Grafana-User": sent})
+        assert world.client().get("/api/v1/me", headers=headers).json["name"] == "미아 Müller"
 
     @pytest.mark.parametrize("shown", ["", "wrong", SECRET + "x", SECRET[:-1], "é"])
     def test_without_it_the_token_is(self, world, shown):

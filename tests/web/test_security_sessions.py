@@ -123,6 +123,24 @@ def test_a_clock_that_was_set_back_ends_nothing(world):
     assert is_in(client)
 
 
+def test_one_that_began_by_a_clock_far_ahead_ends_with_the_clock(world):
+    """It would last until the clock comes there by itself, years later."""
+    world.clock.time += 365 * 24 * HOUR
+    client = signed_in(world)
+    assert is_in(client)
+    world.clock.time -= 365 * 24 * HOUR
+    assert not is_in(client)
+
+
+def test_idleness_counts_from_a_clock_that_was_set_back(world):
+    world.clock.time += 24 * HOUR
+    client = signed_in(world)
+    world.clock.time -= 24 * HOUR
+    assert is_in(client)
+    world.clock.time += 13 * HOUR
+    assert not is_in(client)
+
+
 def test_those_that_are_over_are_removed(world):
     signed_in(world)
     world.clock.time += 13 * HOUR

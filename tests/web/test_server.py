@@ -1,20 +1,26 @@
 """The server in front of the pages: who does not get on is ended, and others have room."""
 
+import logging
 import resource
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from waitress.wasyncore import close_all
 
+from backend.web import create_app
 from backend.web import server as serving
 from backend.web.server import Channel, Server, connections, make_server
+from tests.web.worlds import make_world
 
 WAITS_S = 20
+STATIC = Path(serving.__file__).parent / "static"
 LARGE = 64 * 1024 * 1024
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -23,13 +29,16 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "text/plain")])
     if environ["PATH_INFO"] == "/large":
         return (b"x" * 1024 * 1024 for _ in range(64))
+    if environ["PATH_INFO"] == "/file":
+        content: Iterable[bytes] = environ["wsgi.file_wrapper"]((STATIC / "page.css").open("rb"))
+        return content
     return [b"here"]
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(answers: Any = app) -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        server = make_server(app, listener)
+        server = make_server(answers, listener)
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -55,13 +64,11 @@ def connect(server: Server, sent: bytes = b"") -> socket.socket:
 
 def rest(peer: socket.socket) -> bytes:
     """Everything that still comes; fails if the other side does not end."""
-    found = b""
-    try:
+    found = []
+    with suppress(ConnectionResetError):
         while part := peer.recv(1024 * 1024):
-            found += part
-    except ConnectionResetError:
-        pass
-    return found
+            found.append(part)
+    return b"".join(found)
 
 
 def holds(server: Server, connections: int) -> None:
@@ -82,7 +89,7 @@ def wait(server: Server, holds: Callable[[Channel], bool], count: int = 1) -> No
 
 def later(server: Server, seconds: float) -> None:
     """Let it look after its connections as if so much time had passed."""
-    now = time.time() + seconds
+    now = time.monotonic() + seconds
     server.trigger.pull_trigger(lambda: server.maintenance(now))
 
 
@@ -152,6 +159,7 @@ def test_who_was_refused_and_goes_on_sending_is_not_listened_to_for_ever(server)
 
 def test_who_waits_for_longest_makes_room(monkeypatch):
     monkeypatch.setattr(serving, "CONNECTIONS", 12)
+    monkeypatch.setattr(serving, "FRESH_S", 0)
     with running() as server, ExitStack() as held:
         room = server.adj.connection_limit - serving.FILES
         # One in the middle of a request has more of a right to stay than those that say nothing.
@@ -164,6 +172,159 @@ def test_who_waits_for_longest_makes_room(monkeypatch):
         assert rest(idle[0]) == b""
         busy.sendall(b"Host: a\r\n\r\n")
         assert busy.recv(1000).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"GET / HTTP/1.1\r\n", ASK.replace(b"/ ", b"/large ")],
+    ids=["idle", "never ends", "takes nothing"],
+)
+def test_who_comes_to_a_full_house_is_not_the_one_that_goes(monkeypatch, sent):
+    monkeypatch.setattr(serving, "CONNECTIONS", 12)
+    with running() as server, ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(connect(server, sent))
+        for _ in range(5):
+            fresh = held.enter_context(connect(server))
+            holds(server, server.adj.connection_limit - serving.FILES)
+            fresh.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert rest(fresh).startswith(b"HTTP/1.1 200 OK")
+
+
+def files() -> int:
+    """How many this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_however_many_requests_come_at_once_few_are_read_ahead(server):
+    """Else one connection could take all files: each answer to a static file holds one."""
+    before = files()
+    with connect(server) as peer:
+        peer.settimeout(0.5)
+        with suppress(TimeoutError):
+            while True:
+                peer.sendall(1000 * ASK.replace(b"/ ", b"/file "))
+        (channel,) = server.active_channels.values()
+        assert len(channel.requests) <= serving.IN_TURN
+        assert files() - before < 10
+
+
+def test_requests_at_once_are_answered_each_in_its_turn(server):
+    last = ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    with connect(server, 300 * ASK + last) as peer:
+        assert rest(peer).count(b"HTTP/1.1 200 OK") == 301
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (b"", b"HTTP/1.1 200 OK"),
+        (b"Content-Length: 100000000\r\n", b"HTTP/1.1 413 Content Too Large"),
+        (b"Content-Length: x\r\n", b"HTTP/1.1 400 Bad Request"),
+        (b"Content-Length: 5\r\n", b"HTTP/1.1 100 Continue"),
+    ],
+)
+def test_a_body_is_asked_for_where_one_is_to_come(server, more, expected):
+    with connect(server, b"POST / HTTP/1.1\r\nExpect: 100-continue\r\n" + more + b"\r\n") as peer:
+        assert peer.recv(1000).split(b"\r\n")[0] == expected
+        if b"100" in expected[9:12]:
+            peer.sendall(b"12345")
+            assert peer.recv(1000).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_clock_that_is_set_back_keeps_nobody(server, monkeypatch):
+    yesterday = time.time() - 86_400
+    monkeypatch.setattr(time, "time", lambda: yesterday)
+    with connect(server, b"GET / HTTP/1.1\r\n") as peer:
+        wait(server, lambda one: one.request is not None)
+        looked = server._next_look
+        later(server, serving.PATIENCE_S + 5)
+        assert b"408 Request Timeout" in rest(peer)
+    deadline = time.monotonic() + WAITS_S
+    while server._next_look == looked:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_that_requests_wait_is_said_once_and_not_for_each(caplog):
+    caplog.set_level(logging.INFO)
+    go_on = threading.Event()
+
+    def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        go_on.wait(WAITS_S)
+        return app(environ, start_response)
+
+    with running(slow) as server, ExitStack() as held:
+        peers = [held.enter_context(connect(server, ASK)) for _ in range(30)]
+        wait(server, lambda one: bool(one.requests), 30)
+        later(server, 0)
+        later(server, 1)
+        settled = threading.Event()
+        server.trigger.pull_trigger(settled.set)
+        assert settled.wait(WAITS_S)
+        go_on.set()
+        assert all(peer.recv(1000).startswith(b"HTTP/1.1 200 OK") for peer in peers)
+    (said,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert said.endswith(" requests wait for one of 8 threads")
+
+
+def test_an_answer_for_which_there_is_no_disk_is_told_in_the_log(
+    server, monkeypatch, tmp_path, caplog
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    with connect(server, ASK.replace(b"/ ", b"/large ")) as peer:
+        assert len(rest(peer)) < LARGE
+    assert "An answer cannot be kept in a temporary file" in caplog.text
+
+
+class TestTheEnd:
+    """It was told to end: SystemExit reaches its loop, as from the handler of SIGTERM."""
+
+    @pytest.fixture
+    def served(self) -> Iterator[tuple[Server, threading.Event, threading.Thread]]:
+        go_on = threading.Event()
+
+        def slow(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            go_on.wait(WAITS_S)
+            return app(environ, start_response)
+
+        with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+            server = make_server(slow, listener)
+            thread = threading.Thread(target=server.run)
+            thread.start()
+            yield server, go_on, thread
+            go_on.set()
+            thread.join(WAITS_S)
+            close_all(server._map)
+            assert not thread.is_alive()
+
+    def end(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        def leave(now: float) -> None:
+            raise SystemExit(0)
+
+        monkeypatch.setattr(server, "maintenance", leave)
+
+    def test_an_answer_under_way_is_given_to_its_end(self, served, monkeypatch):
+        server, go_on, _ = served
+        with connect(server, ASK.replace(b"/ ", b"/large ")) as peer, connect(server) as idle:
+            wait(server, lambda one: bool(one.requests))
+            holds(server, 2)
+            self.end(server, monkeypatch)
+            assert rest(idle) == b""
+            with pytest.raises(ConnectionRefusedError):
+                connect(server)
+            go_on.set()
+            assert len(rest(peer)) > LARGE
+
+    def test_who_takes_nothing_is_not_waited_for(self, served, monkeypatch):
+        monkeypatch.setattr(serving, "TO_FINISH_S", 0.5)
+        server, go_on, thread = served
+        with connect(server, ASK.replace(b"/ ", b"/large ")):
+            wait(server, lambda one: bool(one.requests))
+            go_on.set()
+            self.end(server, monkeypatch)
+            thread.join(WAITS_S)
+            assert not thread.is_alive()
 
 
 def test_a_connection_that_cannot_be_taken_ends_nothing(server, monkeypatch):
@@ -205,3 +366,21 @@ def test_a_limit_that_cannot_be_raised_is_kept(monkeypatch):
     monkeypatch.setattr(resource, "getrlimit", lambda which: (400, resource.RLIM_INFINITY))
     monkeypatch.setattr(resource, "setrlimit", refuse)
     assert connections() == 100
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        (b"", b"200"),
+        (b"X-Forwarded-For: 192.0.2.1\r\n", b"403"),
+        (b"X-Forwarded-Proto: https\r\n", b"403"),
+        (b"Forwarded: for=192.0.2.1\r\n", b"403"),
+        (b"X-Real-IP: 192.0.2.1\r\n", b"403"),
+    ],
+)
+def test_an_open_service_sees_that_a_proxy_stands_in_front(told, status):
+    """Or whoever reaches the proxy would be its administrator."""
+    with running(create_app(make_world())) as server:
+        asked = b"GET /api/v1/detectors HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        with connect(server, asked + told + b"\r\n") as peer:
+            assert rest(peer).split(b" ")[1] == status

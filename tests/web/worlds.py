@@ -281,7 +281,7 @@ def add_version(
         number=number,
         created_at=NOW - 120 * MINUTE,
         artifact=f"{detector}-{number}",
-        spec=GAS_ROOM.plain(),
+        spec={**GAS_ROOM.plain(), "name": detector},
         label_hash="aa",
         data_hash="bb",
         provisional=provisional,

@@ -13,7 +13,7 @@ from backend.exceptions import StoreError, StoreRefused, StoreUnavailable
 _FILE = "series.sqlite3"
 LAYOUT = 1
 _BUSY_SECONDS = 30.0
-_PAGE_BYTES = 8192  # segments are far larger than SQLite's usual 4096
+PAGE_BYTES = 8192  # segments are far larger than SQLite's usual 4096
 _WAL_BYTES = 64 << 20
 
 _SCHEMA = """
@@ -72,12 +72,17 @@ class Database:
 
     def overwrite(self, source: sqlite3.Connection) -> None:
         """Let the file hold what another one does, all at once or not at all."""
-        with self._translated():
+        with self.translated():
             connection = self._take()
             try:
-                source.backup(connection)
+                source.backup(connection, progress=self._refuse_waiting)
             finally:
                 connection.close()
+
+    def _refuse_waiting(self, status: int, remaining: int, total: int) -> None:
+        """A copy would wait for another process without end: SQLite has waited for it already."""
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise self._busy()
 
     def close(self) -> None:
         """Close idle connections."""
@@ -88,7 +93,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._translated():
+        with self.translated():
             connection = self._take()
             try:
                 connection.execute(begin)
@@ -132,7 +137,7 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         self._use_wal(connection)
         # FULL: a commit is on the disk before `write` returns, even if the power fails. What was
         # scored is remembered in another database, which must not be ahead of this one.
@@ -163,7 +168,7 @@ class Database:
                 return
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         """The seam where SQLite's and the disk's errors become ours."""
         try:
             yield
@@ -178,10 +183,7 @@ class Database:
     def _explained(self, error: sqlite3.Error) -> StoreError:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if _is_busy(error):
-            return StoreUnavailable(
-                f"another process has been writing to {self.path} for more than "
-                f"{self._busy_seconds:g} seconds; try again"
-            )
+            return self._busy()
         if code == sqlite3.SQLITE_FULL:
             return StoreUnavailable(f"the disk of {self.path} is full; make room")
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
@@ -191,6 +193,12 @@ class Database:
         return StoreRefused(
             f"cannot use the embedded store at {self.path} ({error}); check that its directory "
             "exists and can be written"
+        )
+
+    def _busy(self) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"another process has been writing to {self.path} for more than "
+            f"{self._busy_seconds:g} seconds; try again"
         )
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -184,14 +185,15 @@ class EmbeddedSeriesStore:
         """All of it as at one moment, for a backup; others go on writing meanwhile."""
         return copying.copied_out(self._database)
 
-    def copied_in(self, chunks: Iterable[bytes]) -> None:
-        """Let it be what such bytes hold, all at once or not at all.
+    def staged(self, chunks: Iterable[bytes]) -> AbstractContextManager[Callable[[], None]]:
+        """Look at such bytes; it becomes what they hold, all at once, when that is called.
 
         Raises:
             InputError: they hold no embedded store.
             StoreRefused: a newer normalcy has written it.
+            StoreError: they cannot be written beside it.
         """
-        copying.copied_in(self._database, chunks)
+        return copying.staged(self._database, chunks)
 
     def close(self) -> None:
         """Close the file."""
@@ -340,6 +342,9 @@ def _layers(
 
 def _delete_rows(connection: sqlite3.Connection, series: int, start: int, stop: int) -> None:
     for segment in segments.find(connection, series, start, stop):
+        if start <= segment.first and segment.last < stop:
+            segments.remove(connection, [segment])
+            continue
         layer = segments.load(connection, segment)
         kept = layer.take((layer.times < start) | (layer.times >= stop))
         if len(kept):

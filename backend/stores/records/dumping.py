@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    bindparam,
     column,
     create_engine,
     func,
@@ -29,21 +30,23 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from backend.exceptions import InputError, StoreRefused
-from backend.ports import RecordDump
-from backend.records import State
-from backend.stores.records import tables
+from backend.ports import RecordDump, Restoration, StagedRecords
+from backend.records import Delivery, State
+from backend.stores.records import audit, tables, upkeep
 from backend.stores.records.database import Database
 from backend.stores.records.migrating import VERSION_TABLE, migrate, schemas
 from backend.stores.records.rows import insert_into
+from backend.stores.records.translation import translated
 
 MOMENTARY = ("leases", "process_reports", "sessions")
 """What processes hold and who is signed in just now: means nothing at another time or place."""
 _PRECIOUS = ("labels", "detectors", "versions", "users", "tokens")
 _BATCH = 500
 _LARGEST = 2**63 - 1
+_UNSENT = "A backup was restored: whether this was sent is not known, and it is not sent again."
 
 Row = Mapping[str, Any]
 
@@ -67,18 +70,16 @@ class SqlRecordDumps:
             found = (_table(name) for name in _PRECIOUS)
             return all(connection.execute(select(t).limit(1)).first() is None for t in found)
 
-    def load(self, dump: RecordDump, *, renamed: Mapping[str, str]) -> dict[str, int]:
-        """Let these be the records, all or none."""
+    @contextmanager
+    def staged(self, dump: RecordDump) -> Iterator[StagedRecords]:
+        """A dump that was looked at, in the form of this program; nothing is changed so far."""
         if dump.schema not in schemas():
             raise StoreRefused(
                 f"The records were dumped by a newer normalcy: their schema is {dump.schema}, this "
-                f"one knows up to {schemas()[-1]}. Install the newer normalcy."
+                f"one knows up to {schemas()[-1]}. Install the newer normalcy. Nothing was changed."
             )
-        with _staged(dump) as staged, self._database.writing() as connection:
-            counts = _replace(connection, staged)
-            _set_counters(connection, staged.counters())
-            _settle(connection, renamed)
-        return counts
+        with _staged(dump) as staged:
+            yield _Staged(self._database, staged)
 
     def close(self) -> None:
         """Release connections."""
@@ -111,6 +112,26 @@ class _Dump:
         return _counters(self._connection)
 
 
+class _Staged:
+    """`StagedRecords` in a temporary file."""
+
+    def __init__(self, database: Database, rows: _Dump) -> None:
+        self._database = database
+        self._rows = rows
+
+    def load(self, restoration: Restoration) -> dict[str, int]:
+        """Let these be the records, all or none, and put on record that they were restored."""
+        with self._database.writing() as connection:
+            known = _Known(connection)
+            counts = _replace(connection, self._rows)
+            known.keep(connection, restoration.numbers)
+            _set_counters(connection, self._rows.counters())
+            _settle(connection, restoration)
+            upkeep.note(connection, restoration.upkeep)
+            audit.add(connection, restoration.entry)
+        return counts
+
+
 def _table(name: str) -> Table:
     return tables.metadata.tables[name]
 
@@ -136,17 +157,17 @@ def _staged(dump: RecordDump) -> Iterator[_Dump]:
 
 
 def _stage(engine: Engine, dump: RecordDump) -> None:
-    try:
-        with engine.begin() as connection:
-            migrate(connection, "The backup", dump.schema)
-            _fill(connection, dump)
-            migrate(connection, "The backup")
-    except SQLAlchemyError as error:
-        words = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise InputError(
-            f"The records do not belong together ({words}): the backup is not one that normalcy "
-            "made. Nothing was changed."
-        ) from error
+    with translated(f"The temporary file {engine.url.database}"):
+        try:
+            with engine.begin() as connection:
+                migrate(connection, "The backup", dump.schema)
+                _fill(connection, dump)
+                migrate(connection, "The backup")
+        except IntegrityError as error:
+            raise InputError(
+                f"The records do not belong together ({error.orig}): the backup is not one that "
+                "normalcy made. Nothing was changed."
+            ) from error
 
 
 def _fill(connection: Connection, dump: RecordDump) -> None:
@@ -194,27 +215,39 @@ def _insert(connection: Connection, table: Table, rows: Iterator[Row]) -> int:
 # -- into the records ------------------------------------------------------------------------------
 
 
-def _replace(connection: Connection, staged: _Dump) -> dict[str, int]:
-    """Other rows in place of those that are there; numbers of versions are never given twice."""
-    numbers = _table("version_numbers")
-    given = connection.execute(select(numbers.c.detector, numbers.c.last)).all()
-    known = tables.metadata.sorted_tables
-    for table in reversed(known):
-        if _lasts(table) or table.name == "sessions":
-            connection.execute(table.delete())
-    counts = {
-        table.name: _insert(connection, table, staged.rows(table.name))
-        for table in known
-        if _lasts(table)
-    }
-    larger = _larger(connection)
-    for detector, last in given:
+class _Known:
+    """What a restore takes back from nobody: numbers given, tokens revoked, links used."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Read it before the rows are replaced."""
+        numbers, links, tokens = tables.version_numbers, tables.spent_links, tables.tokens.c
+        revoked = select(tokens.digest, tokens.revoked_at).where(tokens.revoked_at.is_not(None))
+        given = connection.execute(select(numbers))
+        self._numbers = {row.detector: row.last for row in given}
+        self._links = connection.execute(select(links)).mappings().all()
+        self._revoked = connection.execute(revoked).all()
+
+    def keep(self, connection: Connection, numbers: Mapping[str, int]) -> None:
+        """Bring it in again, with numbers of versions that are taken otherwise."""
+        for given in (self._numbers, numbers):
+            _raise_numbers(connection, given)
+        if self._links:
+            spent = insert_into(connection, tables.spent_links).on_conflict_do_nothing()
+            connection.execute(spent, [dict(link) for link in self._links])
+        if self._revoked:
+            tokens = tables.tokens
+            same = tokens.c.digest == bindparam("known")
+            again = update(tokens).where(same, tokens.c.revoked_at.is_(None))
+            rows = [{"known": digest, "since": since} for digest, since in self._revoked]
+            connection.execute(again.values(revoked_at=bindparam("since")), rows)
+
+
+def _raise_numbers(connection: Connection, given: Mapping[str, int]) -> None:
+    numbers, larger = tables.version_numbers, _larger(connection)
+    for detector, last in given.items():
         stated = insert_into(connection, numbers).values(detector=detector, last=last)
-        stated = stated.on_conflict_do_update(
-            index_elements=["detector"], set_={"last": larger(numbers.c.last, last)}
-        )
-        connection.execute(stated)
-    return counts
+        raised = {"last": larger(numbers.c.last, last)}
+        connection.execute(stated.on_conflict_do_update(index_elements=["detector"], set_=raised))
 
 
 def _larger(connection: Connection) -> Callable[..., Any]:
@@ -222,19 +255,34 @@ def _larger(connection: Connection) -> Callable[..., Any]:
     return func.max if connection.dialect.name == "sqlite" else func.greatest
 
 
-def _settle(connection: Connection, renamed: Mapping[str, str]) -> None:
+def _replace(connection: Connection, staged: _Dump) -> dict[str, int]:
+    """Other rows in place of those that are there."""
+    known = tables.metadata.sorted_tables
+    for table in reversed(known):
+        if _lasts(table) or table.name == "sessions":
+            connection.execute(table.delete())
+    return {
+        table.name: _insert(connection, table, staged.rows(table.name))
+        for table in known
+        if _lasts(table)
+    }
+
+
+def _settle(connection: Connection, restoration: Restoration) -> None:
     """Let what went on be over, and find artifacts under their new names."""
-    runs, requests, versions = tables.runs, tables.requests, tables.versions
+    runs, requests, messages = tables.runs, tables.requests, tables.messages
     going_on = runs.c.state == State.RUNNING.value
     last_heard = func.coalesce(runs.c.told_at, runs.c.started_at)
     ended = update(runs).where(going_on)
     connection.execute(ended.values(state=State.INTERRUPTED.value, finished_at=last_heard))
     claimed = requests.c.state == State.RUNNING.value
     connection.execute(update(requests).where(claimed).values(deadline=0))
-    for before, now in renamed.items():
-        connection.execute(
-            update(versions).where(versions.c.artifact == before).values(artifact=now)
-        )
+    unsent = update(messages).where(messages.c.state == Delivery.PENDING.value)
+    failed = {"state": Delivery.FAILED.value, "problem": _UNSENT, "ended_at": restoration.upkeep.at}
+    connection.execute(unsent.values(failed))
+    artifact = tables.versions.c.artifact
+    for before, now in restoration.renamed.items():
+        connection.execute(update(tables.versions).where(artifact == before).values(artifact=now))
 
 
 # -- numbers that the databases give ---------------------------------------------------------------

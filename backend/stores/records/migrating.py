@@ -27,7 +27,8 @@ def is_current(connection: Connection, place: str) -> bool:
     if found is not None and found not in known:
         raise StoreRefused(
             f"{place} was made by a newer normalcy: its schema is {found}, this one knows up to "
-            f"{known[-1]}. Install the newer normalcy, or restore a backup from before the update."
+            f"{known[-1]}. Install the newer normalcy, or restore a backup from before the update "
+            "into an empty record store."
         )
     return found == known[-1]
 

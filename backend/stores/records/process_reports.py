@@ -18,9 +18,10 @@ def report(connection: Connection, said: ProcessReport) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
 
 
-def listed(connection: Connection) -> list[ProcessReport]:
+def listed(connection: Connection, *, counts: bool) -> list[ProcessReport]:
     """What every process said last; sorted here, since databases sort by their own languages."""
-    rows = connection.execute(select(_REPORTS))
+    asked = [one for one in _REPORTS.columns if counts or one is not _REPORTS.c.families]
+    rows = connection.execute(select(*asked))
     return sorted((ProcessReport(**row._mapping) for row in rows), key=lambda one: one.name)
 
 

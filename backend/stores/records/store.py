@@ -237,10 +237,10 @@ class SqlRecordStore:
         with self._database.writing_hastily() as connection:
             process_reports.report(connection, report)
 
-    def process_reports(self) -> list[ProcessReport]:
+    def process_reports(self, *, counts: bool = True) -> list[ProcessReport]:
         """What every process said last."""
         with self._database.reading() as connection:
-            return process_reports.listed(connection)
+            return process_reports.listed(connection, counts=counts)
 
     def forget_processes(self, names: Collection[str]) -> None:
         """Remove what processes said."""
@@ -266,7 +266,7 @@ class SqlRecordStore:
         with self._database.writing_hastily() as connection:
             return runs.tell(connection, run, share=share, words=words, at=at)
 
-    def cancel_run(self, run: int, *, by: str, at: int) -> Run:
+    def cancel_run(self, run: int, *, by: str) -> Run:
         """Note that a run is to end."""
         with self._database.writing() as connection:
             return runs.cancel(connection, run, by=by)

@@ -16,7 +16,13 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
-from backend.exceptions import Conflict, NormalcyError, StoreRefused, StoreUnavailable
+from backend.exceptions import (
+    Conflict,
+    InputError,
+    NormalcyError,
+    StoreRefused,
+    StoreUnavailable,
+)
 
 _SQLITE_RETRY = {
     sqlite3.SQLITE_BUSY: "is locked by another process; try again, and end a process that hangs",
@@ -80,6 +86,8 @@ def _of_sqlite(cause: sqlite3.Error, place: str) -> NormalcyError:
 
 def _of_postgres(cause: BaseException, place: str) -> NormalcyError:
     state, text = getattr(cause, "sqlstate", None), _first_line(cause)
+    if "cannot contain NUL" in text:
+        return InputError(f"{place} cannot hold what was given: {text}.")
     if state is None and type(cause).__name__ == "OperationalError":
         if any(words in str(cause) for words in _POSTGRES_NO):
             return StoreRefused(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from backend.exceptions import Conflict
 from backend.records import Upkeep, Verdict
@@ -12,6 +12,12 @@ from backend.stores.records.rows import columns, insert_into, plain
 
 _UPKEEP, _VERSIONS = tables.upkeep, tables.versions
 _RUNS, _REQUESTS, _LOG = tables.runs, tables.requests, tables.run_log
+_ENDED = (
+    (_RUNS, _RUNS.c.finished_at),
+    (_REQUESTS, _REQUESTS.c.finished_at),
+    (tables.drift_proposals, tables.drift_proposals.c.answered_at),
+)
+"""When a row of each table came to its end; without a time where it has not."""
 
 
 def note(connection: Connection, upkeep: Upkeep) -> None:
@@ -50,26 +56,20 @@ def remove_version(connection: Connection, detector: str, number: int) -> bool:
 
 
 def ended(connection: Connection, *, before: int) -> int:
-    """How many runs and requests ended before a time."""
-    return sum(
-        connection.scalar(
-            select(func.count()).select_from(table).where(table.c.finished_at < before)
-        )
-        or 0
-        for table in (_RUNS, _REQUESTS)
-    )
+    """How many runs and requests ended, and proposals were answered, before a time."""
+    counts = (select(func.count()).where(at < before) for _, at in _ENDED)
+    return sum(connection.scalar(count) or 0 for count in counts)
 
 
 def forget_ended(connection: Connection, *, before: int, limit: int) -> int:
-    """Remove the oldest runs, with what they told, and requests that ended before a time."""
-    runs = _oldest(connection, _RUNS, before, limit)
-    connection.execute(delete(_LOG).where(_LOG.c.run.in_(runs)))
-    connection.execute(delete(_RUNS).where(_RUNS.c.id.in_(runs)))
-    requests = _oldest(connection, _REQUESTS, before, limit - len(runs))
-    connection.execute(delete(_REQUESTS).where(_REQUESTS.c.id.in_(requests)))
-    return len(runs) + len(requests)
-
-
-def _oldest(connection: Connection, table: Table, before: int, limit: int) -> list[int]:
-    asked = select(table.c.id).where(table.c.finished_at < before).order_by(table.c.id)
-    return list(connection.scalars(asked.limit(limit)))
+    """Remove the oldest of what `ended` counts; runs with what they told."""
+    count = 0
+    for table, at in _ENDED:
+        own = table.c.id
+        asked = select(own).where(at < before).order_by(own).limit(limit - count)
+        gone = list(connection.scalars(asked))
+        if table is _RUNS:
+            connection.execute(delete(_LOG).where(_LOG.c.run.in_(gone)))
+        connection.execute(delete(table).where(own.in_(gone)))
+        count += len(gone)
+    return count

@@ -10,7 +10,7 @@ from backend.web.api.asked import Asked
 from backend.web.api.blueprints import part
 from backend.web.application import application
 from backend.web.instants import milliseconds
-from backend.web.who import seen
+from backend.web.who import first_seen
 
 _KINDS = "alarm, fleet, blind, retrain, drift or aside"
 
@@ -126,5 +126,10 @@ def list_rules() -> list[RuleRow]:
 @api.get("/alerts", responses={"200": AlertRows})
 def list_alerts(query: AlertsQuery) -> list[AlertRow]:
     """Alerts, newest first, each in the state it is in."""
-    found = application().alerting.listed(query.detector, state=query.state, limit=query.limit)
-    return [AlertRow.of(one) for one in seen(found, lambda one: one.alert.detector)]
+    alerting = application().alerting
+    found = first_seen(
+        lambda limit: alerting.listed(query.detector, state=query.state, limit=limit),
+        lambda one: one.alert.detector,
+        query.limit,
+    )
+    return [AlertRow.of(one) for one in found]

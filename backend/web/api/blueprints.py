@@ -18,7 +18,7 @@ SCHEMES: dict[str, Any] = {
 }
 PROBLEMS: dict[str | int | HTTPStatus, type[BaseModel] | dict[Any, Any] | None] = {
     str(status): ProblemAnswer
-    for status in (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 501, 503)
+    for status in (400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500, 501, 503, 507)
 }
 
 

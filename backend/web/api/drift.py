@@ -37,7 +37,10 @@ class ProposalRow(BaseModel):
     version: int = Field(description="whose errors drift")
     found_at: int
     reason: str
-    answer: str = Field(description="open, accepted, dismissed, or outdated by another version")
+    answer: str = Field(
+        description="open, accepted, dismissed, or outdated: another version serves, or the rise "
+        "has ended"
+    )
     by: str
     answered_at: int | None
     series: list[DriftingSeries]

@@ -21,7 +21,7 @@ from backend.web.api.work_rows import (
 from backend.web.application import application
 from backend.web.rights import REQUESTS
 from backend.web.scope import require_same_source
-from backend.web.who import by, require, seen
+from backend.web.who import by, first_seen, require, seen
 
 api = part("work", "Runs of the jobs and requests to them.")
 
@@ -41,15 +41,22 @@ def list_work() -> dict[str, Any]:
 @api.get("/runs", responses={"200": RunRows})
 def list_runs(query: RunsQuery) -> list[RunRow]:
     """Runs, newest first unless asked for otherwise."""
-    runs = application().queries.runs(query.detector, state=query.state, limit=query.limit)
-    runs = seen(runs[::-1] if query.ascending else runs, lambda one: one.detector)
-    return [RunRow.of(one) for one in runs]
+    queries = application().queries
+    runs = first_seen(
+        lambda limit: queries.runs(query.detector, state=query.state, limit=limit),
+        lambda one: one.detector,
+        query.limit,
+    )
+    return [RunRow.of(one) for one in (runs[::-1] if query.ascending else runs)]
 
 
 @api.get("/requests", responses={"200": RequestRows})
 def list_requests(query: LimitQuery) -> list[RequestRow]:
     """Requests, newest first."""
-    found = seen(application().queries.requests(limit=query.limit), lambda one: one.detector)
+    queries = application().queries
+    found = first_seen(
+        lambda limit: queries.requests(limit=limit), lambda one: one.detector, query.limit
+    )
     return [RequestRow.of(one) for one in found]
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from backend.ports import Aggregate
 from backend.services.drawing import Span
+from backend.specs import DetectorSpec
 from backend.web.application import Application
 from backend.web.datasource.asked import Filter, Payload
 from backend.web.datasource.frames import Frame
+from backend.web.who import seen
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,8 @@ class Metric:
     label: str
     fields: tuple[str, ...]
     answer: Answer
+
+
+def specs_seen(app: Application) -> list[DetectorSpec]:
+    """The detectors that who asks may see: all, unless it is a token for some of them."""
+    return seen(app.detectors.all(), lambda spec: spec.name)

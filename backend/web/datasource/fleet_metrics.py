@@ -5,16 +5,17 @@ from typing import Any
 
 from backend import schema
 from backend.exceptions import NotFound
-from backend.records import series_key
+from backend.records import Role, series_key
 from backend.services.downsampling import Table
 from backend.services.events import Event
-from backend.services.history import WORST
+from backend.services.history import LOOKED_THROUGH, WORST
 from backend.web.application import Application
 from backend.web.datasource.asked import choose
-from backend.web.datasource.chosen import Answer, Chosen, Metric
+from backend.web.datasource.chosen import Answer, Chosen, Metric, specs_seen
 from backend.web.datasource.filters import passes
 from backend.web.datasource.frames import FieldType, Frame, Look, series_frame, table_frame
 from backend.web.instants import milliseconds
+from backend.web.who import require, seen
 
 MOST_ROWS = 200
 
@@ -35,7 +36,7 @@ def _over_time(
 
     def frames(app: Application, chosen: Chosen) -> list[Frame]:
         what = _what(chosen, fields, default)
-        tables = [one.only([what]) for one in read(app, chosen, _named(app, chosen))]
+        tables = [one.only([what]) for one in _seen(read(app, chosen, _named(app, chosen)))]
         look = looks.get(what, Look())
         kept = [one for one in tables if passes(one.tags, one.tags["detector"], chosen.filters)]
         return [series_frame(one, one.tags["detector"], look) for one in kept]
@@ -51,10 +52,22 @@ def _what(chosen: Chosen, fields: Sequence[str], default: str) -> str:
 
 
 def _named(app: Application, chosen: Chosen) -> str | None:
-    """The detector that the payload names; None where it names none, which means all."""
-    names = [spec.name for spec in app.detectors.all()]
+    """The detector that the payload names; None where it names none, which means all.
+
+    Raises:
+        Forbidden: it is none of those that who asks may see.
+        NotFound: there is none of that name.
+    """
+    names = [spec.name for spec in specs_seen(app)]
     found = chosen.detector or next(iter(choose(chosen.payload, "detector", names)), None)
-    return app.detectors.get(found).name if found else None
+    if not found:
+        return None
+    require(Role.VIEWER, found)
+    return app.detectors.get(found).name
+
+
+def _seen(tables: Sequence[Table]) -> list[Table]:
+    return seen(tables, lambda one: one.tags[schema.DETECTOR_TAG])
 
 
 def _worst(app: Application, chosen: Chosen, detector: str | None) -> list[Table]:
@@ -71,13 +84,13 @@ def _training(app: Application, chosen: Chosen, detector: str | None) -> list[Ta
 
 def _trainings(app: Application, chosen: Chosen) -> list[Frame]:
     """Every training of a detector, newest first."""
-    tables = app.history.training(chosen.span, _named(app, chosen))
+    tables = _seen(app.history.training(chosen.span, _named(app, chosen)))
     return _training_frame([(one, row) for one in tables for row in range(len(one))])
 
 
 def _trained(app: Application, chosen: Chosen) -> list[Frame]:
     """The newest training of every detector."""
-    tables = app.history.training(chosen.span)
+    tables = _seen(app.history.training(chosen.span))
     return _training_frame([(one, len(one) - 1) for one in tables])
 
 
@@ -95,7 +108,8 @@ def _training_frame(rows: Sequence[tuple[Table, int]]) -> list[Frame]:
 
 
 def _open_events(app: Application, chosen: Chosen) -> list[Frame]:
-    return _event_table(app.history.open_events(), with_detector=True)
+    events = seen(app.history.open_events(), lambda one: one.detector)
+    return _event_table(events, with_detector=True)
 
 
 def _events(app: Application, chosen: Chosen) -> list[Frame]:
@@ -139,7 +153,8 @@ def _tops(app: Application, chosen: Chosen) -> list[Frame]:
 
 
 def _failed_runs(app: Application, chosen: Chosen) -> list[Frame]:
-    runs = app.history.failed_runs(chosen.span, limit=MOST_ROWS)
+    failed = app.history.failed_runs(chosen.span, limit=LOOKED_THROUGH)
+    runs = seen(failed, lambda run: run.detector)[:MOST_ROWS]
     columns: list[Column] = [
         ("time", "time", [milliseconds(run.finished_at) for run in runs]),
         ("detector", "string", [run.detector for run in runs]),
@@ -152,7 +167,7 @@ def _failed_runs(app: Application, chosen: Chosen) -> list[Frame]:
 def _run_seconds(app: Application, chosen: Chosen) -> list[Frame]:
     """How long runs took: one field for each detector and kind."""
     series: dict[tuple[str, str], list[tuple[int, float]]] = {}
-    for run in app.history.ended_runs(chosen.span):
+    for run in seen(app.history.ended_runs(chosen.span), lambda run: run.detector):
         end = run.finished_at or run.started_at
         row = milliseconds(end), (end - run.started_at) / 1e9
         series.setdefault((run.detector, run.kind), []).append(row)

@@ -8,6 +8,7 @@ from backend.exceptions import InputError, NotFound
 from backend.records import parse_series_key
 from backend.web.application import Application
 from backend.web.datasource.asked import Payload, read_payload
+from backend.web.datasource.chosen import specs_seen
 from backend.web.datasource.metrics import AGGREGATIONS, METRICS, detector_of
 from backend.web.what_if import KINDS
 
@@ -69,7 +70,7 @@ def metrics() -> list[dict[str, Any]]:
 def options(app: Application, name: str, payload: Payload) -> list[str]:
     """What a payload field can be; empty while the detector is not chosen."""
     if name == "detector":
-        return [spec.name for spec in app.detectors.all()]
+        return [spec.name for spec in specs_seen(app)]
     if static := _FORMS.get(name, {}).get("options"):
         return [one["value"] for one in static]
     if name not in ("series", "channel") or not payload.get("detector"):
@@ -106,17 +107,17 @@ def variable(app: Application, payload: object) -> list[str]:
 
 def tag_keys(app: Application) -> list[str]:
     """Tags that a dashboard can filter by."""
-    tags = {tag for spec in app.detectors.all() for tag in spec.group_by}
+    tags = {tag for spec in specs_seen(app) for tag in spec.group_by}
     return [schema.DETECTOR_TAG, *sorted(tags)]
 
 
 def tag_values(app: Application, key: str) -> list[str]:
-    """Values of a tag over all detectors."""
+    """Values of a tag over all detectors that who asks may see."""
     if key == schema.DETECTOR_TAG:
         return options(app, "detector", {})
     values = {
         value
-        for spec in app.detectors.all()
+        for spec in specs_seen(app)
         if key in spec.group_by
         for value in _values_of(app, spec.name, key)
     }

@@ -7,14 +7,14 @@ from typing import cast
 from backend import schema
 from backend.exceptions import InputError, NotFound
 from backend.ports import Aggregate
-from backend.records import LabelKind
+from backend.records import LabelKind, Role
 from backend.services.downsampling import Table
 from backend.services.drawing import Span
 from backend.services.queries import Queries
 from backend.services.what_if import ALARM, FLAG, SCORE, THRESHOLD
 from backend.web.application import Application
 from backend.web.datasource.asked import Panel, Payload, Target, choose, read_what_if
-from backend.web.datasource.chosen import Answer, Chosen, Metric
+from backend.web.datasource.chosen import Answer, Chosen, Metric, specs_seen
 from backend.web.datasource.filters import passes
 from backend.web.datasource.fleet_metrics import FLEET_METRICS
 from backend.web.datasource.frames import (
@@ -27,6 +27,7 @@ from backend.web.datasource.frames import (
     series_frame,
     with_notice,
 )
+from backend.web.who import require, seen
 
 MOST_FRAMES = 200
 TIME_LIMIT_NS = 10_000_000_000
@@ -58,16 +59,18 @@ def detector_of(app: Application, payload: Payload) -> str:
     """The one detector a query is about.
 
     Raises:
+        Forbidden: it is none of those that who asks may see.
         InputError: none is named, or several are.
         NotFound: there is none of that name.
     """
-    names = [spec.name for spec in app.detectors.all()]
+    names = [spec.name for spec in specs_seen(app)]
     chosen = choose(payload, "detector", names)
     if len(chosen) != 1:
         raise InputError(
             f"The query must name one detector in its payload, it names {len(chosen)}: choose one "
             f"of {', '.join(names) or 'none yet'}."
         )
+    require(Role.VIEWER, chosen[0])
     return app.detectors.get(chosen[0]).name
 
 
@@ -211,7 +214,7 @@ def _noticed(frames: list[Frame], notices: Sequence[str]) -> list[Frame]:
 
 
 def _detectors(app: Application, chosen: Chosen) -> list[Frame]:
-    overviews = app.queries.overviews()
+    overviews = seen(app.queries.overviews(), lambda one: one.detector)
     return [detector_frame(overviews)] if overviews else []
 
 

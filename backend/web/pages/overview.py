@@ -86,9 +86,11 @@ def _changed(rows: Sequence[SeriesGlance]) -> dict[tuple[str, str], str]:
         if row.condition in _SUSPECT or row.why:
             keys.setdefault(row.detector, []).append(row.series)
     app = application()
-    for detector, own in keys.items():
-        found = app.channel_changes.told(app.detectors.get(detector), own)
-        told |= {(detector, key): " ".join(sentences) for key, sentences in found.items()}
+    for spec in app.detectors.all():  # one may have been removed since the rows were read
+        if spec.name not in keys:
+            continue
+        found = app.channel_changes.told(spec, keys[spec.name])
+        told |= {(spec.name, key): " ".join(sentences) for key, sentences in found.items()}
     return told
 
 

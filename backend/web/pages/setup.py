@@ -133,11 +133,11 @@ def _act(draft: Draft, name: str | None) -> Answer:
     except ConfigurationError as error:
         told = [Problem(f"settings.{one.where}", one.message) for one in error.problems]
         return _form(draft, name, told), 422
+    require_same_source(draft.name, body)  # before the source is looked at for what it names
     checked = application().setting_up.check(draft.name, body, new=name is None)
     problems = [*checked.problems, *_about_range(draft)]
     if problems or checked.spec is None:
         return _form(draft, name, problems), 422
-    require_same_source(draft.name, checked.spec)
     act = request.form.get("act")
     if act == "save":
         return _save(draft, name, checked.spec, body)

@@ -23,6 +23,10 @@ sign_in = Blueprint("sign_in_page", __name__)
 LONGEST_AWAY_S = 600
 """For how long somebody may take to sign in at another service."""
 
+LONGEST_NEXT = 2000
+"""Of an address that a cookie keeps; browsers drop one of more than 4,096 bytes."""
+
+_LONGEST_TOLD = 200
 _LEFT = "left"
 _STATUS = {"unreachable": 503, "answer": 502, "stale": 400, "cancelled": 400}
 _log = logging.getLogger(__name__)
@@ -61,7 +65,9 @@ def depart() -> Answer:
         left = elsewhere.depart(_back())
     except SignInRefused as error:
         return _refused(error, wanted)
-    session[_LEFT] = {**asdict(left), "url": "", "next": _next(wanted), "at": _now_s()}
+    session[_LEFT] = {
+        **asdict(left), "url": "", "next": _next_by_cookie(wanted), "at": _now_s(),
+    }  # fmt: skip
     return redirect(left.url, 303)
 
 
@@ -101,9 +107,8 @@ def _brought(left: dict[str, Any] | None) -> tuple[str, Departure]:
     if args.get("error") == "access_denied":
         raise SignInRefused("The sign-in was called off at the other service.", "cancelled")
     if "error" in args or not args.get("code"):
-        raise SignInRefused(
-            f"The sign-in service answered {args.get('error', 'without a code')!r}.", "answer"
-        )
+        told = args.get("error", "without a code")[:_LONGEST_TOLD]
+        raise SignInRefused(f"The sign-in service answered {told!r}.", "answer")
     return args["code"], Departure("", left["state"], left["nonce"], left["verifier"])
 
 
@@ -143,14 +148,13 @@ def _enter(name: str, password: str) -> str:
             return text("sign-in-wrong")
         sessions.begin(user)
         return ""
-    access.count_try(address)
-    if security.is_configured(password):
-        sessions.begin(None)
-        return ""
-    token = access.token_of(password) if password else None
-    if token is None:
+    at = access.count_try(address)
+    is_configured = security.is_configured(password)
+    token = access.token_of(password) if password and not is_configured else None
+    if token is None and not is_configured:
         return text("sign-in-wrong-token")
-    if token.detectors:
+    access.forgive_try(address, at)
+    if token is not None and token.detectors:
         return text("sign-in-scoped")
     sessions.begin(token)
     return ""
@@ -159,6 +163,12 @@ def _enter(name: str, password: str) -> str:
 def _next(wanted: str) -> str:
     path = own_path(wanted)
     return "/" if path.startswith(security.SIGN_IN) else path
+
+
+def _next_by_cookie(wanted: str) -> str:
+    """Where to go on to; "/" where the address would not fit into a cookie."""
+    path = _next(wanted)
+    return path if len(ascii(path)) <= LONGEST_NEXT else "/"
 
 
 def _form(wanted: str, name: str = "", problem: str = "") -> str:

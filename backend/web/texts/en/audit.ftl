@@ -40,4 +40,6 @@ audit-session-begin = signed in
 audit-session-end = signed out
 audit-identity-add = first sign-in by another service
 audit-results-remove = results deleted
+audit-series-import = measurements imported
+audit-series-copy = measurements copied
 audit-restore = backup restored

@@ -40,4 +40,6 @@ audit-session-begin = 로그인
 audit-session-end = 로그아웃
 audit-identity-add = 다른 서비스를 통한 첫 로그인
 audit-results-remove = 결과 삭제
+audit-series-import = 측정값 가져오기
+audit-series-copy = 측정값 복사
 audit-restore = 백업 복원
