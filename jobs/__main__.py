@@ -14,6 +14,7 @@ from backend.executors import LocalProcesses
 from backend.executors.logs import log_to_stderr
 from backend.executors.pulse import BEAT, BEAT_EVERY_S, READY, STOPPING, SignOfLife, Watcher
 from backend.executors.signals import set_on_signals
+from backend.services.heap import keep_few_arenas
 from backend.settings import load, log_form
 from backend.settings.rereading import keep, load_to_run
 from backend.specs import DetectorSpec
@@ -35,6 +36,7 @@ _LOOK_EVERY_S = BEAT_EVERY_S
 
 def main() -> int:
     """Run until SIGTERM or SIGINT; 0 stopped, 1 failed, 2 wrong configuration."""
+    keep_few_arenas()
     log_to_stderr(form=log_form(os.environ))
     # Where it hangs is then written down when it is ended for that.
     faulthandler.enable()

@@ -1,5 +1,6 @@
 """Fixtures for every test."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -13,6 +14,10 @@ from backend.services.acting import Actor, acting
 from tests.servers.chromium import chromium
 from tests.servers.influxdb import InfluxServer, require_influxd
 from tests.servers.remote import InfluxServer2, InfluxServer3, require
+
+# A test leaves much behind that refers to itself, and TensorFlow a million objects that stay:
+# looked through as often as Python does by itself, they take a tenth of the time.
+gc.set_threshold(50_000, 20, 20)
 
 # A busy machine is no mistake of the code; and what CI tries is the same each time.
 settings.register_profile("here", deadline=None)

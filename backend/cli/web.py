@@ -11,6 +11,7 @@ from backend.cli.liveness import beat_while_answering
 from backend.cli.session import Session, pass_session
 from backend.exceptions import ConfigurationError, NormalcyError
 from backend.executors.logs import log_to_stderr
+from backend.services.heap import keep_few_arenas
 from backend.settings import WebSettings, require_token
 from backend.web import create_app
 from backend.web.server import make_server
@@ -20,6 +21,7 @@ from backend.web.server import make_server
 @pass_session
 def command(session: Session) -> None:
     """Serve the pages and the API until it is told to stop (Ctrl-C, SIGTERM)."""
+    keep_few_arenas()
     require_token(session.settings)
     settings, web = session.settings, session.settings.web
     log_to_stderr(form=settings.log_form, secrets=settings.secrets)

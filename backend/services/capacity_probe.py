@@ -29,9 +29,9 @@ from backend.detection.training import Outcome
 from backend.exceptions import NormalcyError, NotEnoughNormalData
 from backend.ports import ArtifactStore, Clock, Floats, ModelFactory
 from backend.services.capacity_tick import Ticking
+from backend.services.heap import give_back_memory
 from backend.services.material import Materials, Outline
 from backend.services.piece_size import is_flat
-from backend.services.serving import give_back_memory
 from backend.services.stores import Stores
 from backend.services.versions import from_files, to_files, unpack
 from backend.specs import (

@@ -30,6 +30,7 @@ from backend.services.fingerprints import (
 )
 from backend.services.fleet_pieces import Asked, FleetPieces, Trained
 from backend.services.former_version import saved
+from backend.services.heap import give_back_memory
 from backend.services.joining import joined, selected
 from backend.services.labelling import Labelling
 from backend.services.material import Outline
@@ -37,7 +38,7 @@ from backend.services.progress import both
 from backend.services.promotion import Promoting
 from backend.services.results import one_point
 from backend.services.runs import recorded
-from backend.services.serving import champion_of, give_back_memory
+from backend.services.serving import champion_of
 from backend.services.stores import Stores
 from backend.services.threshold_in_force import applied_to, in_force, is_waiting
 from backend.services.training_record import joined_record, with_limits

@@ -14,6 +14,7 @@ from backend.services.carrying import Kept, Tail, Tails
 from backend.services.detectors import Detectors
 from backend.services.drift import DriftWatching
 from backend.services.fencing import Fence, unfenced
+from backend.services.heap import give_back_memory
 from backend.services.labelling import Labelling
 from backend.services.pace import lag_s
 from backend.services.progress import both
@@ -21,7 +22,7 @@ from backend.services.reading import earliest
 from backend.services.results import one_point
 from backend.services.runs import failures_recorded, recorded
 from backend.services.scored_part import Part, PartScoring, ScoringReport, Tables, Task
-from backend.services.serving import Served, give_back_memory, shifts
+from backend.services.serving import Served, shifts
 from backend.services.stores import Stores
 from backend.specs import DetectorSpec, nanoseconds
 

@@ -1,15 +1,14 @@
 """Which version scores a point, and versions kept ready in memory."""
 
-import ctypes
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
 
 from backend.detection.pipeline import Fitted
 from backend.exceptions import NotFound
 from backend.ports import ArtifactStore, ModelFactory, RecordStore
 from backend.records import Promotion, Version
+from backend.services.heap import give_back_memory
 from backend.services.loading import loading
 from backend.services.versions import from_files
 
@@ -78,15 +77,6 @@ class Served:
             return version_named(self._records, name).provisional
         except (NotFound, ValueError):
             return False  # the points are older than the records: nobody knows any more
-
-
-def give_back_memory() -> None:
-    """Let the system have what was used for a moment: the C library keeps hundreds of megabytes.
-
-    Only where that library is GNU's; elsewhere nothing happens.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def version_named(records: RecordStore, name: str) -> Version:

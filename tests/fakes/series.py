@@ -25,6 +25,17 @@ class MemorySeriesStore:
         self._data: dict[str, dict[Tags, dict[int, Row]]] = {}
         self._kinds: dict[str, dict[str, FieldKind]] = {}
 
+    def take_from(self, other: "MemorySeriesStore") -> None:
+        """Hold the same rows as another: writing them once more would take ten times as long."""
+        self._kinds = {name: dict(kinds) for name, kinds in other._kinds.items()}
+        self._data = {
+            name: {
+                tags: {time: dict(row) for time, row in rows.items()}
+                for tags, rows in series.items()
+            }
+            for name, series in other._data.items()
+        }
+
     def ping(self) -> str:
         return "memory"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -210,8 +211,7 @@ def make_world(token: str | None = None) -> World:
 def scored_world(*rooms: str) -> World:
     """Rooms scored to now, and a version that serves."""
     made = make_world()
-    for room in rooms:
-        write_scores(made, room)
+    made.results.take_from(_scores(rooms))
     add_version(made)
     made.records.set_watermarks("gas-room", {f"room={room}": NOW for room in rooms})
     return made
@@ -220,9 +220,24 @@ def scored_world(*rooms: str) -> World:
 def two_rooms() -> World:
     """Two rooms with their values, scored to now, a version that serves."""
     made = scored_world("R1", "R2")
-    for room in ("R1", "R2"):
-        write_values(made, room)
+    made.source.take_from(_values(("R1", "R2")))
     return made
+
+
+@cache
+def _scores(rooms: tuple[str, ...]) -> MemorySeriesStore:
+    made = make_world()
+    for room in rooms:
+        write_scores(made, room)
+    return made.results
+
+
+@cache
+def _values(rooms: tuple[str, ...]) -> MemorySeriesStore:
+    made = make_world()
+    for room in rooms:
+        write_values(made, room)
+    return made.source
 
 
 def times(count: int) -> np.ndarray:
