@@ -61,8 +61,9 @@ detectors:
     threshold: {{kind: quantile, q: 1.0, margin: 3.0}}
     smoothing: {{span: 1}}
     alarm: {{for: 2}}
-    schedule: {{score: {interval}}}
+    schedule: {{score: {interval}, catch_up: 10m}}
 """
+# The first tick scores what lies so far back: here nobody waits for a week of it.
 
 
 @dataclass
