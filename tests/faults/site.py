@@ -26,6 +26,7 @@ DETECTOR: Mapping[str, Any] = {
     "every": "10m",
     "model": {"kind": "dense_autoencoder", "window": 5},
     "threshold": {"kind": "quantile", "q": 1, "margin": 1.3},
+    "detection_limits": False,
     "schedule": {"catch_up": "3d"},
 }
 MEASURED = 1000

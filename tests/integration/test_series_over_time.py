@@ -36,6 +36,7 @@ DETECTOR: dict[str, Any] = {
     "every": "10m",
     "model": {"kind": "dense_autoencoder", "window": 5},
     "threshold": {"kind": "quantile", "q": 1, "margin": 1.3},
+    "detection_limits": False,
 }
 READINGS = 5
 """Of each sensor in a grid step, where a test looks at single ones."""

@@ -374,7 +374,7 @@ def disturbed(plant: Plant, application: Application, lots: random.Random) -> li
     dead = [kill_in_the_middle(plant, application, f"retrain:{plant.detectors[0]}")]
     until(lambda: taken_over(application, dead[0]), plant.told)
     plant.start()
-    for _ in range(4 if plant.several else 1):
+    for _ in range(2 if plant.several else 1):
         name = f"score:{lots.choice(plant.detectors)}"
         dead.append(kill_in_the_middle(plant, application, name))
         bury(application, dead[-1])

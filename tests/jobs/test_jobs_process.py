@@ -29,6 +29,7 @@ detectors:
     model: {kind: dense_autoencoder, window: 2, units: [4, 1], epochs: 1}
     threshold: {kind: quantile}
     folds: 2
+    detection_limits: false
     schedule: {score: 1s, catch_up: 1h, score_timeout: 60s, retrain_timeout: 100s}
 """
 

@@ -52,6 +52,7 @@ class Plant:
                 "every": "10m",
                 "model": {"kind": "dense_autoencoder", "window": 5},
                 "threshold": {"kind": "quantile", "q": 1, "margin": 1.3},
+                "detection_limits": False,  # two thirds of a training, and few ask for them
                 **changes,
             }
         )

@@ -40,7 +40,7 @@ MACHINE = Machine(memory=8 << 30, cores=1)
 @pytest.fixture
 def plant() -> Plant:
     """Two rooms that have been measured, of which nothing is labelled yet."""
-    plant = Plant(detection_limits=False, learn_from="3d")
+    plant = Plant(learn_from="3d")
     plant.measure()
     return plant
 

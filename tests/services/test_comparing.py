@@ -24,7 +24,7 @@ NO_CHECKS = {"flatline": 0, "range": 0, "rate": 0}
 @pytest.fixture
 def plant() -> Plant:
     """Two versions at point 1000: the second one, which waits, learned from a part of the first."""
-    plant = Plant(promote="review", detection_limits=False)
+    plant = Plant(promote="review")
     plant.measure(0, 1000)
     plant.label(0, 600)
     plant.train()
@@ -142,7 +142,7 @@ def test_the_share_of_training_time_is_told(plant: Plant) -> None:
 
 
 def test_the_alarms_of_a_version_without_labels_are_counted_as_silent() -> None:
-    plant = Plant(learn_from="4d", detection_limits=False)
+    plant = Plant(learn_from="4d")
     plant.measure(0, 1000)
     plant.train()
     plant.now(1000)
@@ -278,7 +278,7 @@ class TestAsking:
         assert done.result["challenger"]["number"] == 2
 
     def test_where_versions_promote_themselves_nothing_is_asked_for(self) -> None:
-        plant = Plant(detection_limits=False).ready()
+        plant = Plant().ready()
         plant.label(600, 650)
         plant.train()
         assert plant.records.requests(kind=COMPARE) == []

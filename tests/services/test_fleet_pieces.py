@@ -55,7 +55,7 @@ class Workers(InProcess):
 
 def fleet(most: int = 2, rooms: Sequence[str] = ROOMS, **changes: object) -> tuple[Plant, Workers]:
     """A measured and labelled plant whose rooms are trained so many at a time."""
-    plant = Plant(**{"detection_limits": False, **changes})
+    plant = Plant(**changes)
     plant.sizing = Sizing(most=most)
     workers = Workers(plant)
     plant.executor = workers

@@ -469,7 +469,7 @@ def test_ranges_far_apart_are_read_apart():
 
 
 def test_the_record_says_the_smallest_faults_that_are_found():
-    training = Plant().ready().records.versions("rooms")[0].training
+    training = Plant(detection_limits=True).ready().records.versions("rooms")[0].training
     told = training["series"]["room=a"]["detection_limits"]
     assert [sentence.split(":")[0] for sentence in told] == ["x", "y"]
     assert {one["kind"] for one in training["detection_limits"]} == {
@@ -484,7 +484,7 @@ def test_the_record_says_the_smallest_faults_that_are_found():
 
 def test_the_record_says_that_of_a_large_fleet_a_part_was_looked_at(monkeypatch):
     monkeypatch.setattr("backend.detection.detection_limits.MOST_SERIES", 1)
-    training = Plant().ready().records.versions("rooms")[0].training
+    training = Plant(detection_limits=True).ready().records.versions("rooms")[0].training
     (told,) = training["detection_limits_notes"]
     assert "known for 1 of 2 series only" in told
 

@@ -45,6 +45,7 @@ detectors:
     model: {{kind: dense_autoencoder, window: 4, units: [4, 2], epochs: 3}}
     threshold: {{kind: quantile, q: 1, margin: 1.2}}
     folds: 2
+    detection_limits: false
     schedule: {{score: 1s, catch_up: 4d, retrain_after_labels: "0", score_timeout: 5m}}
     labels:
       - {{kind: normal, from: "{normal[0]}", to: "{normal[1]}"}}
