@@ -7,7 +7,7 @@ names, or a comparison that a person asked for and that is still on record.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -190,22 +190,13 @@ class Pruning:
     def _leftovers(self, now: int) -> Iterator[str]:
         """Artifacts of trainings and restores that were cut off."""
         older = set(self._artifacts.names(before=now - _AS_LONG_AS_A_TRAINING))
-        used, strange = self._records.artifacts_in_use(), self._strange(now)
-        for name in self._artifacts.names(before=now - _DAY):
+        old, used = self._artifacts.names(before=now - _DAY), self._records.artifacts_in_use()
+        strange = _are_strange(old, used)
+        for name in old:
             if name in used:
                 continue
             if name in older if _is_piece(name) else not strange:
                 yield name
-
-    def _strange(self, now: int) -> bool:
-        """Whether there are model files and no version at all.
-
-        They are then rather those of other records than leftovers: these records wait for a backup,
-        or were made at a wrong address.
-        """
-        if self._records.artifacts_in_use():
-            return False
-        return not all(map(_is_piece, self._artifacts.names(before=now - _DAY)))
 
     # -- the rest ----------------------------------------------------------------------------------
 
@@ -249,7 +240,8 @@ class Pruning:
         return " ".join(filter(None, [self._note_of_files(now), self._note_of_results()]))
 
     def _note_of_files(self, now: int) -> str:
-        if not self._strange(now):
+        old = self._artifacts.names(before=now - _DAY)
+        if not _are_strange(old, self._records.artifacts_in_use()):
             return ""
         return (
             "There are model files, and no version is on record: they stay. See whether these are "
@@ -285,6 +277,15 @@ def _first(
     fields, where = tuple(store.fields(measurement)), {DETECTOR_TAG: detector}
     found = store.read(Query(measurement, fields, start, stop, where, oldest=1))
     return min((int(points.times[0]) for points in found if len(points)), default=None)
+
+
+def _are_strange(artifacts: Iterable[str], used: Collection[str]) -> bool:
+    """Whether there are model files and no version at all.
+
+    They are then rather those of other records than leftovers: these records wait for a backup,
+    or were made at a wrong address.
+    """
+    return not used and not all(map(_is_piece, artifacts))
 
 
 def _is_piece(artifact: str) -> bool:

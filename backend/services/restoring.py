@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from backend.detection.progress import part_of
 from backend.exceptions import Conflict, InputError, StoreRefused
 from backend.ports import Backup, Clock, Progress, Restoration
 from backend.records import AuditEntry, How, Upkeep
@@ -110,7 +111,10 @@ class Restoring:
             NotFound, InputError, StoreRefused: the file cannot be restored; nothing was changed.
             Conflict: something is there already, or is running.
         """
-        with self._files.open(path, _first(progress, _SHARE_READ)) as backup, ExitStack() as open_:
+        with (
+            self._files.open(path, part_of(progress, 0.0, _SHARE_READ)) as backup,
+            ExitStack() as open_,
+        ):
             made_at, missing = _made_at(backup), _left_out(backup)
             stores = self._stores_in(backup)
             self._refuse_company(stores, replace=replace)
@@ -248,11 +252,6 @@ def _told_of(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({error.strerror}): check its rights and the disk. Nothing "
             "was changed."
         ) from error
-
-
-def _first(progress: Progress, share: float) -> Progress:
-    """Progress of the first part of some work."""
-    return lambda done, words: progress(done * share, words)
 
 
 def _made_at(backup: Backup) -> int:

@@ -10,15 +10,12 @@ from backend.ports import ArtifactStore, ModelFactory, RecordStore
 from backend.records import Promotion, Version
 from backend.services.heap import give_back_memory
 from backend.services.loading import loading
-from backend.services.versions import from_files
+from backend.services.versions import TO_SCORE, from_files
 
 _DETECTORS = 64
 """More than a server has: each tick asks for all of them in turn."""
 _EACH = 4
 """Versions of one detector: late rows are scored by those that served before; older ones rest."""
-
-_NEEDED = ("version", "weights", "probe")
-"""How the names of the files begin that scoring needs."""
 
 
 class Served:
@@ -64,7 +61,7 @@ class Served:
 
     def _read(self, version: Version) -> Fitted:
         """The version without its archive, which is by far the largest of its files."""
-        return from_files(self._artifacts.load(version.artifact, _NEEDED), self._make_model)
+        return from_files(self._artifacts.load(version.artifact, TO_SCORE), self._make_model)
 
     def is_provisional(self, name: str) -> bool:
         """Whether a version, by the name that its points carry, was learned without labels."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from backend.detection.progress import part_of
 from backend.exceptions import InputError, NormalcyError, NotFound
 from backend.ports import (
     ArtifactStore,
@@ -18,9 +19,8 @@ from backend.ports import (
 from backend.services.detectors import Detectors
 from backend.services.program import changed_since
 from backend.services.serving import champion_of
-from backend.services.versions import from_files, made_by
+from backend.services.versions import TO_SCORE, from_files, made_by
 
-_NEEDED = ("version", "weights", "probe")
 _SHARE_READ = 0.3
 _LONGEST_WORDS = 200
 _SILENT: Progress = lambda share, words: None  # noqa: E731
@@ -100,7 +100,7 @@ class Verifying:
             NotFound: there is no such file, or no such detector in it.
             InputError, StoreRefused: it cannot be read.
         """
-        with self._backups.open(path, _part(progress, 0.0, _SHARE_READ)) as backup:
+        with self._backups.open(path, part_of(progress, 0.0, _SHARE_READ)) as backup:
             artifacts = _artifacts_in(backup.records(), every=every)
             found = {
                 model: _from_backup(backup, artifact)
@@ -109,7 +109,7 @@ class Verifying:
             }
             if detector is not None and not found:
                 raise NotFound(f"{path} holds no version of a detector {detector!r} to verify.")
-            return list(self._verified(found, _part(progress, _SHARE_READ, 1.0)))
+            return list(self._verified(found, part_of(progress, _SHARE_READ, 1.0)))
 
     def _names(self, detector: str | None) -> Sequence[str]:
         if detector is None:
@@ -119,7 +119,7 @@ class Verifying:
         return [detector] if detector in versioned else []
 
     def _loads(self, artifact: str) -> Loads:
-        return lambda: self._artifacts.load(artifact, _NEEDED)
+        return lambda: self._artifacts.load(artifact, TO_SCORE)
 
     def _verified(self, found: Mapping[str, Loads], progress: Progress) -> Iterator[Verified]:
         for place, (model, loads) in enumerate(found.items()):
@@ -139,12 +139,7 @@ class Verifying:
 
 
 def _from_backup(backup: Backup, artifact: str) -> Loads:
-    return lambda: backup.artifact(artifact, _NEEDED)
-
-
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """Progress of a part of the work."""
-    return lambda share, words: progress(begin + (end - begin) * share, words)
+    return lambda: backup.artifact(artifact, TO_SCORE)
 
 
 def _artifacts_in(records: RecordDump, *, every: bool) -> dict[str, str]:

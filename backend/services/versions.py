@@ -36,6 +36,8 @@ from backend.specs import DetectorSpec
 
 ARCHIVE = "archive"
 """How the names of the files begin that hold what a version was trained on."""
+TO_SCORE = ("version", "weights", "probe")
+"""How the names of the files begin that scoring needs."""
 CALIBRATION = ("version.json", ARCHIVE)
 """The same of those that hold its calibration errors."""
 

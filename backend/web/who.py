@@ -8,6 +8,8 @@ from flask import g
 from werkzeug.exceptions import Forbidden
 
 from backend.records import Role
+from backend.schema import DETECTOR_TAG
+from backend.services.downsampling import Table
 
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
@@ -72,6 +74,11 @@ def seen(rows: Iterable[T], detector_of: Callable[[T], str]) -> list[T]:
     """Those rows that are of detectors which the person may see."""
     who = person()
     return [row for row in rows if who.may(Role.VIEWER, detector_of(row))]
+
+
+def seen_tables(tables: Iterable[Table]) -> list[Table]:
+    """The tables of one detector each that the person may see."""
+    return seen(tables, lambda one: one.tags[DETECTOR_TAG])
 
 
 def first_seen(

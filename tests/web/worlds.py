@@ -211,7 +211,7 @@ def make_world(token: str | None = None) -> World:
 def scored_world(*rooms: str) -> World:
     """Rooms scored to now, and a version that serves."""
     made = make_world()
-    made.results.take_from(_scores(rooms))
+    made.results.take_from(_written(rooms).results)
     add_version(made)
     made.records.set_watermarks("gas-room", {f"room={room}": NOW for room in rooms})
     return made
@@ -220,24 +220,18 @@ def scored_world(*rooms: str) -> World:
 def two_rooms() -> World:
     """Two rooms with their values, scored to now, a version that serves."""
     made = scored_world("R1", "R2")
-    made.source.take_from(_values(("R1", "R2")))
+    made.source.take_from(_written(("R1", "R2")).source)
     return made
 
 
 @cache
-def _scores(rooms: tuple[str, ...]) -> MemorySeriesStore:
-    made = make_world()
-    for room in rooms:
-        write_scores(made, room)
-    return made.results
-
-
-@cache
-def _values(rooms: tuple[str, ...]) -> MemorySeriesStore:
+def _written(rooms: tuple[str, ...]) -> World:
+    """Values and scores of some rooms, written once for all tests of a process."""
     made = make_world()
     for room in rooms:
         write_values(made, room)
-    return made.source
+        write_scores(made, room)
+    return made
 
 
 def times(count: int) -> np.ndarray:

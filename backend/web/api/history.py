@@ -14,7 +14,7 @@ from backend.web.api.history_rows import CoverageRows, TopRows, TrainingRows, Wo
 from backend.web.api.rows import EventRow, EventRows
 from backend.web.api.table_rows import Row, wide
 from backend.web.application import application
-from backend.web.who import seen
+from backend.web.who import seen, seen_tables
 
 api = part("history", "Detectors as a whole over time.")
 
@@ -23,7 +23,7 @@ api = part("history", "Detectors as a whole over time.")
 def list_worst(query: PointsQuery) -> list[Row]:
     """Score, flag and alarm of each detector's worst series."""
     app = application()
-    return _rows(_seen(app.history.worst(query.span(app.clock, query.max_data_points))))
+    return _rows(seen_tables(app.history.worst(query.span(app.clock, query.max_data_points))))
 
 
 @api.get("/coverage", responses={"200": CoverageRows})
@@ -31,14 +31,14 @@ def list_coverage(query: HistoryQuery) -> list[Row]:
     """How much was judged and how late, the worst of each bucket."""
     app = application()
     span = query.span(app.clock, query.max_data_points)
-    return _rows(_seen(app.history.coverage(span, query.detector)))
+    return _rows(seen_tables(app.history.coverage(span, query.detector)))
 
 
 @api.get("/training", responses={"200": TrainingRows})
 def list_training(query: HistoryQuery) -> list[Row]:
     """Losses, thresholds and verdicts of every training in a range."""
     app = application()
-    tables = _seen(app.history.training(query.span(app.clock), query.detector))
+    tables = seen_tables(app.history.training(query.span(app.clock), query.detector))
     if query.newest:
         tables = [one.take(np.array([len(one) - 1])) for one in tables]
     return _rows(tables)
@@ -68,10 +68,6 @@ def flagged(tables: Iterable[Table]) -> list[Row]:
     rows = [row for one in tables for row in wide(one, {"series": series_key(one.tags)})]
     found = [row for row in rows if row["flag"] == 1.0]
     return sorted(found, key=itemgetter("time"), reverse=True)
-
-
-def _seen(tables: Iterable[Table]) -> list[Table]:
-    return seen(tables, lambda one: one.tags[schema.DETECTOR_TAG])
 
 
 def _rows(tables: Iterable[Table]) -> list[Row]:

@@ -15,7 +15,7 @@ from backend.web.datasource.chosen import Answer, Chosen, Metric, specs_seen
 from backend.web.datasource.filters import passes
 from backend.web.datasource.frames import FieldType, Frame, Look, series_frame, table_frame
 from backend.web.instants import milliseconds
-from backend.web.who import require, seen
+from backend.web.who import require, seen, seen_tables
 
 MOST_ROWS = 200
 
@@ -36,7 +36,7 @@ def _over_time(
 
     def frames(app: Application, chosen: Chosen) -> list[Frame]:
         what = _what(chosen, fields, default)
-        tables = [one.only([what]) for one in _seen(read(app, chosen, _named(app, chosen)))]
+        tables = [one.only([what]) for one in seen_tables(read(app, chosen, _named(app, chosen)))]
         look = looks.get(what, Look())
         kept = [one for one in tables if passes(one.tags, one.tags["detector"], chosen.filters)]
         return [series_frame(one, one.tags["detector"], look) for one in kept]
@@ -66,10 +66,6 @@ def _named(app: Application, chosen: Chosen) -> str | None:
     return app.detectors.get(found).name
 
 
-def _seen(tables: Sequence[Table]) -> list[Table]:
-    return seen(tables, lambda one: one.tags[schema.DETECTOR_TAG])
-
-
 def _worst(app: Application, chosen: Chosen, detector: str | None) -> list[Table]:
     return app.history.worst(chosen.span)
 
@@ -84,13 +80,13 @@ def _training(app: Application, chosen: Chosen, detector: str | None) -> list[Ta
 
 def _trainings(app: Application, chosen: Chosen) -> list[Frame]:
     """Every training of a detector, newest first."""
-    tables = _seen(app.history.training(chosen.span, _named(app, chosen)))
+    tables = seen_tables(app.history.training(chosen.span, _named(app, chosen)))
     return _training_frame([(one, row) for one in tables for row in range(len(one))])
 
 
 def _trained(app: Application, chosen: Chosen) -> list[Frame]:
     """The newest training of every detector."""
-    tables = _seen(app.history.training(chosen.span))
+    tables = seen_tables(app.history.training(chosen.span))
     return _training_frame([(one, len(one) - 1) for one in tables])
 
 
