@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request
 from werkzeug.serving import make_server
 
 from backend.web import create_app
+from tests.browser.slowness import late, slow_scripts
 from tests.web.worlds import World, two_rooms, write_event
 
 FOLDER = "SCREENSHOTS"
@@ -31,6 +32,7 @@ def context(running: Browser) -> Iterator[BrowserContext]:
     """A window of its own: no cookies of another test."""
     made = running.new_context(viewport=WIDE, timezone_id="Europe/Berlin", locale="en-GB")
     made.set_default_timeout(20_000)
+    slow_scripts(made)
     yield made
     made.close()
 
@@ -69,14 +71,22 @@ def pixels(page: Page) -> np.ndarray:
 def plain_page(running: Browser) -> Iterator[Page]:
     """A page without scripts."""
     context = running.new_context(viewport=WIDE, java_script_enabled=False)
+    slow_scripts(context)
     yield context.new_page()
     context.close()
 
 
 @contextmanager
+def leaving(page: Page) -> Iterator[None]:
+    """What is done in it leads to another page; that one has come whole at its end."""
+    with page.expect_navigation(wait_until="load"):
+        yield
+
+
+@contextmanager
 def served(app: Flask) -> Iterator[str]:
     """A real server on loopback; gives its address, ending in a slash."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = make_server("127.0.0.1", 0, late(app), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

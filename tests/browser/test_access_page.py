@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.records import Role
+from tests.browser.conftest import leaving
 from tests.web.forms import post
 from tests.web.worlds import World
 
@@ -25,7 +26,8 @@ def guarded(world: World) -> World:
 def enter(page: Page, name: str, password: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password or token").fill(password)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    with leaving(page):
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
 def test_a_person_signs_in_and_makes_and_revokes_a_token(
@@ -48,7 +50,8 @@ def test_a_person_signs_in_and_makes_and_revokes_a_token(
     page.get_by_label("What it is for").fill("wall display")
     page.get_by_text("For some detectors only").click()
     page.get_by_label("gas-room").check()
-    page.get_by_role("button", name="Make a token").click()
+    with leaving(page):
+        page.get_by_role("button", name="Make a token").click()
     secret = page.get_by_label("Token", exact=True).input_value()
     no_barriers(page)
     shot(page, "access")
@@ -65,12 +68,14 @@ def test_a_person_signs_in_and_makes_and_revokes_a_token(
     page.get_by_role("button", name="Cancel").click()
     assert guarded.access.token_of(secret) is not None
     revoke.click()
-    page.get_by_role("button", name="Yes, do it").click()
+    with leaving(page):
+        page.get_by_role("button", name="Yes, do it").click()
     expect(page.get_by_text("wall display counts no more.")).to_be_visible()
     assert guarded.access.token_of(secret) is None
 
     page.get_by_text("ada", exact=True).first.click()
-    page.get_by_role("button", name="Sign out").click()
+    with leaving(page):
+        page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{address}sign-in")
     page.goto(f"{address}access")
     expect(page).to_have_url(f"{address}sign-in?next=%2Faccess")
@@ -90,7 +95,8 @@ def test_the_own_password_is_changed(
     page.get_by_label("Present password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill("another one")
     page.get_by_label("New password again").fill("another one")
-    page.get_by_role("button", name="Change password").click()
+    with leaving(page):
+        page.get_by_role("button", name="Change password").click()
     expect(page.get_by_role("status")).to_contain_text("was changed")
     assert guarded.access.sign_in("lee", "another one") is not None
     expect(page.get_by_role("link", name="Access")).to_have_count(0)
@@ -100,9 +106,11 @@ def test_all_of_it_works_without_scripts(plain_page: Page, guarded: World, addre
     page = plain_page
     page.goto(f"{address}access")
     enter(page, "ada", PASSWORD)
-    page.get_by_role("button", name="Remove lee").click()
+    with leaving(page):
+        page.get_by_role("button", name="Remove lee").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Remove the account lee?")
-    page.get_by_role("button", name="Yes, do it").click()
+    with leaving(page):
+        page.get_by_role("button", name="Yes, do it").click()
     expect(page.get_by_text("lee was removed.")).to_be_visible()
     assert [one.name for one in guarded.access.users()] == ["ada"]
 
@@ -121,15 +129,18 @@ def test_the_sessions_are_seen_and_ended_and_all_is_on_record(
     expect(page.get_by_text("This browser")).to_have_count(1)
     no_barriers(page)
     shot(page, "me")
-    page.get_by_role("main").get_by_role("button", name="Sign out everywhere else").click()
+    with leaving(page):
+        page.get_by_role("main").get_by_role("button", name="Sign out everywhere else").click()
     expect(page.get_by_text("One other browser was signed out.")).to_be_visible()
     assert other.get("/api/v1/me").status_code == 401
 
     page.goto(f"{address}access")
-    page.get_by_role("link", name="Audit log").click()
+    with leaving(page):
+        page.get_by_role("link", name="Audit log").click()
     expect(page.get_by_role("cell", name="signed out").first).to_be_visible()
     page.get_by_label("Change").select_option("account added")
-    page.get_by_role("button", name="Show").click()
+    with leaving(page):
+        page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("lee, labeller")).to_be_visible()
     expect(page.get_by_role("cell", name="signed out")).to_have_count(0)
     no_barriers(page)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.records import LabelKind
+from tests.browser.conftest import leaving
 from tests.web.worlds import NOW, START, World, write_event, write_scores
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -83,5 +84,6 @@ def test_without_scripts_tables_and_labels_are_there(plain_page, address, fleet)
     expect(plain_page.locator("noscript .notice")).to_be_visible()
     plain_page.get_by_text("Label all 7").click()
     plain_page.locator("details.label[open] select").select_option("exclude")
-    plain_page.locator("details.label[open] button").click()
+    with leaving(plain_page):
+        plain_page.locator("details.label[open] button").click()
     assert len(fleet.records.labels()) == 7

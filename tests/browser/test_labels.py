@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from backend.records import Label, LabelDraft, LabelKind, Role
 from backend.web import create_app
-from tests.browser.conftest import listen, served
+from tests.browser.conftest import leaving, listen, served
 from tests.web.worlds import MINUTE, NOW, START, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -40,6 +40,11 @@ def said(world: World) -> list[tuple[str, int, int]]:
 
 def open_studio(page: Page, address: str, place: str = PLACE) -> None:
     page.goto(address + place)
+    ready(page)
+
+
+def ready(page: Page) -> None:
+    """Wait until the studio answers to keys, and its charts show the data."""
     page.wait_for_selector("#studio[data-ready=yes]")
     page.wait_for_function("() => document.querySelector('.studio-chart').dataset.drawn > 0")
 
@@ -255,7 +260,7 @@ def test_a_session_that_expires_loses_nothing(page, world):
     with served(create_app(world)) as address:
         page.goto(address + PLACE)
         sign_in(page)
-        page.wait_for_selector("#studio[data-ready=yes]")
+        ready(page)
         drag(page, 60, 180)
         page.get_by_label("Note", exact=True).fill("a long thought")
         page.context.clear_cookies()
@@ -264,7 +269,7 @@ def test_a_session_that_expires_loses_nothing(page, world):
         assert said(world) == []
         page.locator("#told a").click()
         sign_in(page)
-        page.wait_for_selector("#studio[data-ready=yes]")
+        ready(page)
         expect(page.locator("#kept")).to_contain_text("A label that was not saved")
         expect(page.get_by_label("Note", exact=True)).to_have_value("a long thought")
         page.get_by_role("button", name="Save", exact=True).click()
@@ -327,13 +332,17 @@ def test_without_scripts_list_history_and_revert_work(plain_page: Page, address,
     world.clock.time = NOW + MINUTE
     plain_page.goto(address + PLACE)
     assert "needs scripts" in plain_page.inner_text("main")
-    plain_page.get_by_role("button", name="Take label 1 back").click()
-    plain_page.get_by_role("button", name="Yes, do it").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Take label 1 back").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Yes, do it").click()
     assert said(world) == []
     plain_page.locator(".changes summary").first.click()
-    plain_page.get_by_role("button", name="Go back to before this").first.click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Go back to before this").first.click()
     assert "1 would be said again, 0 taken back" in plain_page.inner_text("main")
-    plain_page.get_by_role("button", name="Yes, do it").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Yes, do it").click()
     assert said(world) == [("normal", 60, 180)]
 
 
@@ -343,7 +352,7 @@ def test_a_viewer_only_looks(page, world):
     with served(create_app(world)) as address:
         page.goto(address + PLACE)
         sign_in(page)
-        page.wait_for_selector("#studio[data-ready=yes]")
+        ready(page)
         assert page.locator("#editor, .take-back, [data-act=undo]").count() == 0
         expect(page.locator(".laned")).to_have_count(1)
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from backend.records import State, Verdict
 from backend.services.comparison_request import COMPARE
 from backend.web import create_app
-from tests.browser.conftest import served
+from tests.browser.conftest import leaving, served
 from tests.services.plant import Plant
 from tests.web.reviewed import requests_of, trained, world_of
 
@@ -134,9 +134,11 @@ def test_without_scripts_a_challenger_is_turned_down_and_the_figures_are_there(
     plain_page.goto(address + VERSION)
     assert "alerts fewer a week" in plain_page.inner_text(".said")
     assert plain_page.locator(".lane.gone rect").count() >= 1
-    plain_page.get_by_role("button", name="Keep the present one").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Keep the present one").click()
     assert "Turn version 2 down" in plain_page.inner_text("h1")
-    plain_page.get_by_role("button", name="Yes, do it").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Yes, do it").click()
     assert "Version 2 is turned down" in plain_page.inner_text(".flash")
     assert plant.records.version("rooms", 2).verdict is Verdict.REJECTED
     assert plain_page.get_by_role("button", name="Promote version 2").count() == 1

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.records import SetAside
+from tests.browser.conftest import leaving
 from tests.web.worlds import MINUTE, NOW, World, write_event
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -114,10 +115,12 @@ def test_a_server_that_is_gone_is_told_and_what_was_there_stays(page, address, m
 def test_without_scripts_the_form_finds_and_pages_follow(plain_page, address, many):
     plain_page.goto(address)
     plain_page.locator(SEARCH).fill("R22")
-    plain_page.get_by_role("button", name="Find").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Find").click()
     assert len(names(plain_page)) == 11
     plain_page.goto(address)
-    plain_page.get_by_role("link", name="Next").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("link", name="Next").click()
     assert len(names(plain_page)) == 100
     assert plain_page.url.endswith("page=2")
 

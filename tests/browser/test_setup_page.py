@@ -15,7 +15,7 @@ from backend.cli import cli
 from backend.cli.session import Session
 from backend.settings import load
 from backend.web import create_app
-from tests.browser.conftest import served
+from tests.browser.conftest import leaving, served
 from tests.fakes.clock import StillClock
 from tests.fakes.models import LinearModel
 
@@ -132,7 +132,8 @@ def test_without_scripts_a_mistake_stands_at_its_field(plain_page, address, appl
     page.locator("#every").fill("soon")
     page.locator("#model").select_option("pca")
     page.locator("#window").fill("many")
-    page.get_by_role("button", name="Save the detector").click()
+    with leaving(page):
+        page.get_by_role("button", name="Save the detector").click()
     expect(page.get_by_role("alert")).to_contain_text("2 mistakes")
     expect(page.locator("#wrong-every-1")).to_contain_text("expected a duration such as 90s")
     expect(page.locator("#wrong-model-1")).to_contain_text("model.window")
@@ -142,14 +143,16 @@ def test_without_scripts_a_mistake_stands_at_its_field(plain_page, address, appl
     page.locator("#every").fill("20m")
     page.locator("#window").fill("6")
     page.locator("[name=label]").uncheck()
-    page.get_by_role("button", name="Save the detector").click()
+    with leaving(page):
+        page.get_by_role("button", name="Save the detector").click()
     expect(page.get_by_text("plant is saved.")).to_be_visible()
     assert application.detectors.get("plant").model.window == 6
     assert application.labelling.list("plant") == []
 
     page.goto(address + "detectors/plant/edit")
     page.locator("#settings").fill("alarm.for=5")
-    page.get_by_role("button", name="Save the changes").click()
+    with leaving(page):
+        page.get_by_role("button", name="Save the changes").click()
     spec = application.detectors.get("plant")
     assert (spec.alarm.points, spec.model.window) == (5, 6)
 

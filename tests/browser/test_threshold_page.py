@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from backend.records import LabelDraft, LabelKind, State
 from backend.services.versions import pack
+from tests.browser.conftest import leaving
 from tests.fakes.artifacts import MemoryArtifactStore
 from tests.web.worlds import GAS_ROOM, MINUTE, NOW, START, World, add_label
 
@@ -46,9 +47,10 @@ def figure(page: Page, name: str, side: str = "then"):
 
 
 def ready(page: Page) -> None:
+    """Wait until all is read that is read by itself: what lies beside the view comes last."""
     page.wait_for_function("() => document.getElementById('chart').dataset.drawn >= 1")
     page.wait_for_function("() => document.getElementById('figures-table').dataset.drawn >= 1")
-    page.wait_for_load_state("networkidle")  # what lies beside the view is read last
+    page.wait_for_function("() => document.getElementById('chart').dataset.sides >= 1")
 
 
 def test_the_slider_changes_every_figure_without_asking_the_server(
@@ -141,13 +143,16 @@ def test_without_scripts_the_form_shows_now_and_then(plain_page, address, world:
     plain_page.goto(address + PLACE)
     plain_page.get_by_label("Kind").select_option("fixed")
     plain_page.get_by_label("Alarms on normal time").fill("0.5")
-    plain_page.get_by_role("button", name="Show").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Show").click()
     expect(figure(plain_page, "flagged", "now")).to_have_text("10 (1.67 %)")
     expect(figure(plain_page, "flagged")).to_have_text("1 (0.17 %)")
     expect(figure(plain_page, "recall")).to_have_text("10.0 %")
-    plain_page.get_by_role("button", name="Apply", exact=True).last.click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Apply", exact=True).last.click()
     expect(plain_page.locator("main")).to_contain_text("from the next point on?")
-    plain_page.locator("main button").first.click()
+    with leaving(plain_page):
+        plain_page.locator("main button").first.click()
     expect(plain_page.locator("#work")).to_contain_text("being made")
     (asked,) = world.records.requests()
     assert asked.payload["threshold"]["value"] == 0.5

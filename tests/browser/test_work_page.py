@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from backend.records import State
+from tests.browser.conftest import leaving
 from tests.web.worlds import NOW, World
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -144,7 +145,8 @@ def test_a_run_that_failed_says_what_to_do(
 
 def test_all_of_it_works_without_scripts(plain_page: Page, address: str, world: World) -> None:
     plain_page.goto(address + "work")
-    plain_page.get_by_role("button", name="Begin", exact=True).click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Begin", exact=True).click()
     expect(plain_page.get_by_text("Waits for a worker.")).to_be_visible()
     run = begun(world)
     tell(world, run, 0.5, "fitting")
@@ -152,10 +154,12 @@ def test_all_of_it_works_without_scripts(plain_page: Page, address: str, world: 
     expect(plain_page.locator(".share")).to_have_text("50 %")
     refresh = plain_page.locator("meta[http-equiv=refresh]")
     expect(refresh).to_have_attribute("content", "5")
-    plain_page.get_by_role("button", name="Cancel").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Cancel").click()
     expect(plain_page.get_by_role("heading", name="Cancel Training of gas-room?")).to_be_visible()
     assert world.records.run(run).cancelled_by is None
-    plain_page.get_by_role("button", name="Yes, do it").click()
+    with leaving(plain_page):
+        plain_page.get_by_role("button", name="Yes, do it").click()
     assert world.records.run(run).cancelled_by == "page"
     world.records.finish_run(run, State.CANCELLED, at=NOW, details={})
     world.records.finish_request(1, State.CANCELLED, at=NOW, result={})
