@@ -18,7 +18,7 @@ from backend.services.heap import give_back_memory
 from backend.services.labelling import Labelling
 from backend.services.pace import lag_s
 from backend.services.progress import both
-from backend.services.reading import earliest
+from backend.services.reading import earliest, first_bucket
 from backend.services.results import one_point
 from backend.services.runs import failures_recorded, recorded
 from backend.services.scored_part import Part, PartScoring, ScoringReport, Tables, Task
@@ -85,6 +85,8 @@ class Scoring:
             marks = self._records.watermarks(detector)
             done = self._scored_until(marks, promotions[-1])
             oldest = closed - nanoseconds(spec.schedule.catch_up)
+            if not marks and done < closed:
+                done = self._first_due(spec, done, closed)
             if marks and done > closed + spec.step + _CLOCKS_DIFFER_NS:
                 done = self._go_back_to(detector, oldest, done - closed)
             late = nanoseconds(spec.schedule.lateness)
@@ -141,6 +143,14 @@ class Scoring:
             report = self._go_back(task, turn, both(going.tell, progress))
             going.details.update(report.plain())
         return report
+
+    def _first_due(self, spec: DetectorSpec, start: int, closed: int) -> int:
+        """Where a detector that was never scored begins: nothing is missing before its first data.
+
+        Without any, the newest bucket is due all the same, so that coverage tells of it.
+        """
+        first = first_bucket(self._source, spec, start, closed)
+        return max(closed - spec.step, start) if first is None else max(first, start)
 
     def _begin(self, spec: DetectorSpec, start: int, stop: int) -> int:
         """Where a long range begins to hold anything: who asks "from 1970" means all there is."""

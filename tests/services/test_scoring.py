@@ -75,11 +75,18 @@ def test_a_repeat_changes_nothing():
     assert plant.events() == events
 
 
-@pytest.mark.parametrize("step", [1, 7, 31, 53])
-def test_ticks_of_any_length_write_the_same_rows_and_events(step):
-    schedule = {"catch_up": "30d"}
-    whole = run(Plant(schedule=schedule).ready(), 701, 900)
-    pieces = run(Plant(schedule=schedule).ready(), *range(701, 900, step), 900)
+CATCH_UP = {"catch_up": "30d"}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Scored in one go."""
+    return run(Plant(schedule=CATCH_UP).ready(), 701, 900)
+
+
+@pytest.mark.parametrize("step", [1, 7, 53])
+def test_ticks_of_any_length_write_the_same_rows_and_events(whole, step):
+    pieces = run(Plant(schedule=CATCH_UP).ready(), *range(701, 900, step), 900)
     a, b = written(whole), written(pieces)
     assert same_rows(a, b)
     assert whole.events() == pieces.events()
@@ -107,10 +114,15 @@ def test_an_event_that_goes_on_is_open_and_then_closed():
     assert closed["duration_s"] > event["duration_s"]
 
 
+@pytest.fixture(scope="module")
+def good():
+    """Scored without a breakdown."""
+    return run(Plant(results=Failing()).ready(), 820, 900)
+
+
 @pytest.mark.parametrize("stored", [False, True])
 @pytest.mark.parametrize("broken", range(6))
-def test_a_breakdown_at_any_write_is_made_good_by_the_next_run(broken, stored):
-    good = run(Plant(results=Failing()).ready(), 820, 900)
+def test_a_breakdown_at_any_write_is_made_good_by_the_next_run(good, broken, stored):
     results = Failing()
     plant = Plant(results=results).ready()
     run(plant, 820)
@@ -280,6 +292,20 @@ def test_points_that_lost_their_tag_are_told_by_its_name():
     plant.source.write("air", [Points({"raum": "a"}, np.array([at(650)]), values)])
     report = plant.scoring.tick("rooms")
     assert "lack the tag 'room'" in report.set_aside["room="]
+
+
+def test_the_first_run_begins_with_the_first_data():
+    plant = run(Plant(schedule={"lateness": "0s"}).ready(), 705)
+    assert {part.times[0] for part in written(plant).values()} == {at(0)}
+
+
+def test_the_first_run_without_data_looks_at_the_newest_point_alone():
+    plant = Plant(schedule={"lateness": "0s"}).ready()
+    plant.source.expire("air", {}, 0, at(5000))
+    run(plant, 706)
+    assert {tuple(part.times) for part in written(plant).values()} == {(at(705),)}
+    (row,) = plant.results.read(Query(COVERAGE, ("coverage",), 0, at(5000)))
+    assert list(row.fields["coverage"]) == [0]
 
 
 def test_a_run_that_finds_no_point_says_so():
