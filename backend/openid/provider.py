@@ -7,7 +7,7 @@ asked when somebody signs in, never at start, so that a provider that is away st
 import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -214,7 +214,7 @@ class OpenIdProvider:
 
     def _signed(self, statement: str) -> dict[str, Any]:
         """The claims of a statement that the provider signed; keys are read anew each time."""
-        keys = KeySet.import_key_set(get_json(self._discovered()["jwks_uri"]))  # type: ignore[arg-type]
+        keys = _understood(get_json(self._discovered()["jwks_uri"])["keys"])
         return jwt.decode(statement, keys, algorithms=ALGORITHMS).claims
 
     def _for_us(self, claims: dict[str, Any]) -> dict[str, Any]:
@@ -238,3 +238,12 @@ class OpenIdProvider:
         except SignInRefused:
             return {}  # the statement alone decides
         return told if told.get("sub") == subject else {}
+
+
+def _understood(told: Sequence[Any]) -> KeySet:
+    """The keys that can be read: the others are passed over, see RFC 7517, section 5."""
+    keys = []
+    for one in told:
+        with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
+            keys.append(KeySet.registry_cls.import_key(one))
+    return KeySet(keys)

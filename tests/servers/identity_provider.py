@@ -30,6 +30,7 @@ class Provider:
         discovery: lies in the document that says how it is asked.
         header: of the statement.
         key: what it signs with; its document always names the first one.
+        beside: what its document names before that one.
         broken: status of every answer instead.
         odd: paths whose answers break off, or are not packed as they say.
         asked: paths and forms, in order.
@@ -43,6 +44,7 @@ class Provider:
     header: dict[str, Any] = field(default_factory=lambda: {"alg": "RS256", "kid": "1"})
     key: Any = None
     published: Any = None
+    beside: tuple[Any, ...] = ()
     broken: int | None = None
     odd: dict[str, str] = field(default_factory=dict)
     nonce: str = ""
@@ -57,7 +59,7 @@ class Provider:
         if path == "/.well-known/openid-configuration":
             return 200, self._document()
         if path == "/jwks":
-            return 200, {"keys": [self.published.as_dict(private=False)]}
+            return 200, {"keys": [*self.beside, self.published.as_dict(private=False)]}
         if path == "/userinfo":
             return (404, {}) if self.userinfo is None else (200, self.userinfo)
         if path == "/token":

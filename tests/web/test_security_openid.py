@@ -306,6 +306,13 @@ class TestLies:
         provider.change = changed_to(exp=int(time.time()) - 30)
         assert arrive(client, provider).status_code == 303
 
+    def test_keys_of_kinds_that_are_not_known_are_passed_over(self, client, provider):
+        shape = {"x": "AA", "y": "AA", "kid": "2"}
+        kinds = [("EC", "secp999"), ("OKP", "Ed9"), ("LATTICE", "1")]
+        unknown = ({"kty": kty, "crv": crv, **shape} for kty, crv in kinds)
+        provider.beside = (*unknown, {"kty": "RSA"}, {}, "key")
+        assert arrive(client, provider).status_code == 303
+
     def test_a_key_that_is_not_the_providers(self, client, provider):
         provider.key = RSAKey.generate_key(2048, {"kid": "1"})
         refused(arrive(client, provider), 502, "not accepted")
