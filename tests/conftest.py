@@ -2,13 +2,14 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from hypothesis import settings
 from jinja2.bccache import Bucket, BytecodeCache
 from playwright.sync_api import Browser
+from werkzeug.routing import Rule
 
 from backend.services.acting import Actor, acting
 from tests.servers.chromium import chromium
@@ -40,6 +41,26 @@ class Compiled(BytecodeCache):
 
 
 Flask.jinja_options = {**Flask.jinja_options, "bytecode_cache": Compiled()}
+
+_BUILDERS: dict[tuple[object, ...], Callable[..., tuple[str, str]]] = {}
+
+
+class BuiltOnce(Rule):
+    """The program that writes an address after a rule is made once for all services too.
+
+    It depends on the text of the rule alone, unless the rule has defaults.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        if self.defaults:
+            return super()._compile_builder(append_unknown)
+        key = (self.rule, tuple(self._trace), append_unknown)
+        if key not in _BUILDERS:
+            _BUILDERS[key] = super()._compile_builder(append_unknown)
+        return _BUILDERS[key]
+
+
+Flask.url_rule_class = BuiltOnce
 
 _OWN = "NORMALCY_"
 _PROXY = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -25,7 +25,7 @@ from backend.exceptions import ConfigurationError
 from backend.settings import Settings, WebSettings
 from backend.settings.urls import default_results, embedded_url
 from backend.web import create_app
-from backend.web.server import make_server
+from backend.web.server import TO_FINISH_S, make_server
 
 MARK = ".normalcy-demo"
 """Lies in a directory that a demo made, and that the next one may therefore empty."""
@@ -120,8 +120,9 @@ def _go_on(
             if clock.caught_up and not caught_up:
                 caught_up = True
                 print_caught_up(scenario)
-        server.close()
-    serving.join(timeout=PAUSE_S)
+        server.stop()
+    serving.join(timeout=TO_FINISH_S)
+    server.close()
 
 
 def _serve_requests(application: Application, stop: threading.Event) -> None:

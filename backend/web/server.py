@@ -9,6 +9,7 @@ who is refused still sends. Time is counted by a clock that nobody sets.
 import logging
 import resource
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -277,17 +278,23 @@ class Server(TcpWSGIServer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.ends = False
+        self._stopped = threading.Event()
         self._next_look = 0.0
         self._said: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 
     def run(self) -> None:
-        """Answer until SystemExit or KeyboardInterrupt, and finish what is under way."""
-        try:
-            while self._map:
+        """Answer until SystemExit, KeyboardInterrupt or `stop`, and finish what is under way."""
+        with suppress(SystemExit, KeyboardInterrupt):
+            while self._map and not self._stopped.is_set():
                 poll2(self.adj.asyncore_loop_timeout, self._map)
-        except (SystemExit, KeyboardInterrupt):
+        if self._map:
             self._finish()
+
+    def stop(self) -> None:
+        """Let `run` end, which goes on in another thread."""
+        self._stopped.set()
+        self.trigger.pull_trigger()
 
     def _finish(self) -> None:
         self.ends = True

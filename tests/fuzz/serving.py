@@ -14,10 +14,10 @@ from typing import Any
 import psutil
 import requests
 from flask import Flask
-from waitress.wasyncore import close_all
 
 from backend.web.server import make_server
 from tests.fuzz.rooms import CONFIGURATION, TOKEN, environment
+from tests.servers.pages import end
 
 STARTING_S = 60
 ANSWERING_S = 30
@@ -97,10 +97,7 @@ def answering(app: Flask) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{server.effective_port}"
         finally:
-            # A server of waitress ends when nothing is open any more.
-            server.task_dispatcher.shutdown()
-            server.trigger.pull_trigger(lambda: close_all(server._map))
-            thread.join(ANSWERING_S)
+            end(server, thread)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 import re
 
 import pytest
+from pydantic import BaseModel
 
 from backend.web import create_app
+from backend.web.api.asked import Asked, DetectorPath
+from backend.web.api.described import Described
+from backend.web.api.rows import ProblemAnswer
 from tests.web.worlds import make_world
 
 METHODS = {"get", "post", "put", "delete"}
@@ -80,3 +84,13 @@ def test_the_head_is_complete(document):
 def test_no_page_of_the_library_is_served(client):
     for path in ("/openapi/", "/openapi", "/openapi/swagger", "/openapi/openapi.json"):
         assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("model", [ProblemAnswer, DetectorPath, Asked])
+def test_a_description_is_made_once_and_is_left_as_it_is(
+    model: type[Described], document, client
+) -> None:
+    assert client.get("/api/v1/detectors/gas-room/events?from=0&to=1").status_code == 200
+    anew = BaseModel.model_json_schema.__func__(model, mode="serialization")
+    assert model.model_json_schema(mode="serialization") == anew
+    assert model.model_json_schema() is model.model_json_schema()

@@ -3,6 +3,7 @@
 import io
 import logging
 import socket
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from backend.bootstrap import Application, bootstrap
 from backend.records import Role
 from backend.services.access import TokenDraft
 from backend.settings import load
+from backend.stores.influx.patience import Patience
 from backend.web import create_app
 from tests.web.forms import mark_in, post
 from tests.web.worlds import make_world
@@ -48,7 +50,9 @@ def nowhere():
 
 
 @pytest.fixture
-def app(tmp_path: Path, nowhere: int):
+def app(tmp_path: Path, nowhere: int, monkeypatch: pytest.MonkeyPatch):
+    at_once = partial(Patience, pauses=(0.0, 0.0))
+    monkeypatch.setattr("backend.stores.influx.client.Patience", at_once)
     config = tmp_path / "normalcy.yaml"
     config.write_text(CONFIG.format(port=nowhere, home=tmp_path))
     environ = {

@@ -17,9 +17,9 @@ from waitress.wasyncore import close_all
 from backend.web import create_app
 from backend.web import server as serving
 from backend.web.server import Channel, Server, connections, make_server
+from tests.servers.pages import WAITS_S, answered, end, hang_up
 from tests.web.worlds import make_world
 
-WAITS_S = 20
 STATIC = Path(serving.__file__).parent / "static"
 LARGE = 64 * 1024 * 1024
 ASK = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -44,10 +44,7 @@ def running(answers: Any = app) -> Iterator[Server]:
         try:
             yield server
         finally:
-            server.task_dispatcher.shutdown(timeout=1)
-            # A server of waitress ends when nothing is open any more.
-            server.trigger.pull_trigger(lambda: close_all(server._map))
-            thread.join(WAITS_S)
+            end(server, thread)
 
 
 @pytest.fixture
@@ -278,7 +275,7 @@ def test_an_answer_for_which_there_is_no_disk_is_told_in_the_log(
 
 
 class TestTheEnd:
-    """It was told to end: SystemExit reaches its loop, as from the handler of SIGTERM."""
+    """Told to end by `stop`, or by SystemExit in its loop as the handler of SIGTERM raises it."""
 
     @pytest.fixture
     def served(self) -> Iterator[tuple[Server, threading.Event, threading.Thread]]:
@@ -295,34 +292,45 @@ class TestTheEnd:
             yield server, go_on, thread
             go_on.set()
             thread.join(WAITS_S)
+            hang_up(server)
+            answered(server)
             close_all(server._map)
             assert not thread.is_alive()
 
-    def end(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture(params=["signal", "stop"])
+    def end(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[Server], None]:
         def leave(now: float) -> None:
             raise SystemExit(0)
 
-        monkeypatch.setattr(server, "maintenance", leave)
+        def tell(server: Server) -> None:
+            if request.param == "stop":
+                server.stop()
+            else:
+                monkeypatch.setattr(server, "maintenance", leave)
 
-    def test_an_answer_under_way_is_given_to_its_end(self, served, monkeypatch):
+        return tell
+
+    def test_an_answer_under_way_is_given_to_its_end(self, served, end):
         server, go_on, _ = served
         with connect(server, ASK.replace(b"/ ", b"/large ")) as peer, connect(server) as idle:
             wait(server, lambda one: bool(one.requests))
             holds(server, 2)
-            self.end(server, monkeypatch)
+            end(server)
             assert rest(idle) == b""
             with pytest.raises(ConnectionRefusedError):
                 connect(server)
             go_on.set()
             assert len(rest(peer)) > LARGE
 
-    def test_who_takes_nothing_is_not_waited_for(self, served, monkeypatch):
+    def test_who_takes_nothing_is_not_waited_for(self, served, end, monkeypatch):
         monkeypatch.setattr(serving, "TO_FINISH_S", 0.5)
         server, go_on, thread = served
         with connect(server, ASK.replace(b"/ ", b"/large ")):
             wait(server, lambda one: bool(one.requests))
             go_on.set()
-            self.end(server, monkeypatch)
+            end(server)
             thread.join(WAITS_S)
             assert not thread.is_alive()
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, field_validator
 from backend.ports import Clock
 from backend.records import LabelDraft, LabelKind, State
 from backend.services.drawing import Span
+from backend.web.api.described import Described
 from backend.web.instants import Instant
 from backend.web.numbers import LARGEST
 
@@ -23,7 +24,7 @@ Flag = Annotated[bool, Field(strict=True)]
 """In a body: true or false, and nothing that might mean one of them."""
 
 
-class Asked(BaseModel):
+class Asked(Described, BaseModel):  # the second for linters, which see one file
     """Base of all: fields by their outside names only."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

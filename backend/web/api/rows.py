@@ -9,6 +9,7 @@ from backend.services.catalogue import MeasurementFacts, SeriesFound
 from backend.services.events import Event
 from backend.services.overview import Overview, SeriesState
 from backend.services.series_facts import SeriesFacts
+from backend.web.api.described import Described
 from backend.web.instants import milliseconds
 
 
@@ -19,7 +20,7 @@ class ProblemDetail(BaseModel):
     message: str
 
 
-class ProblemAnswer(BaseModel):
+class ProblemAnswer(Described):
     """Why a request was not answered."""
 
     message: str
