@@ -55,6 +55,7 @@ up: install ## Run the service that normalcy.yaml describes: pages and jobs
 
 # Processes that the tests run in at once, a file in one of them. Files come in their own order: by
 # number of tests the longest ones, which have few, would come last and keep one process busy alone.
+# Each computes in one thread: several for each processor mostly wait, busily, for each other.
 WORKERS ?= 3
 
 # The servers that some tests need; without them those tests are skipped, and say so.
@@ -64,7 +65,7 @@ packages:
 
 .PHONY: test
 test: install packages ## Run the tests: make test [TESTS=tests/jobs]
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(TESTS)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(TESTS)
 
 # Faults of tests/faults, with the tests elsewhere that inject some of them as well.
 .PHONY: faults

@@ -61,9 +61,12 @@ detectors:
     threshold: {{kind: quantile, q: 1.0, margin: 3.0}}
     smoothing: {{span: 1}}
     alarm: {{for: 2}}
+    folds: 2
+    detection_limits: false
     schedule: {{score: {interval}, catch_up: 10m}}
 """
-# The first tick scores what lies so far back: here nobody waits for a week of it.
+# The first tick scores what lies so far back: here nobody waits for a week of it. What a training
+# takes is not timed either.
 
 
 @dataclass

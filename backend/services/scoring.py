@@ -88,7 +88,8 @@ class Scoring:
             if not marks and done < closed:
                 done = self._first_due(spec, done, closed)
             if marks and done > closed + spec.step + _CLOCKS_DIFFER_NS:
-                done = self._go_back_to(detector, oldest, done - closed)
+                back = self._first_due(spec, oldest, closed)
+                done = self._go_back_to(detector, back, done - closed)
             late = nanoseconds(spec.schedule.lateness)
             start = max(floor_to(min(done, closed) - late, spec.step), ceil_to(oldest, spec.step))
             turns = [Part(*turn) for turn in shifts(promotions, start, closed)]
@@ -145,7 +146,7 @@ class Scoring:
         return report
 
     def _first_due(self, spec: DetectorSpec, start: int, closed: int) -> int:
-        """Where a detector that was never scored begins: nothing is missing before its first data.
+        """Where a detector begins, also anew: nothing is missing before its first data.
 
         Without any, the newest bucket is due all the same, so that coverage tells of it.
         """
@@ -191,7 +192,7 @@ class Scoring:
         known = (marks[key] for key in fitted.keys if key in marks)
         return min(known, default=serving.serves_from)
 
-    def _go_back_to(self, detector: str, oldest: int, ahead: int) -> int:
+    def _go_back_to(self, detector: str, start: int, ahead: int) -> int:
         """A clock was ahead: what was scored before its time was scored without its points."""
         log.warning(
             "%s was scored %.0f s ahead of what is due (the clock was set back, or delay is longer "
@@ -200,8 +201,8 @@ class Scoring:
             ahead / 1e9,
         )
         self._tails.take(detector)
-        self._records.rewind_watermarks(detector, oldest)
-        return oldest
+        self._records.rewind_watermarks(detector, start)
+        return start
 
     def _labels(self, detector: str) -> tuple[Label, ...]:
         return tuple(self._labelling.list(detector))

@@ -29,6 +29,8 @@ from benchmarks.detectors import (
 )
 from tests.benchmarks.folders import rows, write
 
+pytestmark = pytest.mark.timeout(400)
+
 ESTIMATORS = [(library, name) for library, names in LIBRARIES.items() for name in names]
 
 
@@ -127,11 +129,12 @@ def test_a_process_that_ends_without_a_word_is_told() -> None:
 
 
 def test_why_somebody_could_not_go_on_is_told() -> None:
-    measured = measure(Entrant(OURS, "pca"), some(20), 1, most=60)
+    before = active_children()
+    measured = measure(Entrant(OURS, "pca"), some(20), 1, most=600)
 
     assert measured.seconds == {}
     assert "too little normal data" in measured.reason
-    assert not active_children()
+    assert set(active_children()) <= set(before)
 
 
 def test_the_figures_are_printed_and_written(
@@ -165,7 +168,8 @@ def test_a_folder_without_an_index_is_refused(
     assert "holds no index.json" in capsys.readouterr().err
 
 
-def test_libraries_are_held_to_one_thread() -> None:
+def test_libraries_are_held_to_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     code = (
         "import numpy, sklearn.svm; from threadpoolctl import threadpool_info;"
         "from benchmarks.threads import one_thread; one_thread();"

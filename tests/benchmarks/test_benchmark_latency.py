@@ -5,7 +5,7 @@ import pytest
 from benchmarks.latency import Latency, measure, table
 from tests.servers.influxdb import InfluxServer
 
-pytestmark = [pytest.mark.influx, pytest.mark.slow]
+pytestmark = [pytest.mark.influx, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def test_a_jump_is_followed_to_its_flag_and_its_alarm(influxdb_server: InfluxServer) -> None:

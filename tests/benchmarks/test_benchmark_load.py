@@ -14,6 +14,7 @@ class Pages(BaseHTTPRequestHandler):
     """Answers as the pages do, or not."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body at once, or each answer waits for the kernel of the client
     status = 200
     asked: Counter[str]
 
@@ -50,7 +51,7 @@ def pages(request):
 @pytest.mark.parametrize("pages", [200], indirect=True)
 def test_clients_ask_for_panels_and_for_the_api(pages):
     port, asked = pages
-    found = ask("idle", port, clients=3, series=10, seconds=0.5)
+    found = ask("idle", port, clients=3, series=10, seconds=2.0)
 
     assert not found.failed
     assert asked["/grafana/query"] >= len(found.took[PANEL]) > 0
@@ -61,7 +62,7 @@ def test_clients_ask_for_panels_and_for_the_api(pages):
 
 @pytest.mark.parametrize("pages", [503], indirect=True)
 def test_an_answer_that_is_none_is_no_fast_answer(pages):
-    found = ask("idle", pages[0], clients=2, series=10, seconds=0.3)
+    found = ask("idle", pages[0], clients=2, series=10, seconds=1.0)
 
     assert found.took == {PANEL: [], API: []}
     assert found.failed["/grafana/query 503"] > 0

@@ -21,6 +21,8 @@ from benchmarks.verdicts import Goal, goals, standings, table
 from tests.servers.influxdb import InfluxServer
 from tests.servers.stub import Answer, Asked, StubServer
 
+pytestmark = pytest.mark.timeout(400)
+
 ROWS = 3_000
 LIBRARY = "influxdb DataFrameClient"
 

@@ -15,7 +15,7 @@ from backend.services.queries import Queries
 from backend.stores.embedded.store import EmbeddedSeriesStore
 from tests.web.worlds import MINUTE, NOW, World, make_world
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 ROWS = 200_000
 FIRST = NOW - ROWS * MINUTE

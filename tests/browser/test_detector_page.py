@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from backend.records import Request, State
 from tests.web.worlds import MINUTE, NOW, START, World, add_label
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 RANGE = f"from={START // 10**6}&to={NOW // 10**6}"
 PLACE = f"detectors/gas-room?series=room%3DR1&{RANGE}"

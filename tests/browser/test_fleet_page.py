@@ -9,7 +9,7 @@ from backend.records import LabelKind
 from tests.browser.conftest import leaving
 from tests.web.worlds import NOW, START, World, write_event, write_scores
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 PLACE = f"fleet?from={START // 10**6}&to={NOW // 10**6}"
 

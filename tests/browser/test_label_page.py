@@ -13,7 +13,7 @@ from backend.services.links import Statement
 from tests.browser.conftest import LONG, pixels
 from tests.web.worlds import MINUTE, NOW, START, World, add_label, add_version, make_world
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 STOP = START + 60 * MINUTE
 LINK = f"label?detector=gas-room&room=R1&from={START // 10**6}&to={STOP // 10**6}"

@@ -10,7 +10,7 @@ from backend.web import create_app
 from tests.browser.conftest import leaving, listen, served
 from tests.web.worlds import MINUTE, NOW, START, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 MS = 10**6
 HOUR = 60 * MINUTE

@@ -12,7 +12,7 @@ from tests.browser.conftest import leaving, served
 from tests.services.plant import Plant
 from tests.web.reviewed import requests_of, trained, world_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 VERSIONS = "detectors/rooms/models"
 VERSION = f"{VERSIONS}/2"

@@ -9,7 +9,7 @@ from backend.records import SetAside
 from tests.browser.conftest import leaving
 from tests.web.worlds import MINUTE, NOW, World, write_event
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 SEARCH = "#find input[name=q]"
 RENEW = "() => { dispatchEvent(new Event('renew')) }"

@@ -19,7 +19,7 @@ from tests.browser.conftest import leaving, served
 from tests.fakes.clock import StillClock
 from tests.fakes.models import LinearModel
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 ROWS, GAP = 12 * 144, (1200, 1260)

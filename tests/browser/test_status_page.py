@@ -8,7 +8,7 @@ from backend.ports import Points
 from tests.browser.conftest import LONG, pixels
 from tests.web.worlds import NOW, World, add_version, make_world, write_event, write_scores
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

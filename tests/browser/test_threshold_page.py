@@ -13,7 +13,7 @@ from tests.browser.conftest import leaving
 from tests.fakes.artifacts import MemoryArtifactStore
 from tests.web.worlds import GAS_ROOM, MINUTE, NOW, START, World, add_label
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 RANGE = f"from={START // 10**6}&to={NOW // 10**6}"
 PLACE = f"detectors/gas-room/threshold?series=room%3DR1&of=one&{RANGE}"

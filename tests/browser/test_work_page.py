@@ -9,7 +9,7 @@ from backend.records import State
 from tests.browser.conftest import leaving
 from tests.web.worlds import NOW, World
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 SECOND = 1_000_000_000
 MARKUP = "<script>alert(1)</script><b>&amp;"

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ def pages() -> Iterator[http.server.ThreadingHTTPServer]:
     """Stands for the pages' process."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
         server.status, server.asked = 200, []  # type: ignore[attr-defined]
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
@@ -51,12 +52,10 @@ def host(normalcy: Command, tmp_path: Path, pages: http.server.ThreadingHTTPServ
 
 
 def test_where_both_run_all_is_well(host: Command, pages: http.server.ThreadingHTTPServer) -> None:
-    said = host("healthy").stdout
+    web, jobs = host("healthy").stdout.splitlines()
 
-    assert said.splitlines() == [
-        f"web ok: port {pages.server_port} of 127.0.0.1 answers",
-        "jobs ok: the timetable got on 0 s ago",
-    ]
+    assert web == f"web ok: port {pages.server_port} of 127.0.0.1 answers"
+    assert re.fullmatch(r"jobs ok: the timetable got on \d+ s ago", jobs)
     assert pages.asked == ["/healthz"]  # type: ignore[attr-defined]
 
 
@@ -142,7 +141,7 @@ def test_pages_tell_whoever_watches_that_they_answer(
 ) -> None:
     supervisor = Ear()
     monkeypatch.setenv("NOTIFY_SOCKET", supervisor.address)
-    supervisor._socket.settimeout(20)
+    supervisor._socket.settimeout(60)
 
     liveness.beat_while_answering(WebSettings("127.0.0.1", pages.server_port))
 

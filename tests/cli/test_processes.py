@@ -12,7 +12,7 @@ from backend.cli.listening import Ear
 from backend.cli.processes import Child, Supervisor, module, stop_on_signals
 from backend.executors.pulse import Watcher
 
-WAIT_S = 30
+WAIT_S = 60
 
 
 class Clock:

@@ -56,8 +56,9 @@ def empty_cluster() -> Iterator[LocalCluster]:
 
 
 @pytest.fixture
-def connect() -> Iterator[Connect]:
-    """An executor on the cluster at an address."""
+def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
+    """An executor on the cluster at an address, which a busy machine may take long to reach."""
+    monkeypatch.setattr("backend.executors.dask._CONNECT_S", 60.0)
     made: list[DaskCluster] = []
 
     def begin(address: str, **options: Any) -> DaskCluster:

@@ -7,7 +7,7 @@ from typing import Any
 
 from backend.services.loading import loading
 
-TO_LOAD_S = 1.2
+TO_LOAD_S = 2.0
 """Stands for what a slow disk makes of reading libraries."""
 
 time.sleep(TO_LOAD_S)

@@ -1,6 +1,5 @@
 """A series store in memory: one dict a row, nothing clever, so that one sees that it is right."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -53,9 +52,11 @@ class MemorySeriesStore:
             if query.series is not None and series_key(own) not in query.series:
                 continue
             group = groups.setdefault(tuple(dict(tags).get(t, "") for t in query.group_by), [])
-            for time, row in rows.items():
-                if query.start <= time < query.stop and any(name in row for name in query.fields):
-                    group.append((time, row))
+            group += [
+                (time, row)
+                for time, row in rows.items()
+                if query.start <= time < query.stop and not row.keys().isdisjoint(query.fields)
+            ]
         found = [
             _points(dict(zip(query.group_by, values, strict=True)), rows, query, kinds)
             for values, rows in groups.items()
@@ -80,9 +81,11 @@ class MemorySeriesStore:
             series = self._data.setdefault(measurement, {}).setdefault(
                 tuple(sorted(points.tags.items())), {}
             )
-            for index, time in enumerate(points.times.tolist()):
-                row = {name: values[index] for name, values in points.fields.items()}
-                series.setdefault(time, {}).update({n: v for n, v in row.items() if _is_value(v)})
+            rows = [series.setdefault(time, {}) for time in points.times.tolist()]
+            for name, values in points.fields.items():
+                for row, value in zip(rows, values.tolist(), strict=True):
+                    if value is not None and value == value:  # noqa: PLR0124 - not NaN
+                        row[name] = value
         if conflict:
             raise conflict
 
@@ -127,10 +130,6 @@ class MemorySeriesStore:
 
 def _matches(tags: Tags, where: Mapping[str, str]) -> bool:
     return all(dict(tags).get(tag, "") == value for tag, value in where.items())
-
-
-def _is_value(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
 def _points(

@@ -137,11 +137,17 @@ def test_check_names_the_processes_that_go_on_with_the_former_one(
     outcome.compare(site.facts(), before)
 
 
-def test_a_file_that_is_being_written_is_left_alone(site: Site, outcome: Outcome) -> None:
+def test_a_file_that_is_being_written_is_left_alone(
+    site: Site, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = site.facts()
     site.app.reconfiguring.look()
-    site.write("")  # just now: an editor has emptied it and is to go on
-    site.app.reconfiguring.look()
+    site.write("")  # an editor has emptied it and is to go on
+    with monkeypatch.context() as patch:
+        just_now = site.config.stat().st_mtime + 0.5
+        patch.setattr(site.app.reconfiguring._file, "_now", lambda: just_now)
+        site.app.reconfiguring.look()
+    assert site.app.reconfiguring.problem == ""
     assert names(site) == ["rooms"]
     outcome.compare(site.facts(), before)
 

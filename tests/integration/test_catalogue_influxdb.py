@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,6 @@ from backend.web import create_app
 from tests import hostile
 from tests.fakes.clock import StillClock
 from tests.servers.influxdb import InfluxServer
-
-pytestmark = pytest.mark.timeout(120)
 
 T0 = 1_780_000_000_000_000_000
 MINUTE = 60 * 10**9
@@ -64,6 +63,7 @@ class Place:
 
     def __init__(self, url: str, directory: Path) -> None:
         self.url, self.directory = url, directory
+        directory.mkdir()
         text = CONFIGURATION.format(store=url, results=f"{url}_results")
         (directory / "normalcy.yaml").write_text(text, encoding="utf-8")
         (directory / "air.csv").write_text("time,temp\n2026-05-01T00:00:00Z,1\n", encoding="utf-8")
@@ -113,18 +113,43 @@ class Place:
         return found
 
 
-@pytest.fixture(params=["embedded", pytest.param("influx", marks=pytest.mark.influx)])
-def place(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Place]:
-    monkeypatch.chdir(tmp_path)
-    url = f"embedded://{tmp_path}/series"
+@contextmanager
+def opened(request: pytest.FixtureRequest, directory: Path) -> Iterator[Place]:
+    """A place over stores of the kind that is asked for."""
+    url = f"embedded://{directory}/series"
     if request.param == "influx":
         server: InfluxServer = request.getfixturevalue("influxdb_server")
         url = server.new_database()
-    made = Place(url, tmp_path)
+    made = Place(url, directory)
     yield made
     made.application.close()
+
+
+STORES = ["embedded", pytest.param("influx", marks=pytest.mark.influx)]
+
+
+@pytest.fixture(scope="module", params=STORES)
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """One for all tests that change nothing in it, but for the definition of a detector `odd`."""
+    with opened(request, tmp_path_factory.mktemp("shared") / "home") as made:
+        yield made
+
+
+@pytest.fixture
+def place(shared: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.chdir(shared.directory)
+    return shared
+
+
+@pytest.fixture(scope="module", params=STORES)
+def written(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Place]:
+    """One for all tests that leave what has a name of their own."""
+    with opened(request, tmp_path_factory.mktemp("written") / "home") as made:
+        yield made
 
 
 @pytest.mark.parametrize("name", hostile.NAMES)
@@ -156,20 +181,20 @@ def test_a_hostile_name_on_the_command_line_finds_nothing_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", hostile.HOLDABLE)
-def test_a_hostile_name_that_is_there_is_found_as_it_is(place: Place, name: str) -> None:
-    place.application.source.write(name, hostile.rows(name))
+def test_a_hostile_name_that_is_there_is_found_as_it_is(written: Place, name: str) -> None:
+    written.application.source.write(name, hostile.rows(name))
 
-    shown = json.loads(place.normalcy("catalogue", name, "--by", name, "--json").stdout)
+    shown = json.loads(written.normalcy("catalogue", name, "--by", name, "--json").stdout)
 
     assert shown["name"] == name
     assert shown["fields"] == dict(sorted({name: "float", "text": "string"}.items()))
     assert shown["tags"] == {name: [name]}
     assert [one["tags"] for one in shown["series"]] == [{name: name}]
     asked = {"measurement": name, "by": name}
-    rows = place.client.get("/api/v1/catalogue/series", query_string=asked).json
+    rows = written.client.get("/api/v1/catalogue/series", query_string=asked).json
     assert rows is not None
     assert [row["measurement"] for row in rows] == [name]
-    page = place.client.get("/catalogue", query_string=asked)
+    page = written.client.get("/catalogue", query_string=asked)
     assert page.status_code == 200
 
 

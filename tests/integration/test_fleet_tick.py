@@ -36,8 +36,9 @@ detectors:
     every: 1m
     model: {{kind: pca, window: 3}}
     threshold: {{kind: quantile, q: 1, margin: 1.3}}
+    folds: 2
     detection_limits: false
-    schedule: {{lateness: 15m}}
+    schedule: {{lateness: 15m, catch_up: 4h}}
 """
 
 

@@ -35,6 +35,8 @@ detectors:
     every: 10m
     model: {{kind: dense_autoencoder, window: 4, units: [8, 2], epochs: 15}}
     threshold: {{kind: quantile, q: 1, margin: 1.2}}
+    folds: 2
+    detection_limits: false
 """
 
 

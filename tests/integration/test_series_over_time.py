@@ -26,7 +26,7 @@ from tests.fakes.models import LinearModel
 from tests.servers.influxdb import InfluxServer
 from tests.services.plant import NORMAL, ROOMS, STEP, at, same_rows, sensor
 
-pytestmark = [pytest.mark.influx, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.influx]
 
 HOUR = 6  # grid points
 DETECTOR: dict[str, Any] = {

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -28,6 +28,7 @@ from backend.ports import Points, Query
 from backend.records import Lease, Run, State
 from backend.schema import EVENT_FIELDS, EVENTS, SCORE_FIELDS, SCORES
 from backend.settings import load
+from jobs.leases import Leases
 from tests.servers.postgres import PostgresServer, binaries_or_skip, running_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
@@ -39,7 +40,9 @@ RECORDED = 1200
 WATCHED = 700
 """Minutes before the end of what was recorded; what lies before is normal."""
 DEADLINE_S = 150.0
-LOOK_EVERY_S = 0.005
+LOOK_EVERY_S = 0.1
+CATCH_EVERY_S = 0.005
+"""What is to be caught may go on for a few hundredths of a second."""
 NAMED = r"started worker=(\S+) "
 NAMES = ("one", "two", "three")
 
@@ -52,7 +55,8 @@ DETECTOR = """
     model: {{kind: pca, window: 4}}
     threshold: {{kind: quantile, q: 1, margin: 1.2}}
     folds: 2
-    schedule: {{score: 1s, catch_up: 4d, lateness: 0s, retrain_after_labels: 20s,
+    detection_limits: false
+    schedule: {{score: 1s, catch_up: 4d, lateness: 0s, retrain_after_labels: "0",
       retrain: {retrain}, score_timeout: 5m}}
     labels:
       - {{kind: normal, from: "{start}", to: "{stop}"}}
@@ -172,12 +176,14 @@ class Plant:
         return "".join(log.read_text() for log in self.logs)
 
 
-def until(happened: Callable[[], object], words: Callable[[], object]) -> None:
+def until(
+    happened: Callable[[], object], words: Callable[[], object], every_s: float = LOOK_EVERY_S
+) -> None:
     """Look again and again whether something can be seen."""
     deadline = time.monotonic() + DEADLINE_S
     while not happened():
         assert time.monotonic() < deadline, words()
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(every_s)
 
 
 def _text(time_ns: int) -> str:
@@ -309,6 +315,17 @@ def undisturbed(plant: Plant, directory: Path) -> dict[str, list[Points]]:
         return written(quiet, application)
 
 
+def start_together(plant: Plant, application: Application, count: int) -> None:
+    """Start the first processes; none begins to train before all of them are there."""
+    mine = Leases(application.records, "test")
+    mine.start()
+    with ExitStack() as until_all_are_there:
+        for name in plant.detectors:
+            assert until_all_are_there.enter_context(mine.held(f"retrain:{name}")) is not None
+        plant.start(count)
+    mine.stop()
+
+
 def kill_in_the_middle(plant: Plant, application: Application, name: str) -> Lease:
     """Kill the process that is at a piece of work now; the lease that it leaves."""
     found: list[Lease] = []
@@ -325,7 +342,7 @@ def kill_in_the_middle(plant: Plant, application: Application, name: str) -> Lea
         os.kill(plant.running[lease.holder].pid, signal.SIGCONT)
         return False
 
-    until(caught, plant.told)
+    until(caught, plant.told, CATCH_EVERY_S)
     return found[0]
 
 
@@ -369,9 +386,11 @@ def test_each_piece_of_work_is_done_once_whoever_dies(plant: Plant, tmp_path: Pa
 
 def disturbed(plant: Plant, application: Application, lots: random.Random) -> list[Lease]:
     """Let the processes do all there is, and kill some; what those had in hand."""
-    plant.start(3 if plant.several else 2)
-    # In its first training; what it held runs out by itself.
+    start_together(plant, application, 3 if plant.several else 2)
+    # In its first training; what it held runs out by itself, which takes a while to see.
     dead = [kill_in_the_middle(plant, application, f"retrain:{plant.detectors[0]}")]
+    if plant.several:
+        bury(application, dead[0])
     until(lambda: taken_over(application, dead[0]), plant.told)
     plant.start()
     for _ in range(2 if plant.several else 1):
@@ -417,7 +436,7 @@ def test_one_that_was_paused_adds_nothing_to_what_another_has_done(plant: Plant)
     """As a machine is that is moved: process and workers stand still, and then go on."""
     name = plant.detectors[0]
     with closing(plant.open()) as application:
-        plant.start(2)
+        start_together(plant, application, 2)
         paused = pause_in_a_training(plant, application)
         (lease,) = [one for one in application.records.leases() if one.name == f"retrain:{name}"]
         bury(application, lease)
@@ -461,5 +480,5 @@ def pause_in_a_training(plant: Plant, application: Application) -> Run:
             os.killpg(group, signal.SIGCONT)
         return False
 
-    until(caught, plant.told)
+    until(caught, plant.told, CATCH_EVERY_S)
     return found[0]

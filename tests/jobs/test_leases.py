@@ -14,7 +14,7 @@ from backend.services.processes import PROCESS
 from backend.stores.records import SqlRecordStore
 from jobs.leases import Leases, process_name
 
-WAIT_S = 20
+WAIT_S = 60
 LONG = timedelta(hours=1)
 
 

@@ -14,7 +14,7 @@ from jobs.scoring import score
 from tests.jobs.workplaces import Bench, detector, promoted
 from tests.services.plant import NORMAL, STEP, Plant, at
 
-WAIT_S = 30.0
+WAIT_S = 60.0
 FIRST = NORMAL + 1
 
 

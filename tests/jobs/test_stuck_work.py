@@ -43,8 +43,11 @@ def does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Does:
 
 
 @pytest.fixture
-def service(tmp_path: Path, does: Does) -> Iterator[tuple[Bench, Timetable]]:
+def service(
+    tmp_path: Path, does: Does, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Bench, Timetable]]:
     """A workplace whose workers are processes, and its timetable."""
+    monkeypatch.setattr("jobs.scheduler._TO_LEAVE_S", LIMIT_S)  # a busy disk takes its time
     here = bench(tmp_path)
     executor = LocalProcesses("tests.jobs.places:run_task", SLOTS, place_of)
     here = replace(here, work=replace(here.work, executor=executor))

@@ -95,36 +95,6 @@ class TestArchitecture:
 
 
 class TestTraining:
-    def test_it_learns_as_the_same_network_in_keras(self) -> None:
-        from backend.models.runtime import keras  # noqa: PLC0415
-
-        model: Any = build(lstm(epochs=12, batch=256, patience=0), 1, F)
-        own = keras.Sequential(
-            [
-                keras.Input((W, F)),
-                keras.layers.LSTM(5, return_sequences=True),
-                keras.layers.LSTM(2),
-                keras.layers.RepeatVector(W),
-                keras.layers.LSTM(2, return_sequences=True),
-                keras.layers.LSTM(5, return_sequences=True),
-                keras.layers.Dense(F),
-            ]
-        )
-        data = lesson(rows(), stop=0)
-        first = np.random.SeedSequence(data.seed).spawn(2)[0]
-        start = model.stack.initial([np.random.default_rng(first)])
-        own.set_weights([weight[0] for weight in start.values()])
-        own.compile(optimizer=keras.optimizers.Adam(0.003), loss="mse")
-        windows = data.rows[data.train[:, None] + np.arange(1 - W, 1)]
-        expected = own.fit(windows, windows, batch_size=256, epochs=12, verbose=0).history["loss"]
-        (curve,) = fit(model, data)
-        np.testing.assert_allclose(curve.loss, expected, rtol=1e-4)
-        # best weights are those of the last epoch here, as the loss only falls
-        assert curve.best == 11
-        np.testing.assert_allclose(
-            model.reconstruct(windows[None].astype(float))[0], own(windows), atol=1e-3
-        )
-
     @pytest.mark.parametrize("poison", [np.nan, 1e30, np.inf], ids=["nan", "huge", "infinite"])
     def test_a_poisoned_companion_changes_nothing(self, poison: float) -> None:
         from backend.models import training  # noqa: PLC0415
@@ -188,9 +158,18 @@ class TestTraining:
         (curve,) = fit(build(spec, 1, F), lesson(rows()))
         assert len(curve.loss) == 30
 
-    @pytest.mark.parametrize("loss", ["mse", "mae", "huber"])
-    @pytest.mark.parametrize("optimizer", ["adam", "nadam", "rmsprop", "sgd", "adagrad"])
-    def test_every_loss_and_optimizer_learns(self, loss: str, optimizer: str) -> None:
+    # neither knows of the other: each is there once
+    @pytest.mark.parametrize(
+        ("optimizer", "loss"),
+        [
+            ("adam", "mse"),
+            ("nadam", "mae"),
+            ("rmsprop", "huber"),
+            ("sgd", "mae"),
+            ("adagrad", "huber"),
+        ],
+    )
+    def test_every_loss_and_optimizer_learns(self, optimizer: str, loss: str) -> None:
         spec = dense(loss=loss, optimizer=optimizer, epochs=12, learning_rate=0.01)
         (curve,) = fit(build(spec, 1, F), lesson(rows(200)))
         assert curve.loss[-1] < curve.loss[0]

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+_START_MS = 90_000
 
 
 def require_chromium() -> str:
@@ -27,6 +28,8 @@ def chromium() -> Iterator[Browser]:
     """Start the browser, and end it with the block."""
     program = require_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=program, args=_FLAGS, timeout=_START_MS
+        )
         yield browser
         browser.close()

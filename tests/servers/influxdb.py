@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -162,10 +163,16 @@ class InfluxServer:
                 # its certificate is for the tests to look at
                 answer = requests.get(f"{self.url}/ping", timeout=1, verify=not self._certificate)
                 if answer.status_code == 204:
-                    return True
+                    return self._listens()
             except requests.RequestException:
                 time.sleep(0.05)  # polling a server that starts, bounded by the deadline
         return False
+
+    def _listens(self) -> bool:
+        """Whether it is this server that answers, and not one of another run on a port like it."""
+        assert self._process is not None
+        found = psutil.Process(self._process.pid).net_connections("tcp")
+        return any(one.laddr.port == self.port for one in found if one.status == psutil.CONN_LISTEN)
 
     def _stop(self) -> None:
         if self._process is None:

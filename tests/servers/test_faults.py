@@ -54,7 +54,7 @@ class Reply:
 
 
 def ask(proxy: FaultProxy, path: str = "/query", body: bytes = b"", **headers: str) -> Reply:
-    with closing(http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)) as connection:
         connection.request("POST", path, body, headers)
         with connection.getresponse() as answer:
             try:
@@ -200,9 +200,9 @@ def test_leaving_ends_what_would_last_for_an_hour(fault: Fault) -> None:
         return Answer(body=LINES)
 
     with StubServer(think) as server, FaultProxy(server.port, "/query", [fault]) as proxy:
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=60)
         connection.request("POST", "/query")
-        assert reached.wait(10)
+        assert reached.wait(60)
     connection.close()
 
     left = set(threading.enumerate()) - before

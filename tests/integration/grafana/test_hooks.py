@@ -7,7 +7,7 @@ import pytest
 from tests.integration.grafana.plants import DETECTOR, ROOM
 from tests.integration.grafana.stage import TOKEN, Stage
 
-pytestmark = [pytest.mark.grafana, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.grafana]
 
 
 def told(stage: Stage, settings: dict[str, str], labels: dict[str, str]) -> Any:
