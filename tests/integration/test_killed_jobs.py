@@ -24,6 +24,7 @@ from tests.integration.crash.rooms import (
     MINUTE,
     POINTS,
     RECORDED,
+    TRIED,
     Place,
     Written,
     assert_same,
@@ -118,7 +119,7 @@ def test_an_undisturbed_run_finds_the_faults(undisturbed: Written) -> None:
     assert len(late) == 2
     assert 770 <= late[0] <= 775
     assert 295 <= late[1] <= 300
-    assert [len(part) for part in undisturbed[SCORES]] == [4 * 1440] * 2
+    assert [len(part) for part in undisturbed[SCORES]] == [TRIED] * 2
 
 
 # -- retrain ---------------------------------------------------------------------------------------

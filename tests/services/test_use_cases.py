@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from backend.exceptions import ArtifactError, Conflict, InputError, NotFound
+from backend.ports import Points
 from backend.records import Promotion, State, StoredDetector, Verdict
 from backend.services.log_fields import event_of
 from backend.services.serving import Served, shifts
@@ -71,6 +72,9 @@ class TestPromotion:
         plant.train()
         first, second = plant.records.promotions("rooms")
         assert second.serves_from == first.serves_from
+        early = {"x": np.zeros(1), "y": np.zeros(1)}
+        where = {"room": "a", "site": "1"}
+        plant.source.write("air", [Points(where, np.array([first.serves_from]), early)])
         assert plant.scoring.tick("rooms").start == first.serves_from
 
     def test_a_version_serves_from_the_first_point_not_scored_yet(self):

@@ -33,6 +33,9 @@ END = 1_772_668_800 * 10**9  # 2026-03-05 00:00 UTC
 RECORDED = 1500
 """How many minutes the sensors were recorded."""
 
+TRIED = 4 * 1440
+"""Minutes before the end at which a sensor was tried: scoring begins there, in several parts."""
+
 CONFIGURATION = """
 store: {store}
 results: {results}
@@ -46,7 +49,7 @@ detectors:
     threshold: {{kind: quantile, q: 1, margin: 1.2}}
     folds: 2
     detection_limits: false
-    schedule: {{score: 1s, catch_up: 4d, retrain_after_labels: "0", score_timeout: 5m}}
+    schedule: {{score: 1s, catch_up: {tried}m, retrain_after_labels: "0", score_timeout: 5m}}
     labels:
       - {{kind: normal, from: "{normal[0]}", to: "{normal[1]}"}}
 """
@@ -91,7 +94,9 @@ class Place:
     def settled(self, normal_until: int = 800) -> "Place":
         """Write its configuration; normal time ends so many minutes before the end."""
         normal = [_text(self.ago(minutes)) for minutes in (RECORDED, normal_until)]
-        text = CONFIGURATION.format(store=self.store, results=self.results, normal=normal)
+        text = CONFIGURATION.format(
+            store=self.store, results=self.results, normal=normal, tried=TRIED
+        )
         (self.home / "normalcy.yaml").write_text(text)
         return self
 
@@ -126,6 +131,8 @@ def measure(place: Place) -> Place:
         there = np.isfinite(values[:, 0])
         columns = {"x": values[there, 0], "y": values[there, 1]}
         application.source.write("air", [Points({"room": room}, times[there], columns)])
+    tried = {"x": np.zeros(1), "y": np.zeros(1)}
+    application.source.write("air", [Points({"room": "a"}, np.array([place.ago(TRIED)]), tried)])
     application.close()
     return place
 
