@@ -14,6 +14,7 @@ from apscheduler.job import Job
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_STOPPED
 
 from backend.exceptions import NormalcyError
 from backend.executors.limits import TO_LOAD_S
@@ -65,7 +66,7 @@ class Timetable:
         self._ahead: float | None = None
         self._changed = threading.Condition()
         self._refreshing = threading.Lock()
-        self._scheduler = BackgroundScheduler(
+        self._scheduler = _Scheduler(
             timezone=UTC,
             jobstores={"default": MemoryJobStore()},
             executors={pool: _Pool(n, self._fired) for pool, n in POOLS.items()},
@@ -259,6 +260,18 @@ class Timetable:
         if self._work.patience.allows(saying, words, now):
             self._work.patience.remember(saying, words, now, succeeded=False)
             logger.warning("%s: %s", job, words)
+
+
+class _Scheduler(BackgroundScheduler):  # type: ignore[misc]  # the library has no types
+    """Ends in silence where it is told to in the middle of a look."""
+
+    def _process_jobs(self) -> Any:
+        try:
+            return super()._process_jobs()
+        except JobLookupError:  # what it was about to remove, a stopped one looks for elsewhere
+            if self.state != STATE_STOPPED:
+                raise
+            return None
 
 
 class _Pool(ThreadPoolExecutor):  # type: ignore[misc]  # the library has no types

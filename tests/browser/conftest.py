@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 from werkzeug.serving import make_server
 
 from backend.web import create_app
@@ -25,13 +25,16 @@ FOLDER = "SCREENSHOTS"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 LONG = "a_name_without_a_break_" * 5
 _TELLING = ("serious", "critical")
+_WAITS_MS = 20_000
+
+expect.set_options(timeout=_WAITS_MS)
 
 
 @pytest.fixture
 def context(running: Browser) -> Iterator[BrowserContext]:
     """A window of its own: no cookies of another test."""
     made = running.new_context(viewport=WIDE, timezone_id="Europe/Berlin", locale="en-GB")
-    made.set_default_timeout(20_000)
+    made.set_default_timeout(_WAITS_MS)
     slow_scripts(made)
     yield made
     made.close()

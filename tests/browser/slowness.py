@@ -7,7 +7,7 @@ slowly, and who asks what first is left to chance, by the number.
 import os
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -19,16 +19,16 @@ _LATE_S = (0.0, 0.0, 0.05, 0.3, 0.8)
 _SLOWER = (1, 3, 6)
 
 
-def late(app: WSGIApplication, sleep: Callable[[float], None] = time.sleep) -> WSGIApplication:
+def late(app: WSGIApplication) -> WSGIApplication:
     """An application whose requests arrive late and whose answers leave late; itself by default."""
     if not SEED:
         return app
     chance = random.Random(SEED)
 
     def waits(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        sleep(chance.choice(_LATE_S))
+        time.sleep(chance.choice(_LATE_S))
         answer = app(environ, start_response)
-        sleep(chance.choice(_LATE_S))
+        time.sleep(chance.choice(_LATE_S))
         return answer
 
     return waits

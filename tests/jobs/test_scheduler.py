@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from apscheduler.events import EVENT_JOB_SUBMITTED, JobSubmissionEvent
+from apscheduler.schedulers.base import STATE_PAUSED, STATE_STOPPED
 from apscheduler.triggers.interval import IntervalTrigger
 
 from backend.exceptions import StoreUnavailable, WorkerDied
@@ -389,6 +390,17 @@ def test_stop_lets_running_work_finish(here: Bench, timetable: Timetable) -> Non
 
     assert timetable.stop(WAIT_S)
     assert done.is_set()
+
+
+def test_an_end_in_the_middle_of_a_look_is_no_error(timetable: Timetable) -> None:
+    scheduler, done = timetable._scheduler, threading.Event()
+    scheduler.start(paused=True)
+    scheduler.add_job(done.set, executor=HOUSEKEEPING)
+    scheduler.state = STATE_STOPPED  # as `stop` does, which waits for nothing here
+
+    assert scheduler._process_jobs() is None
+    assert done.wait(WAIT_S)
+    scheduler.state = STATE_PAUSED
 
 
 def test_stop_ends_work_that_takes_too_long(here: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
